@@ -1,0 +1,74 @@
+// The Merkle tree of RFC 6962 with SHA-256: hashes, proofs, tiles. Pure functions, no I/O.
+//
+// Sizes are numbers of leaves, indexes are 0-based. Proofs are arrays of 32-byte hashes in RFC 6962 order.
+#ifndef MLT_MERKLE_MERKLE_H
+#define MLT_MERKLE_MERKLE_H
+
+#include "crypto/sha256.h"
+
+#define MLT_PROOF_MAX 64      // a path in a tree of up to 2^63 leaves, and the consistency proof's extra hash
+#define MLT_TILE_HEIGHT 8     // tlog-tiles
+#define MLT_TILE_WIDTH 256
+#define MLT_TILE_LEVELS 8     // levels 0..7 hold trees of up to 2^63 leaves
+#define MLT_TREE_MAX (UINT64_C(1) << 62)
+
+struct mlt_proof {
+    uint8_t hash[MLT_PROOF_MAX][MLT_HASH_LEN];
+    size_t num_hashes;
+};
+
+void mlt_merkle_leaf(uint8_t out[static MLT_HASH_LEN], struct mlt_bytes entry);  // H(00 || entry)
+void mlt_merkle_node(uint8_t out[static MLT_HASH_LEN], const uint8_t left[static MLT_HASH_LEN],
+                     const uint8_t right[static MLT_HASH_LEN]);  // H(01 || left || right)
+void mlt_merkle_empty(uint8_t out[static MLT_HASH_LEN]);  // H("")
+
+// The compact range of [0, size): one hash per set bit of size, largest subtree first.
+struct mlt_frontier {
+    uint64_t size;
+    uint8_t hash[64][MLT_HASH_LEN];
+    size_t num_hashes;  // == popcount(size)
+};
+bool mlt_frontier_check(const struct mlt_frontier *f);
+// mlt_frontier_add appends a leaf hash. For each tile that this completes, at level l = 1, 2, …, its 32-byte root (the
+// next hash of tile level l) is written to tile_roots[l-1]; returns how many (0 unless size becomes a multiple of 256).
+size_t mlt_frontier_add(struct mlt_frontier *f, const uint8_t leaf[static MLT_HASH_LEN],
+                        uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]);
+void mlt_frontier_root(const struct mlt_frontier *f, uint8_t out[static MLT_HASH_LEN]);
+
+// Verdicts: true only when the proof holds. A consistency proof from size 0 never holds (nothing is proved).
+bool mlt_merkle_verify_inclusion(uint64_t index, uint64_t size, const uint8_t leaf[static MLT_HASH_LEN],
+                                 const struct mlt_proof *proof, const uint8_t root[static MLT_HASH_LEN]);
+bool mlt_merkle_verify_consistency(uint64_t size1, uint64_t size2, const struct mlt_proof *proof,
+                                   const uint8_t root1[static MLT_HASH_LEN], const uint8_t root2[static MLT_HASH_LEN]);
+
+// Where hashes come from when proofs are made: `count` consecutive hashes of tile level `level` starting at `first`
+// (level 0: leaf hashes; level l: roots of full tiles of level l-1). Thread-safe as its implementation is.
+struct mlt_hash_source {
+    void *ctx;
+    enum mlt_status (*read)(void *ctx, unsigned level, uint64_t first, size_t count, uint8_t *out,
+                            struct mlt_error *err);
+};
+enum mlt_status mlt_merkle_root(const struct mlt_hash_source *src, uint64_t size, uint8_t out[static MLT_HASH_LEN],
+                                struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_merkle_frontier(const struct mlt_hash_source *src, uint64_t size, struct mlt_frontier *out,
+                                    struct mlt_error *err) MLT_MUST_USE;
+// MLT_INVALID: index >= size, or size1 > size2 or size1 == 0.
+enum mlt_status mlt_merkle_prove_inclusion(const struct mlt_hash_source *src, uint64_t index, uint64_t size,
+                                           struct mlt_proof *out, struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_merkle_prove_consistency(const struct mlt_hash_source *src, uint64_t size1, uint64_t size2,
+                                             struct mlt_proof *out, struct mlt_error *err) MLT_MUST_USE;
+
+// Tile paths (tlog-tiles): "tile/<L>/<N>[.p/<W>]" and "tile/entries/<N>[.p/<W>]".
+struct mlt_tile_id {
+    bool entries;    // a bundle of entries; level is 0
+    unsigned level;  // 0..63
+    uint64_t number;
+    unsigned width;  // 1..256; 256 is a full tile
+};
+#define MLT_TILE_PATH_MAX 64
+bool mlt_tile_path_parse(struct mlt_tile_id *out, struct mlt_bytes path);  // without a leading slash
+void mlt_tile_path_format(char out[static MLT_TILE_PATH_MAX], const struct mlt_tile_id *id);
+// mlt_tile_width says how many hashes tile `number` of `level` has in a tree of `size` leaves: 0..256.
+unsigned mlt_tile_width(uint64_t size, unsigned level, uint64_t number);
+
+#endif
