@@ -16,6 +16,7 @@
 #define MLT_KEK_LEN 32
 #define MLT_WRAPPED_LEN 40
 #define MLT_SEAL_TAG_LEN 16
+#define MLT_SEAL_NAME_MAX 65535  // bytes of a member name: its length is committed to as u16; the caller checks
 
 // A sealer holds keyed contexts; one per thread. Wrapping needs the key-encryption key, the rest does not.
 struct mlt_sealer;
