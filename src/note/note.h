@@ -43,7 +43,7 @@ struct mlt_note_sig {
     struct mlt_bytes name;
     uint32_t key_id;
     uint8_t sig[MLT_NOTE_SIG_BYTES_MAX];
-    size_t sig_len;
+    size_t sig_len;  // 0: longer than MLT_NOTE_SIG_BYTES_MAX, so of a type unknown here; never verifies
 };
 struct mlt_note {
     struct mlt_bytes text;  // what is signed, with its final newline
