@@ -50,14 +50,20 @@ static enum mlt_status directory_of(struct mlt_buf *out, const char *path, struc
 static enum mlt_status write_new_file(struct mlt_env *env, const char *path, struct mlt_bytes content,
                                       bool private_file, struct mlt_error *err) {
     struct mlt_file *file = NULL;
-    unsigned flags = MLT_OPEN_WRITE | MLT_OPEN_CREATE | (private_file ? (unsigned)MLT_OPEN_PRIVATE : 0);
-    enum mlt_status st = env->open(env, &file, path, flags, err);
+    unsigned flags = MLT_OPEN_WRITE | MLT_OPEN_CREATE | MLT_OPEN_EXCLUSIVE;
+    if (private_file) {
+        flags |= MLT_OPEN_PRIVATE;
+    }
+    // What an earlier crash left under this name may be longer than what comes now, or readable by others.
+    enum mlt_status st = env->unlink(env, path, err);
+    if (st && st != MLT_NOTFOUND) {
+        return st;
+    }
+    st = env->open(env, &file, path, flags, err);
     if (st) {
         return st;
     }
-    // What an earlier crash left under this name may be longer than what comes now.
-    st = env->truncate(env, file, 0, err);
-    if (!st && content.len > 0) {
+    if (content.len > 0) {
         st = env->write(env, file, content.ptr, content.len, 0, err);
     }
     if (!st) {
