@@ -59,6 +59,7 @@ static enum mlt_status write_new_file(struct mlt_env *env, const char *path, str
     if (st && st != MLT_NOTFOUND) {
         return st;
     }
+    mlt_error_clear(err);
     st = env->open(env, &file, path, flags, err);
     if (st) {
         return st;
