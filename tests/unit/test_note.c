@@ -13,6 +13,7 @@
 // golang.org/x/mod sumdb/note/note_test.go.
 static const char peter_seed[] = "810a1402d5146c8d84f2443330f54080ebf98ee17d9c74f6252fc5d5c7283173";
 static const char peter_vkey[] = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+static const char peter_skey[] = "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
 static const char peter_note[] = "If you think cryptography is the answer to your problem,\n"
                                  "then you don't know what your problem is.\n"
                                  "\n" DASH " PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZ"
@@ -102,6 +103,7 @@ static void test_any_changed_byte_of_a_key_is_refused(void **state) {
     uint8_t seed[32];
     test_unhex(seed, sizeof(seed), peter_seed);
     mlt_signer_format_secret(secret, mlt_str("PeterNeumann"), seed);
+    assert_string_equal(secret, peter_skey);
     struct mlt_signer signer;
     assert_int_equal(mlt_signer_parse(&signer, mlt_str(secret), NULL), MLT_OK);
     assert_int_equal(signer.vkey.key_id, 0xc74f20a3);
