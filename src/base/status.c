@@ -35,6 +35,7 @@ const char *mlt_status_name(enum mlt_status status) {
 }
 
 // A format that cannot be rendered leaves an empty text rather than an undefined one.
+MLT_PRINTF(3, 0)
 static void format_text(char *out, size_t cap, const char *fmt, va_list args) {
     if (vsnprintf(out, cap, fmt, args) < 0) {
         out[0] = '\0';
