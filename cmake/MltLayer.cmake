@@ -8,7 +8,8 @@ add_library(mlt_warnings INTERFACE)
 target_compile_options(mlt_warnings INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith -Wcast-align
   -Wwrite-strings -Wformat=2 -Wundef -Wvla -Wconversion -Wno-sign-conversion
-  -fstack-protector-strong)
+  -fstack-protector-strong
+  -UNDEBUG)  # assert is for our own mistakes and stays on in release
 if(MLT_WERROR)
   target_compile_options(mlt_warnings INTERFACE -Werror)
 endif()

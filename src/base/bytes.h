@@ -39,8 +39,8 @@ struct mlt_buf {
     bool failed;
 };
 
-void mlt_buf_clear(struct mlt_buf *buf);  // frees; NULL and zero accepted
-void mlt_buf_reset(struct mlt_buf *buf);  // len = 0, keeps the memory, clears `failed`
+void mlt_buf_clear(struct mlt_buf *buf); // frees; NULL and zero accepted
+void mlt_buf_reset(struct mlt_buf *buf); // len = 0, keeps the memory, clears `failed`
 bool mlt_buf_reserve(struct mlt_buf *buf, size_t more);
 void mlt_buf_put(struct mlt_buf *buf, const void *ptr, size_t len);
 void mlt_buf_put_bytes(struct mlt_buf *buf, struct mlt_bytes b);
@@ -103,11 +103,12 @@ static inline uint64_t mlt_load_u64be(const uint8_t *p) {
     return (uint64_t)mlt_load_u32be(p) << 32 | mlt_load_u32be(p + 4);
 }
 
-// Text forms. Decoders accept exactly the canonical form (base64: standard alphabet, padded, no stray bits; hex: lower case).
-void mlt_hex_encode(char *out, struct mlt_bytes b);  // writes 2*len characters and a terminator
-bool mlt_hex_decode(uint8_t *out, size_t out_len, struct mlt_bytes text);  // text.len must be 2*out_len
+// Text forms. Decoders accept exactly the canonical form (base64: standard alphabet, padded, no stray bits; hex: lower
+// case).
+void mlt_hex_encode(char *out, struct mlt_bytes b);                       // writes 2*len characters and a terminator
+bool mlt_hex_decode(uint8_t *out, size_t out_len, struct mlt_bytes text); // text.len must be 2*out_len
 size_t mlt_base64_encoded_len(size_t len);
-void mlt_base64_encode(char *out, struct mlt_bytes b);  // encoded_len characters and a terminator
+void mlt_base64_encode(char *out, struct mlt_bytes b); // encoded_len characters and a terminator
 // mlt_base64_decode writes at most `cap` bytes; false when malformed or too long.
 bool mlt_base64_decode(uint8_t *out, size_t cap, size_t *out_len, struct mlt_bytes text);
 // mlt_decimal_decode accepts "0" or digits without a leading zero, up to UINT64_MAX.
@@ -119,14 +120,14 @@ bool mlt_utf8_valid(struct mlt_bytes b);
 // Returns NULL when memory is out. Memory is aligned for any type and not cleared unless said.
 struct mlt_arena {
     struct mlt_arena_block *blocks;
-    size_t used;  // bytes handed out, for limits
+    size_t used; // bytes handed out, for limits
 };
 void *mlt_arena_take(struct mlt_arena *arena, size_t len);
 void *mlt_arena_zero(struct mlt_arena *arena, size_t len);
-struct mlt_bytes mlt_arena_copy(struct mlt_arena *arena, struct mlt_bytes b);  // ptr NULL and len 0 when memory is out
+struct mlt_bytes mlt_arena_copy(struct mlt_arena *arena, struct mlt_bytes b); // ptr NULL and len 0 when memory is out
 char *mlt_arena_cstr(struct mlt_arena *arena, struct mlt_bytes b);
 char *mlt_arena_printf(struct mlt_arena *arena, const char *fmt, ...) MLT_PRINTF(2, 3);
-void mlt_arena_reset(struct mlt_arena *arena);  // keeps one block
-void mlt_arena_clear(struct mlt_arena *arena);  // frees all
+void mlt_arena_reset(struct mlt_arena *arena); // keeps one block
+void mlt_arena_clear(struct mlt_arena *arena); // frees all
 
 #endif

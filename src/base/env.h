@@ -11,15 +11,15 @@
 // Alignment of buffers, offsets and lengths for write_synced: what O_DIRECT asks of common devices.
 #define MLT_IO_ALIGN 4096
 
-struct mlt_file;  // each implementation defines its own
+struct mlt_file; // each implementation defines its own
 
 enum mlt_open_flags {
     MLT_OPEN_READ = 0,
-    MLT_OPEN_WRITE = 1,      // read and write
-    MLT_OPEN_CREATE = 2,     // with WRITE: create if absent (mode 0600 with PRIVATE, else 0644)
-    MLT_OPEN_EXCLUSIVE = 4,  // with CREATE: fail with MLT_CONFLICT if present
+    MLT_OPEN_WRITE = 1,     // read and write
+    MLT_OPEN_CREATE = 2,    // with WRITE: create if absent (mode 0600 with PRIVATE, else 0644)
+    MLT_OPEN_EXCLUSIVE = 4, // with CREATE: fail with MLT_CONFLICT if present
     MLT_OPEN_PRIVATE = 8,
-    MLT_OPEN_DIRECT = 16,    // past the page cache where the file system can; otherwise ignored
+    MLT_OPEN_DIRECT = 16, // past the page cache where the file system can; otherwise ignored
 };
 
 struct mlt_env {
@@ -36,7 +36,7 @@ struct mlt_env {
     // write_synced is one write that is durable when it returns (RWF_DSYNC). buf, len and off are MLT_IO_ALIGN-aligned.
     enum mlt_status (*write_synced)(struct mlt_env *env, struct mlt_file *file, const void *buf, size_t len,
                                     uint64_t off, struct mlt_error *err);
-    enum mlt_status (*sync)(struct mlt_env *env, struct mlt_file *file, struct mlt_error *err);  // fdatasync
+    enum mlt_status (*sync)(struct mlt_env *env, struct mlt_file *file, struct mlt_error *err); // fdatasync
     enum mlt_status (*size)(struct mlt_env *env, struct mlt_file *file, uint64_t *out, struct mlt_error *err);
     enum mlt_status (*truncate)(struct mlt_env *env, struct mlt_file *file, uint64_t len, struct mlt_error *err);
     enum mlt_status (*allocate)(struct mlt_env *env, struct mlt_file *file, uint64_t len, struct mlt_error *err);
@@ -47,13 +47,13 @@ struct mlt_env {
     enum mlt_status (*mkdir)(struct mlt_env *env, const char *path, bool private_dir, struct mlt_error *err);
     enum mlt_status (*sync_dir)(struct mlt_env *env, const char *path, struct mlt_error *err);
     // list calls `each` with every name but "." and "..", in no order; `each` returns false to stop.
-    enum mlt_status (*list)(struct mlt_env *env, const char *path, bool (*each)(void *arg, const char *name),
-                            void *arg, struct mlt_error *err);
+    enum mlt_status (*list)(struct mlt_env *env, const char *path, bool (*each)(void *arg, const char *name), void *arg,
+                            struct mlt_error *err);
     // lock takes an exclusive advisory lock for as long as `*out` is open; MLT_BUSY when somebody else has it.
     enum mlt_status (*lock)(struct mlt_env *env, struct mlt_file **out, const char *path, struct mlt_error *err);
     enum mlt_status (*free_space)(struct mlt_env *env, const char *path, uint64_t *out, struct mlt_error *err);
-    int64_t (*now)(struct mlt_env *env);        // wall clock, ns
-    int64_t (*monotonic)(struct mlt_env *env);  // ns, never goes back
+    int64_t (*now)(struct mlt_env *env);       // wall clock, ns
+    int64_t (*monotonic)(struct mlt_env *env); // ns, never goes back
     enum mlt_status (*random)(struct mlt_env *env, void *buf, size_t len, struct mlt_error *err);
 };
 
@@ -61,7 +61,8 @@ struct mlt_env {
 // mlt_env_read_file reads a whole file of at most `max` bytes; MLT_LIMIT when it is larger.
 enum mlt_status mlt_env_read_file(struct mlt_env *env, const char *path, size_t max, struct mlt_buf *out,
                                   struct mlt_error *err) MLT_MUST_USE;
-// mlt_env_replace_file makes `path` hold `content`, atomically and durably: temporary file, sync, rename, sync of the directory.
+// mlt_env_replace_file makes `path` hold `content`, atomically and durably: temporary file, sync, rename, sync of the
+// directory.
 enum mlt_status mlt_env_replace_file(struct mlt_env *env, const char *path, struct mlt_bytes content, bool private_file,
                                      struct mlt_error *err) MLT_MUST_USE;
 

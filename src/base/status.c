@@ -4,6 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+// Defined here, not called: see the end of status.h.
+#undef mlt_fail
+#undef mlt_fail_errno
+#undef mlt_context
+
 const char *mlt_status_name(enum mlt_status status) {
     switch (status) {
     case MLT_OK:

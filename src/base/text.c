@@ -55,7 +55,7 @@ void mlt_base64_encode(char *out, struct mlt_bytes b) {
         uint32_t v = (uint32_t)b.ptr[i] << 16 | (two ? (uint32_t)b.ptr[i + 1] << 8 : 0);
         *out++ = BASE64_DIGITS[v >> 18];
         *out++ = BASE64_DIGITS[v >> 12 & 63];
-        *out++ = two ? BASE64_DIGITS[v >> 6 & 63] : '=';
+        *out++ = (char)(two ? BASE64_DIGITS[v >> 6 & 63] : '=');
         *out++ = '=';
     }
     *out = '\0';

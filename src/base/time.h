@@ -4,7 +4,7 @@
 
 #include "base/bytes.h"
 
-#define MLT_TIME_TEXT_LEN 30  // 2026-11-23T09:40:01.123456789Z: fixed width, so that it can be patched in place
+#define MLT_TIME_TEXT_LEN 30 // 2026-11-23T09:40:01.123456789Z: fixed width, so that it can be patched in place
 #define MLT_NS_PER_S INT64_C(1000000000)
 
 // mlt_time_format writes exactly MLT_TIME_TEXT_LEN characters and a terminator. Years 1678..2261.

@@ -8,7 +8,7 @@
 #define MLT_ED25519_KEY_LEN 32
 #define MLT_ED25519_SIG_LEN 64
 
-struct mlt_signing_key;  // owns the private key; use from one thread at a time
+struct mlt_signing_key; // owns the private key; use from one thread at a time
 
 enum mlt_status mlt_signing_key_new(struct mlt_signing_key **out, const uint8_t seed[static MLT_ED25519_SEED_LEN],
                                     struct mlt_error *err) MLT_MUST_USE;

@@ -1,4 +1,5 @@
-// Sealing of payloads: one 32-byte secret per record, everything else derived from it (docs/FORMAT.md, "Sealed payloads").
+// Sealing of payloads: one 32-byte secret per record, everything else derived from it (docs/FORMAT.md, "Sealed
+// payloads").
 //
 //   key  = KDF(secret, "mltrail/v1 payload key")
 //   salt = KDF(secret, "mltrail/v1 payload salt" || 0x00 || member name)
@@ -16,12 +17,12 @@
 #define MLT_KEK_LEN 32
 #define MLT_WRAPPED_LEN 40
 #define MLT_SEAL_TAG_LEN 16
-#define MLT_SEAL_NAME_MAX 65535  // bytes of a member name: its length is committed to as u16; the caller checks
+#define MLT_SEAL_NAME_MAX 65535 // bytes of a member name: its length is committed to as u16; the caller checks
 
 // A sealer holds keyed contexts; one per thread. Wrapping needs the key-encryption key, the rest does not.
 struct mlt_sealer;
-enum mlt_status mlt_sealer_new(struct mlt_sealer **out, const uint8_t kek[static MLT_KEK_LEN], struct mlt_error *err)
-    MLT_MUST_USE;
+enum mlt_status mlt_sealer_new(struct mlt_sealer **out, const uint8_t kek[static MLT_KEK_LEN],
+                               struct mlt_error *err) MLT_MUST_USE;
 void mlt_sealer_free(struct mlt_sealer *sealer);
 
 enum mlt_status mlt_seal_wrap(struct mlt_sealer *sealer, uint8_t wrapped[static MLT_WRAPPED_LEN],
@@ -35,7 +36,8 @@ enum mlt_status mlt_seal_payload(struct mlt_sealer *sealer, uint8_t *out, const 
 // `out` has room for sealed.len - MLT_SEAL_TAG_LEN bytes. MLT_CORRUPT: the tag does not fit.
 enum mlt_status mlt_seal_open(struct mlt_sealer *sealer, uint8_t *out, const uint8_t secret[static MLT_SECRET_LEN],
                               struct mlt_bytes sealed, struct mlt_error *err) MLT_MUST_USE;
-void mlt_seal_salt(uint8_t salt[static MLT_HASH_LEN], const uint8_t secret[static MLT_SECRET_LEN], struct mlt_bytes name);
+void mlt_seal_salt(uint8_t salt[static MLT_HASH_LEN], const uint8_t secret[static MLT_SECRET_LEN],
+                   struct mlt_bytes name);
 void mlt_seal_commit(uint8_t out[static MLT_HASH_LEN], const uint8_t salt[static MLT_HASH_LEN], struct mlt_bytes name,
                      struct mlt_bytes value);
 

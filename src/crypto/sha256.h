@@ -14,9 +14,9 @@ void mlt_sha256_one(uint8_t out[static MLT_HASH_LEN], struct mlt_bytes data);
 
 // Incremental hashing for streams (files).
 struct mlt_sha256_stream;
-struct mlt_sha256_stream *mlt_sha256_stream_new(void);  // NULL when memory is out
+struct mlt_sha256_stream *mlt_sha256_stream_new(void); // NULL when memory is out
 void mlt_sha256_stream_add(struct mlt_sha256_stream *s, const void *data, size_t len);
-void mlt_sha256_stream_end(struct mlt_sha256_stream *s, uint8_t out[static MLT_HASH_LEN]);  // and starts anew
+void mlt_sha256_stream_end(struct mlt_sha256_stream *s, uint8_t out[static MLT_HASH_LEN]); // and starts anew
 void mlt_sha256_stream_free(struct mlt_sha256_stream *s);
 
 // mlt_memeql compares in time that depends on `len` alone.

@@ -6,10 +6,10 @@
 
 #include "crypto/sha256.h"
 
-#define MLT_PROOF_MAX 64      // a path in a tree of up to 2^63 leaves, and the consistency proof's extra hash
-#define MLT_TILE_HEIGHT 8     // tlog-tiles
+#define MLT_PROOF_MAX 64  // a path in a tree of up to 2^63 leaves, and the consistency proof's extra hash
+#define MLT_TILE_HEIGHT 8 // tlog-tiles
 #define MLT_TILE_WIDTH 256
-#define MLT_TILE_LEVELS 8     // levels 0..7 hold trees of up to 2^63 leaves
+#define MLT_TILE_LEVELS 8 // levels 0..7 hold trees of up to 2^63 leaves
 #define MLT_TREE_MAX (UINT64_C(1) << 62)
 
 struct mlt_proof {
@@ -17,16 +17,16 @@ struct mlt_proof {
     size_t num_hashes;
 };
 
-void mlt_merkle_leaf(uint8_t out[static MLT_HASH_LEN], struct mlt_bytes entry);  // H(00 || entry)
+void mlt_merkle_leaf(uint8_t out[static MLT_HASH_LEN], struct mlt_bytes entry); // H(00 || entry)
 void mlt_merkle_node(uint8_t out[static MLT_HASH_LEN], const uint8_t left[static MLT_HASH_LEN],
-                     const uint8_t right[static MLT_HASH_LEN]);  // H(01 || left || right)
-void mlt_merkle_empty(uint8_t out[static MLT_HASH_LEN]);  // H("")
+                     const uint8_t right[static MLT_HASH_LEN]); // H(01 || left || right)
+void mlt_merkle_empty(uint8_t out[static MLT_HASH_LEN]);        // H("")
 
 // The compact range of [0, size): one hash per set bit of size, largest subtree first.
 struct mlt_frontier {
     uint64_t size;
     uint8_t hash[64][MLT_HASH_LEN];
-    size_t num_hashes;  // == popcount(size)
+    size_t num_hashes; // == popcount(size)
 };
 bool mlt_frontier_check(const struct mlt_frontier *f);
 // mlt_frontier_add appends a leaf hash. For each tile that this completes, at level l = 1, 2, …, its 32-byte root (the
@@ -60,13 +60,13 @@ enum mlt_status mlt_merkle_prove_consistency(const struct mlt_hash_source *src, 
 
 // Tile paths (tlog-tiles): "tile/<L>/<N>[.p/<W>]" and "tile/entries/<N>[.p/<W>]".
 struct mlt_tile_id {
-    bool entries;    // a bundle of entries; level is 0
-    unsigned level;  // 0..63
+    bool entries;   // a bundle of entries; level is 0
+    unsigned level; // 0..63
     uint64_t number;
-    unsigned width;  // 1..256; 256 is a full tile
+    unsigned width; // 1..256; 256 is a full tile
 };
 #define MLT_TILE_PATH_MAX 64
-bool mlt_tile_path_parse(struct mlt_tile_id *out, struct mlt_bytes path);  // without a leading slash
+bool mlt_tile_path_parse(struct mlt_tile_id *out, struct mlt_bytes path); // without a leading slash
 void mlt_tile_path_format(char out[static MLT_TILE_PATH_MAX], const struct mlt_tile_id *id);
 // mlt_tile_width says how many hashes tile `number` of `level` has in a tree of `size` leaves: 0..256.
 unsigned mlt_tile_width(uint64_t size, unsigned level, uint64_t number);

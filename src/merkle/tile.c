@@ -97,18 +97,23 @@ bool mlt_tile_path_parse(struct mlt_tile_id *out, struct mlt_bytes path) {
 
 void mlt_tile_path_format(char out[static MLT_TILE_PATH_MAX], const struct mlt_tile_id *id) {
     assert(id->width >= 1 && id->width <= MLT_TILE_WIDTH && id->level <= TILE_LEVEL_MAX);
-    int len = id->entries ? snprintf(out, MLT_TILE_PATH_MAX, "tile/entries/")
-                          : snprintf(out, MLT_TILE_PATH_MAX, "tile/%u/", id->level);
+    // The longest, "tile/entries/" with 2^64 - 1 and ".p/255", has 53 characters.
+    char *end = out + MLT_TILE_PATH_MAX;
+    char *at = out;
+    if (id->entries) {
+        at += snprintf(at, (size_t)(end - at), "tile/entries/");
+    } else {
+        at += snprintf(at, (size_t)(end - at), "tile/%u/", id->level);
+    }
     uint64_t unit = 1;
     while (id->number / unit >= 1000) {
         unit *= 1000; // at most 10^18
     }
     for (; unit > 1; unit /= 1000) {
-        len += snprintf(out + len, MLT_TILE_PATH_MAX - (size_t)len, "x%03u/", (unsigned)(id->number / unit % 1000));
+        at += snprintf(at, (size_t)(end - at), "x%03u/", (unsigned)(id->number / unit % 1000));
     }
-    len += snprintf(out + len, MLT_TILE_PATH_MAX - (size_t)len, "%03u", (unsigned)(id->number % 1000));
+    at += snprintf(at, (size_t)(end - at), "%03u", (unsigned)(id->number % 1000));
     if (id->width < MLT_TILE_WIDTH) {
-        len += snprintf(out + len, MLT_TILE_PATH_MAX - (size_t)len, ".p/%u", id->width);
+        (void)snprintf(at, (size_t)(end - at), ".p/%u", id->width);
     }
-    assert(len > 0 && len < MLT_TILE_PATH_MAX);
 }
