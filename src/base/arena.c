@@ -25,8 +25,14 @@ static struct mlt_arena_block *arena_grow(struct mlt_arena *arena, size_t len) {
     }
     block->len = 0;
     block->cap = cap;
-    block->next = arena->blocks;
-    arena->blocks = block;
+    // A block of its own goes behind the newest, whose room is then not lost.
+    if (cap > ARENA_BLOCK_LEN && arena->blocks) {
+        block->next = arena->blocks->next;
+        arena->blocks->next = block;
+    } else {
+        block->next = arena->blocks;
+        arena->blocks = block;
+    }
     return block;
 }
 
@@ -95,18 +101,25 @@ char *mlt_arena_printf(struct mlt_arena *arena, const char *fmt, ...) {
     return taken;
 }
 
+// Which block may stay: one large request must not pin its memory for the life of a connection.
+static bool is_ordinary(const struct mlt_arena_block *block) {
+    return block->cap == ARENA_BLOCK_LEN;
+}
+
 void mlt_arena_reset(struct mlt_arena *arena) {
-    struct mlt_arena_block *kept = arena->blocks;
+    struct mlt_arena_block *kept = NULL;
+    struct mlt_arena_block *next;
+    for (struct mlt_arena_block *block = arena->blocks; block; block = next) {
+        next = block->next;
+        if (!kept && is_ordinary(block)) {
+            kept = block;
+        } else {
+            free(block);
+        }
+    }
     if (kept) {
-        struct mlt_arena rest = {.blocks = kept->next};
-        mlt_arena_clear(&rest);
         kept->next = NULL;
         kept->len = 0;
-        // One large request must not pin its memory for the life of a connection.
-        if (kept->cap > ARENA_BLOCK_LEN) {
-            free(kept);
-            kept = NULL;
-        }
     }
     arena->blocks = kept;
     arena->used = 0;

@@ -233,6 +233,19 @@ static void test_utf8_table(void **state) {
         assert_false(mlt_utf8_valid(mlt_str(bad[i])));
     }
     assert_true(mlt_utf8_valid(mlt_bytes_of("\0", 1)));
+    // The same at every distance from the start, since runs of ASCII are skipped in eights.
+    for (size_t i = 0; i < 20; i++) {
+        char text[64] = "";
+        memset(text, 'a', i);
+        memcpy(text + i,
+               "\xe2\x82\xac"
+               "0123456789",
+               13);
+        assert_true(mlt_utf8_valid(mlt_bytes_of(text, i + 13)));
+        assert_false(mlt_utf8_valid(mlt_bytes_of(text, i + 2)));
+        text[i + 1] = 'a';
+        assert_false(mlt_utf8_valid(mlt_bytes_of(text, i + 13)));
+    }
 }
 
 static void test_arena_allocates_apart_and_aligned(void **state) {
@@ -259,6 +272,7 @@ static void test_arena_allocates_apart_and_aligned(void **state) {
     assert_true(arena.used >= 100000);
     mlt_arena_reset(&arena);
     assert_int_equal(arena.used, 0);
+    assert_non_null(arena.blocks);
     assert_non_null(mlt_arena_take(&arena, 1));
     mlt_arena_clear(&arena);
     mlt_arena_clear(&arena);
