@@ -35,6 +35,7 @@ struct mlt_json {
     size_t cap;
     // Where scanning failed: byte offset, and a JSON pointer (RFC 6901) to the innermost value reached.
     uint32_t error_off;
+    const char *error_code;  // "not-json", "invalid-utf8", "duplicate-member", "too-deep": stable, static
     char error_pointer[128];
 };
 

@@ -80,6 +80,9 @@ static void put_pointer(struct scan *s) {
 
 static enum mlt_status refuse(struct scan *s, enum mlt_status status, const char *what) {
     s->json->error_off = s->at;
+    if (status == MLT_LIMIT) {
+        s->json->error_code = "too-deep";
+    }
     put_pointer(s);
     return mlt_fail(s->err, status, "%s, at byte %u", what, s->at);
 }
@@ -237,6 +240,7 @@ static enum mlt_status scan_string(struct scan *s, bool is_name) {
         } else {
             uint32_t n = utf8_len(s->text + s->at, s->len - s->at);
             if (n == 0) {
+                s->json->error_code = "invalid-utf8";
                 return refuse(s, MLT_INVALID, "bytes that are not valid UTF-8");
             }
             s->at += n;
@@ -342,6 +346,7 @@ static enum mlt_status refuse_duplicate(struct scan *s, uint32_t name) {
     s->at = s->json->tape[name].start;
     struct mlt_bytes raw = mlt_json_raw(s->json, name);
     s->json->error_off = s->at;
+    s->json->error_code = "duplicate-member";
     put_pointer(s);
     return mlt_fail(s->err, MLT_INVALID, "the member %.*s stands twice in one object, at byte %u",
                     raw.len > 80 ? 80 : (int)raw.len, (const char *)raw.ptr, s->at);
@@ -522,6 +527,7 @@ enum mlt_status mlt_json_scan(struct mlt_json *json, struct mlt_bytes text, stru
     json->text = text;
     json->num_tokens = 0;
     json->error_off = 0;
+    json->error_code = "not-json";
     json->error_pointer[0] = '\0';
     if (text.len >= UINT32_MAX - 1) {
         return mlt_fail(err, MLT_LIMIT, "a JSON text of %zu bytes; at most 4 GiB are taken", text.len);
