@@ -11,19 +11,19 @@
 #include "record/draft.h"
 
 struct mlt_entry {
-    struct mlt_json json;  // the scanned entry; owns the tape, borrows the bytes
-    const struct mlt_kind_info *kind;  // NULL: a kind of a later version
+    struct mlt_json json;             // the scanned entry; owns the tape, borrows the bytes
+    const struct mlt_kind_info *kind; // NULL: a kind of a later version
     struct mlt_bytes kind_name;
     struct mlt_bytes id;
-    struct mlt_bytes time_text;  // empty: null
+    struct mlt_bytes time_text; // empty: null
     bool has_time;
-    int64_t time;      // claimed
-    int64_t received;  // the server's clock
+    int64_t time;     // claimed
+    int64_t received; // the server's clock
     struct mlt_bytes principal;
     struct mlt_bytes assurance;
-    mlt_json_at facts;    // always an object
-    mlt_json_at details;  // MLT_JSON_NONE when absent
-    mlt_json_at payload;  // MLT_JSON_NONE when absent
+    mlt_json_at facts;   // always an object
+    mlt_json_at details; // MLT_JSON_NONE when absent
+    mlt_json_at payload; // MLT_JSON_NONE when absent
 };
 // mlt_entry_parse: MLT_CORRUPT when the bytes are no entry of this format. `bytes` must live as long as `out`;
 // unescaped strings go to `arena`.
@@ -35,8 +35,8 @@ void mlt_entry_clear(struct mlt_entry *e);
 // the entry is recomputed; MLT_CORRUPT names the member that differs, or says that the seal is broken.
 enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sealer *sealer,
                                        const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
-                                       struct mlt_arena *arena, struct mlt_bytes *plain, struct mlt_error *err)
-    MLT_MUST_USE;
+                                       struct mlt_arena *arena, struct mlt_bytes *plain,
+                                       struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_entry_redraft fills the look-up parts of a draft (identity, terms, stream, times) from an entry read back, with
 // its details already put in place of the spilled facts by the caller's `facts` document and its payload object

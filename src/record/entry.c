@@ -1,0 +1,184 @@
+#include "record/entry.h"
+
+#include <stdio.h>
+
+#include "record/identity.h"
+
+#define ENTRY_VERSION 1
+
+static enum mlt_status bad(struct mlt_error *err, const char *what) {
+    return mlt_fail(err, MLT_CORRUPT, "FORMAT.md, Entries: %s", what);
+}
+
+enum mlt_status mlt_entry_parse(struct mlt_entry *out, struct mlt_arena *arena, struct mlt_bytes bytes,
+                                struct mlt_error *err) {
+    *out = (struct mlt_entry){.details = MLT_JSON_NONE, .payload = MLT_JSON_NONE, .facts = MLT_JSON_NONE};
+    struct mlt_json *j = &out->json;
+    struct mlt_error why = {0};
+    enum mlt_status status = mlt_json_scan(j, bytes, &why);
+    if (status == MLT_NOMEM) {
+        return mlt_fail(err, status, "%s", why.text);
+    }
+    if (status != MLT_OK) {
+        mlt_entry_clear(out);
+        return mlt_fail(err, MLT_CORRUPT, "FORMAT.md, Entries: not JSON: %s", why.text);
+    }
+    const char *wrong = NULL;
+    uint64_t version = 0;
+    mlt_json_at time = mlt_json_get(j, 0, "time");
+    mlt_json_at producer = mlt_json_get(j, 0, "producer");
+    out->kind_name = mlt_json_string(j, mlt_json_get(j, 0, "kind"), arena);
+    out->id = mlt_json_string(j, mlt_json_get(j, 0, "id"), arena);
+    out->time_text = mlt_json_string(j, time, arena);
+    out->principal = mlt_json_string(j, mlt_json_get(j, producer, "principal"), arena);
+    out->assurance = mlt_json_string(j, mlt_json_get(j, producer, "assurance"), arena);
+    out->facts = mlt_json_get(j, 0, "facts");
+    out->details = mlt_json_get(j, 0, "details");
+    out->payload = mlt_json_get(j, 0, "payload");
+    out->kind = mlt_kind_find(out->kind_name);
+    out->has_time = out->time_text.ptr && mlt_time_parse(&out->time, out->time_text);
+    if (!mlt_json_u64(j, mlt_json_get(j, 0, "v"), &version) || version != ENTRY_VERSION) {
+        wrong = "format version 1 was expected in \"v\"";
+    } else if (!out->kind_name.ptr || !out->id.ptr || !out->principal.ptr || !out->assurance.ptr) {
+        wrong = "kind, id and producer must be there";
+    } else if (!mlt_time_parse(&out->received, mlt_json_string(j, mlt_json_get(j, 0, "received"), arena))) {
+        wrong = "received must be a time";
+    } else if (!out->has_time && !mlt_json_is(j, time, MLT_JSON_NULL)) {
+        wrong = "time must be a time or null";
+    } else if (!mlt_json_is(j, out->facts, MLT_JSON_OBJECT)) {
+        wrong = "facts must be an object";
+    } else if (out->details != MLT_JSON_NONE && !mlt_json_is(j, out->details, MLT_JSON_OBJECT)) {
+        wrong = "details must be an object";
+    } else if (out->payload != MLT_JSON_NONE && !mlt_json_is(j, out->payload, MLT_JSON_OBJECT)) {
+        wrong = "payload must be an object";
+    }
+    if (wrong) {
+        mlt_entry_clear(out);
+        return bad(err, wrong);
+    }
+    return MLT_OK;
+}
+
+void mlt_entry_clear(struct mlt_entry *e) {
+    if (e) {
+        mlt_json_clear(&e->json);
+    }
+}
+
+// Each member of the sealed object against its commitment: under its own name, or else the next of "~1", "~2", ….
+static enum mlt_status check_commitments(const struct mlt_entry *e, const struct mlt_json *plain,
+                                         const uint8_t secret[static MLT_SECRET_LEN], struct mlt_arena *arena,
+                                         struct mlt_error *err) {
+    unsigned unknown = 0;
+    size_t seen = 0;
+    for (mlt_json_at n = mlt_json_first(plain, 0); n != MLT_JSON_NONE; n = mlt_json_next(plain, 0, n), seen++) {
+        struct mlt_bytes name = mlt_json_string(plain, n, arena);
+        mlt_json_at at = MLT_JSON_NONE;
+        if (name.len == 0 || name.ptr[0] != '~') {
+            at = mlt_json_get_bytes(&e->json, e->payload, name);
+        }
+        if (at == MLT_JSON_NONE) {
+            char hidden[16];
+            snprintf(hidden, sizeof hidden, "~%u", ++unknown);
+            at = mlt_json_get(&e->json, e->payload, hidden);
+        }
+        uint8_t want[MLT_HASH_LEN];
+        size_t want_len = 0;
+        struct mlt_bytes text = mlt_json_string(&e->json, at, arena);
+        if (!mlt_base64_decode(want, sizeof want, &want_len, text) || want_len != sizeof want ||
+            name.len > MLT_SEAL_NAME_MAX) {
+            return mlt_fail(err, MLT_CORRUPT, "the entry has no commitment to the payload member \"%.*s\"",
+                            name.len > 100 ? 100 : (int)name.len, (const char *)name.ptr);
+        }
+        uint8_t salt[MLT_HASH_LEN];
+        uint8_t got[MLT_HASH_LEN];
+        mlt_seal_salt(salt, secret, name);
+        mlt_seal_commit(got, salt, name, mlt_json_raw(plain, n + 1));
+        if (!mlt_memeql(got, want, sizeof want)) {
+            return mlt_fail(err, MLT_CORRUPT, "the payload member \"%.*s\" is not the one that the entry commits to",
+                            name.len > 100 ? 100 : (int)name.len, (const char *)name.ptr);
+        }
+    }
+    if (seen != e->json.tape[e->payload].count) {
+        return mlt_fail(err, MLT_CORRUPT, "the entry commits to %u payload members, %zu are there",
+                        e->json.tape[e->payload].count, seen);
+    }
+    return MLT_OK;
+}
+
+enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sealer *sealer,
+                                       const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
+                                       struct mlt_arena *arena, struct mlt_bytes *plain, struct mlt_error *err) {
+    *plain = (struct mlt_bytes){0};
+    if (e->payload == MLT_JSON_NONE) {
+        return mlt_fail(err, MLT_CORRUPT, "a sealed payload beside an entry that commits to none");
+    }
+    if (sealed.len <= MLT_SEAL_TAG_LEN) {
+        return mlt_fail(err, MLT_CORRUPT, "a sealed payload of %zu bytes is too short", sealed.len);
+    }
+    uint8_t secret[MLT_SECRET_LEN];
+    struct mlt_json json = {0};
+    struct mlt_bytes object;
+    uint8_t *open = mlt_arena_take(arena, sealed.len - MLT_SEAL_TAG_LEN);
+    enum mlt_status status =
+        open ? mlt_seal_unwrap(sealer, secret, wrapped, err) : mlt_fail(err, MLT_NOMEM, "no memory for a payload");
+    if (status != MLT_OK) {
+        goto out;
+    }
+    status = mlt_seal_open(sealer, open, secret, sealed, err);
+    if (status != MLT_OK) {
+        goto out;
+    }
+    object = mlt_bytes_of(open + 1, sealed.len - MLT_SEAL_TAG_LEN - 1);
+    struct mlt_error why = {0};
+    if (open[0] != 0x00) {
+        status = mlt_fail(err, MLT_CORRUPT, "the payload has encoding %u; this build knows 0", open[0]);
+    } else if ((status = mlt_json_scan(&json, object, &why)) != MLT_OK) {
+        status = mlt_fail(err, status == MLT_NOMEM ? status : MLT_CORRUPT, "the payload is not JSON: %s", why.text);
+    } else if (!mlt_json_is(&json, 0, MLT_JSON_OBJECT)) {
+        status = mlt_fail(err, MLT_CORRUPT, "the payload is no JSON object");
+    } else {
+        status = check_commitments(e, &json, secret, arena, err);
+    }
+    if (status == MLT_OK) {
+        *plain = object;
+    }
+out:
+    mlt_json_clear(&json);
+    mlt_wipe(secret, sizeof secret);
+    return status;
+}
+
+static void take_members(struct mlt_members *m, const struct mlt_json *json, mlt_json_at object, bool payload,
+                         struct mlt_arena *arena) {
+    for (mlt_json_at n = mlt_json_first(json, object); n != MLT_JSON_NONE && m->num < MLT_RECORD_MEMBERS_MAX;
+         n = mlt_json_next(json, object, n)) {
+        struct mlt_bytes name = mlt_json_string(json, n, arena);
+        m->refs[m->num++] = (struct mlt_member_ref){
+            .name = name, .json = json, .at = n + 1, .info = mlt_kind_member(m->kind, name), .payload = payload};
+    }
+}
+
+enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena, const struct mlt_entry *e,
+                                  const struct mlt_json *facts, const struct mlt_json *payload,
+                                  const struct mlt_record_keys *keys, struct mlt_error *err) {
+    *out = (struct mlt_draft){0};
+    static const struct mlt_member NO_MEMBERS[] = {{.name = NULL}};
+    static const struct mlt_kind_info UNKNOWN = {MLT_KIND_CUSTOM, "", false, NO_MEMBERS};
+    struct mlt_members m = {.kind = e->kind ? e->kind : &UNKNOWN, .kind_name = e->kind_name};
+    m.refs = mlt_arena_take(arena, MLT_RECORD_MEMBERS_MAX * sizeof *m.refs);
+    if (!m.refs) {
+        return mlt_fail(err, MLT_NOMEM, "no memory to read an entry");
+    }
+    take_members(&m, facts, 0, false, arena);
+    if (payload) {
+        take_members(&m, payload, 0, true, arena);
+    }
+    struct mlt_identity_input in = {.members = &m,
+                                    .id = e->id,
+                                    .principal = e->principal,
+                                    .index_key = keys->index_key,
+                                    .payload_known = payload != NULL || e->payload == MLT_JSON_NONE};
+    out->has_payload = e->payload != MLT_JSON_NONE;
+    return mlt_identify(out, arena, arena, &in, err);
+}

@@ -1,0 +1,342 @@
+#include "record/identity.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define NS_PER_HOUR (MLT_NS_PER_S * 3600)
+
+struct collect {
+    const struct mlt_identity_input *in;
+    struct mlt_arena *scratch;
+    struct mlt_term *terms;
+    size_t num;
+};
+
+static bool same_term(const struct mlt_term *a, const struct mlt_term *b) {
+    return a->dim == b->dim && memcmp(a->hash, b->hash, MLT_TERM_LEN) == 0;
+}
+
+static void add(struct collect *c, enum mlt_dim dim, const struct mlt_bytes *values, size_t n) {
+    if (c->num == MLT_TERMS_MAX) {
+        return;
+    }
+    struct mlt_term *t = &c->terms[c->num];
+    mlt_term_make(t, c->in->index_key, dim, values, n);
+    for (size_t i = 0; i < c->num; i++) {
+        if (same_term(&c->terms[i], t)) {
+            return;
+        }
+    }
+    c->num++;
+}
+
+static struct mlt_bytes text_of(const struct collect *c, const char *member) {
+    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, member);
+    return ref ? mlt_json_string(ref->json, ref->at, c->scratch) : (struct mlt_bytes){0};
+}
+
+static void add1(struct collect *c, enum mlt_dim dim, struct mlt_bytes a) {
+    if (a.ptr) {
+        add(c, dim, &a, 1);
+    }
+}
+static void add2(struct collect *c, enum mlt_dim dim, struct mlt_bytes a, struct mlt_bytes b) {
+    if (a.ptr && b.ptr) {
+        struct mlt_bytes values[] = {a, b};
+        add(c, dim, values, 2);
+    }
+}
+
+// For each object of an array member: the term of two of its members.
+static void add_each(struct collect *c, enum mlt_dim dim, const char *member, const char *first, const char *second) {
+    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, member);
+    if (!ref) {
+        return;
+    }
+    const struct mlt_json *j = ref->json;
+    for (mlt_json_at n = mlt_json_first(j, ref->at); n != MLT_JSON_NONE; n = mlt_json_next(j, ref->at, n)) {
+        struct mlt_bytes a = mlt_json_string(j, mlt_json_get(j, n, first), c->scratch);
+        struct mlt_bytes b = mlt_json_string(j, mlt_json_get(j, n, second), c->scratch);
+        struct mlt_bytes values[] = {a, b};
+        if (b.ptr) { // a table may come without its system
+            add(c, dim, values, 2);
+        }
+    }
+}
+
+static void add_model(struct collect *c, enum mlt_dim own_dim) {
+    struct mlt_bytes model = text_of(c, "model");
+    struct mlt_bytes version = text_of(c, "model_version");
+    add1(c, MLT_DIM_USES_MODEL, model);
+    add2(c, MLT_DIM_USES_VERSION, model, version);
+    add2(c, own_dim, model, version);
+}
+
+static void add_requests(struct collect *c) {
+    add1(c, MLT_DIM_REQUEST, text_of(c, "request_id"));
+    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "request_ids");
+    if (ref) {
+        for (mlt_json_at n = mlt_json_first(ref->json, ref->at); n != MLT_JSON_NONE;
+             n = mlt_json_next(ref->json, ref->at, n)) {
+            add1(c, MLT_DIM_REQUEST, mlt_json_string(ref->json, n, c->scratch));
+        }
+    }
+}
+
+static struct mlt_bytes inner_text(const struct collect *c, const struct mlt_member_ref *ref, const char *name) {
+    return mlt_json_string(ref->json, mlt_json_get(ref->json, ref->at, name), c->scratch);
+}
+
+static void add_deployment(struct collect *c) {
+    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "deployment");
+    if (ref) {
+        struct mlt_bytes values[] = {inner_text(c, ref, "environment"), inner_text(c, ref, "region"),
+                                     inner_text(c, ref, "endpoint"), inner_text(c, ref, "variant")};
+        add(c, MLT_DIM_DEPLOYMENT, values, 4);
+    }
+}
+
+// The stream of a prediction or of a tally; no stream given is the node's unnamed stream.
+static void add_stream(struct collect *c, struct mlt_draft *out, struct mlt_bytes node, struct mlt_bytes stream) {
+    if (!node.ptr) {
+        return;
+    }
+    struct mlt_bytes values[] = {node, stream};
+    mlt_term_make(&out->stream, c->in->index_key, MLT_DIM_STREAM, values, 2);
+    add(c, MLT_DIM_STREAM, values, 2);
+    const struct mlt_member_ref *sequence = mlt_members_find(c->in->members, "sequence");
+    out->has_sequence =
+        out->kind == MLT_KIND_PREDICTION && sequence && mlt_json_u64(sequence->json, sequence->at, &out->sequence);
+}
+
+static void add_corrects(struct collect *c) {
+    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "corrects");
+    if (!ref) {
+        return;
+    }
+    if (mlt_json_is(ref->json, ref->at, MLT_JSON_STRING)) {
+        add1(c, MLT_DIM_CORRECTS, mlt_json_string(ref->json, ref->at, c->scratch));
+        return;
+    }
+    uint64_t entry;
+    mlt_json_at at = mlt_json_get(ref->json, ref->at, "entry");
+    if (mlt_json_u64(ref->json, at, &entry)) {
+        add1(c, MLT_DIM_CORRECTS, mlt_json_raw(ref->json, at));
+    }
+}
+
+static void add_by_kind(struct collect *c, struct mlt_draft *out) {
+    switch (out->kind) {
+    case MLT_KIND_PREDICTION:
+        add1(c, MLT_DIM_REQUEST, text_of(c, "request_id"));
+        add_model(c, MLT_DIM_PREDICTED_BY);
+        add1(c, MLT_DIM_NODE, text_of(c, "serving_node"));
+        add1(c, MLT_DIM_SUBJECT, text_of(c, "subject"));
+        add_stream(c, out, text_of(c, "serving_node"), text_of(c, "stream"));
+        break;
+    case MLT_KIND_DATASET_VERSION:
+        add2(c, MLT_DIM_DATASET_VERSION, text_of(c, "dataset"), text_of(c, "version"));
+        add_each(c, MLT_DIM_TABLE, "sources", "system", "table");
+        add_each(c, MLT_DIM_USES_DATASET, "inputs", "dataset", "version");
+        break;
+    case MLT_KIND_TRAINING_RUN:
+        add1(c, MLT_DIM_JOB, text_of(c, "training_job_id"));
+        add_each(c, MLT_DIM_USES_DATASET, "datasets", "dataset", "version");
+        add_each(c, MLT_DIM_USES_COMPONENT, "base_models", "model", "model_version");
+        break;
+    case MLT_KIND_MODEL_VERSION:
+        add_model(c, MLT_DIM_MODEL_VERSION);
+        add1(c, MLT_DIM_USES_JOB, text_of(c, "training_job_id"));
+        add_each(c, MLT_DIM_USES_COMPONENT, "components", "model", "model_version");
+        break;
+    case MLT_KIND_APPROVAL:
+        add_model(c, MLT_DIM_APPROVES);
+        add1(c, MLT_DIM_APPROVAL, text_of(c, "approval_reference"));
+        break;
+    case MLT_KIND_TRANSITION:
+        add_model(c, MLT_DIM_MOVES);
+        add1(c, MLT_DIM_APPROVAL, text_of(c, "approval_reference"));
+        add1(c, MLT_DIM_STAGE, text_of(c, "to_stage"));
+        add_deployment(c);
+        break;
+    case MLT_KIND_ACCESS: {
+        const struct mlt_member_ref *resource = mlt_members_find(c->in->members, "resource");
+        if (resource) {
+            add2(c, MLT_DIM_RESOURCE, inner_text(c, resource, "type"), inner_text(c, resource, "id"));
+        }
+        add1(c, MLT_DIM_PRINCIPAL, text_of(c, "principal"));
+        break;
+    }
+    case MLT_KIND_TALLY: {
+        const struct mlt_member_ref *scope = mlt_members_find(c->in->members, "scope");
+        if (scope) {
+            add_stream(c, out, inner_text(c, scope, "serving_node"), inner_text(c, scope, "stream"));
+        }
+        break;
+    }
+    case MLT_KIND_DECISION:
+    case MLT_KIND_EXPLANATION:
+    case MLT_KIND_OVERSIGHT:
+    case MLT_KIND_NOTICE:
+    case MLT_KIND_OUTCOME:
+        add_requests(c);
+        add1(c, MLT_DIM_SUBJECT, text_of(c, "subject"));
+        break;
+    case MLT_KIND_CORRECTION:
+        add_corrects(c);
+        break;
+    case MLT_KIND_CONTROL:
+        if (mlt_bytes_is(text_of(c, "control"), "setting")) {
+            add1(c, MLT_DIM_SETTING, text_of(c, "name"));
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+static int by_name(const void *a, const void *b) {
+    const struct mlt_member_ref *const *x = a;
+    const struct mlt_member_ref *const *y = b;
+    return mlt_bytes_compare((*x)->name, (*y)->name);
+}
+
+// SHA-256(key || "content" || kind || for each member in order of names: u32 name || u32 value, white space removed).
+static enum mlt_status hash_content(uint8_t out[static 16], const struct mlt_identity_input *in,
+                                    struct mlt_arena *scratch, struct mlt_error *err) {
+    size_t n = in->members->num;
+    const struct mlt_member_ref **order = mlt_arena_take(scratch, (n + 1) * sizeof *order);
+    struct mlt_bytes *parts = mlt_arena_take(scratch, (4 * n + 4) * sizeof *parts);
+    uint8_t(*lengths)[4] = mlt_arena_take(scratch, (2 * n + 1) * sizeof *lengths);
+    if (!order || !parts || !lengths) {
+        return mlt_fail(err, MLT_NOMEM, "no memory to identify a record");
+    }
+    for (size_t i = 0; i < n; i++) {
+        order[i] = &in->members->refs[i];
+    }
+    qsort(order, n, sizeof *order, by_name);
+    size_t k = 0;
+    parts[k++] = mlt_bytes_of(in->index_key, MLT_INDEX_KEY_LEN);
+    parts[k++] = mlt_str("content");
+    parts[k++] = in->members->kind_name;
+    for (size_t i = 0; i < n; i++) {
+        struct mlt_bytes value = mlt_json_raw(order[i]->json, order[i]->at);
+        if (order[i]->json->tape[order[i]->at].spaced) {
+            struct mlt_buf small = {0};
+            mlt_json_minify(order[i]->json, order[i]->at, &small);
+            value = mlt_arena_copy(scratch, mlt_buf_bytes(&small));
+            bool failed = small.failed || !value.ptr;
+            mlt_buf_clear(&small);
+            if (failed) {
+                return mlt_fail(err, MLT_NOMEM, "no memory to identify a record");
+            }
+        }
+        mlt_store_u32be(lengths[2 * i], (uint32_t)order[i]->name.len);
+        mlt_store_u32be(lengths[2 * i + 1], (uint32_t)value.len);
+        parts[k++] = mlt_bytes_of(lengths[2 * i], 4);
+        parts[k++] = order[i]->name;
+        parts[k++] = mlt_bytes_of(lengths[2 * i + 1], 4);
+        parts[k++] = value;
+    }
+    uint8_t hash[MLT_HASH_LEN];
+    mlt_sha256(hash, parts, k);
+    memcpy(out, hash, 16);
+    return MLT_OK;
+}
+
+static void hash_owner(struct mlt_draft *out, struct collect *c) {
+    struct mlt_bytes row = {0};
+    if (out->kind == MLT_KIND_PREDICTION) {
+        const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "row");
+        row = ref ? mlt_json_raw(ref->json, ref->at) : row;
+    }
+    struct mlt_bytes values[] = {mlt_str("owner"), c->in->principal, row};
+    struct mlt_term t;
+    mlt_term_make(&t, c->in->index_key, (enum mlt_dim)0, values, 3);
+    out->owner = mlt_load_u64be(t.hash);
+}
+
+// What names the record within its kind (design 6.5).
+static void name_record(struct mlt_draft *out, struct collect *c) {
+    struct mlt_bytes values[5];
+    size_t n = 0;
+    enum mlt_dim dim = MLT_DIM_EVENT;
+    bool has_event = mlt_members_find(c->in->members, "event_id") != NULL;
+    switch (out->kind) {
+    case MLT_KIND_PREDICTION:
+        dim = MLT_DIM_REQUEST;
+        values[n++] = text_of(c, "request_id");
+        break;
+    case MLT_KIND_DATASET_VERSION:
+        dim = MLT_DIM_DATASET_VERSION;
+        values[n++] = text_of(c, "dataset");
+        values[n++] = text_of(c, "version");
+        break;
+    case MLT_KIND_MODEL_VERSION:
+        dim = MLT_DIM_MODEL_VERSION;
+        values[n++] = text_of(c, "model");
+        values[n++] = text_of(c, "model_version");
+        break;
+    case MLT_KIND_TRAINING_RUN:
+        dim = MLT_DIM_JOB;
+        values[n++] = text_of(c, "training_job_id");
+        break;
+    case MLT_KIND_APPROVAL:
+        values[n++] = mlt_str("approval");
+        values[n++] = text_of(c, "approval_reference");
+        values[n++] = text_of(c, "approver");
+        values[n++] = text_of(c, "verdict");
+        values[n++] = text_of(c, "timestamp");
+        break;
+    default:
+        if (!has_event) {
+            return;
+        }
+        values[n++] = c->in->members->kind_name;
+        values[n++] = text_of(c, "event_id");
+        break;
+    }
+    out->has_identity = true;
+    mlt_term_make(&out->name, c->in->index_key, dim, values, n);
+    add(c, dim, values, n);
+}
+
+enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, struct mlt_arena *scratch,
+                             const struct mlt_identity_input *in, struct mlt_error *err) {
+    struct mlt_term terms[MLT_TERMS_MAX + 1];
+    struct collect c = {.in = in, .scratch = scratch, .terms = terms};
+    out->kind = in->members->kind->kind;
+    name_record(out, &c);
+    hash_owner(out, &c);
+    add1(&c, MLT_DIM_KIND, in->members->kind_name);
+    add1(&c, MLT_DIM_PRODUCER, in->principal);
+    // A prediction is found by its request_id; an issued id of its own would double what the index keeps for it.
+    if (out->kind != MLT_KIND_PREDICTION || mlt_members_find(in->members, "event_id")) {
+        struct mlt_bytes event[] = {in->members->kind_name, in->id};
+        add(&c, MLT_DIM_EVENT, event, 2);
+    }
+    struct mlt_bytes time_text = text_of(&c, "timestamp");
+    out->has_event_time = time_text.ptr && mlt_time_parse(&out->event_time, time_text);
+    if (out->has_event_time) {
+        char hour[24];
+        int64_t h = out->event_time / NS_PER_HOUR - (out->event_time % NS_PER_HOUR < 0);
+        snprintf(hour, sizeof hour, "%lld", (long long)h);
+        add1(&c, MLT_DIM_HOUR, mlt_str(hour));
+    }
+    add_by_kind(&c, out);
+    if (in->payload_known) {
+        enum mlt_status status = hash_content(out->content, in, scratch, err);
+        if (status != MLT_OK) {
+            return status;
+        }
+    } else {
+        memset(out->content, 0, sizeof out->content);
+    }
+    struct mlt_bytes kept = mlt_arena_copy(arena, mlt_bytes_of(terms, c.num * sizeof *terms));
+    if (!kept.ptr) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for %zu terms", c.num);
+    }
+    out->terms = (struct mlt_term *)(void *)(uintptr_t)kept.ptr;
+    out->num_terms = c.num;
+    return MLT_OK;
+}

@@ -1,0 +1,20 @@
+// What a record can be found by and what makes it the same record again (docs/FORMAT.md, "Identity"): the same function
+// at the first time and when the index is rebuilt.
+#ifndef MLT_RECORD_IDENTITY_H
+#define MLT_RECORD_IDENTITY_H
+
+#include "record/validate.h"
+
+struct mlt_identity_input {
+    const struct mlt_members *members; // facts and payload
+    struct mlt_bytes id;               // of the entry
+    struct mlt_bytes principal;        // of the producer
+    const uint8_t *index_key;          // MLT_INDEX_KEY_LEN
+    bool payload_known;                // false: erased or sealed to us, the content is 0
+};
+// Fills name, owner, content, terms, stream, sequence and event time. Terms go to `arena`, scratch strings to
+// `scratch`.
+enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, struct mlt_arena *scratch,
+                             const struct mlt_identity_input *in, struct mlt_error *err) MLT_MUST_USE;
+
+#endif
