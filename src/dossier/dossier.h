@@ -7,10 +7,10 @@
 
 // What a dossier needs besides the source: who signs, and what was asked.
 struct mlt_dossier_context {
-    const char *build;                 // "mltrail 0.1.0"
+    const char *build; // "mltrail 0.1.0"
     const struct mlt_vkey *vkey;
-    struct mlt_bytes checkpoint;       // signed note for exactly src->size
-    const char *assurance;             // "self-attested", "witnessed k of n", …
+    struct mlt_bytes checkpoint; // signed note for exactly src->size
+    const char *assurance;       // "self-attested", "witnessed k of n", …
 };
 
 // mlt_dossier_json writes the dossier of design section 10 for `request_id` as of src->size. Every entry it rests on
@@ -24,7 +24,8 @@ enum mlt_status mlt_dossier_json(const struct mlt_source *src, const struct mlt_
 enum mlt_status mlt_dossier_text(struct mlt_bytes dossier_json, bool color, unsigned width, struct mlt_buf *out,
                                  struct mlt_error *err) MLT_MUST_USE;
 // One self-contained file that prints well, with the chain drawn as inline SVG. No script, nothing fetched.
-enum mlt_status mlt_dossier_html(struct mlt_bytes dossier_json, struct mlt_buf *out, struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_dossier_html(struct mlt_bytes dossier_json, struct mlt_buf *out,
+                                 struct mlt_error *err) MLT_MUST_USE;
 
 // The catalogue of questions.
 struct mlt_question {
@@ -36,13 +37,13 @@ extern const struct mlt_question mlt_questions[];
 extern const size_t mlt_num_questions;
 
 struct mlt_ask {
-    struct mlt_bytes request_id, model, model_version;  // empty: not given
+    struct mlt_bytes request_id, model, model_version; // empty: not given
     bool has_at;
     int64_t at;
 };
 // mlt_ask_json answers question `id`: {"question":{…},"answered":bool,"answer":"…","data":{…},"missing":[…],
-// "findings":[…],"entries":[…],"integrity":{…},"generated":{…}}. MLT_NOTFOUND: no such question. MLT_INVALID: a parameter
-// is missing or wrong. "answered": false with what is missing is an answer, not an error.
+// "findings":[…],"entries":[…],"integrity":{…},"generated":{…}}. MLT_NOTFOUND: no such question. MLT_INVALID: a
+// parameter is missing or wrong. "answered": false with what is missing is an answer, not an error.
 enum mlt_status mlt_ask_json(const struct mlt_source *src, const struct mlt_dossier_context *ctx, const char *id,
                              const struct mlt_ask *ask, struct mlt_buf *out, struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_ask_text(struct mlt_bytes answer_json, bool color, unsigned width, struct mlt_buf *out,

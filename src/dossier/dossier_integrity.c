@@ -1,0 +1,233 @@
+// The proof of a dossier: every entry that it rests on, hashed again from its bytes and proved to be in the tree of the
+// signed checkpoint. Nothing of this is taken from a stored verdict.
+#include <stdlib.h>
+
+#include "dossier/dossier_write.h"
+
+#define PROOF_SET_FIRST 64 // most dossiers rest on fewer entries
+
+void mlt_proof_set_add(struct mlt_proof_set *set, uint64_t index, struct mlt_bytes bytes) {
+    if (set->num == set->cap) {
+        const size_t cap = set->cap ? set->cap * 2 : PROOF_SET_FIRST;
+        struct mlt_proof_item *items = mlt_arena_take(set->arena, cap * sizeof(*items));
+        if (!items) {
+            set->failed = true;
+            return;
+        }
+        if (set->num) {
+            memcpy(items, set->items, set->num * sizeof(*items));
+        }
+        set->items = items;
+        set->cap = cap;
+    }
+    set->items[set->num++] = (struct mlt_proof_item){index, bytes};
+}
+
+void mlt_proof_set_add_node(struct mlt_proof_set *set, const struct mlt_node *node) {
+    for (size_t i = 0; i < node->num_parts; i++) {
+        mlt_proof_set_add(set, node->parts[i].index, node->parts[i].entry.json.text);
+    }
+}
+
+void mlt_proof_set_add_list(struct mlt_proof_set *set, const struct mlt_node_list *list) {
+    for (size_t i = 0; i < list->num; i++) {
+        mlt_proof_set_add_node(set, list->nodes[i]);
+    }
+}
+
+void mlt_proof_set_add_findings(struct mlt_proof_set *set, const struct mlt_finding *findings, size_t num,
+                                uint64_t size) {
+    for (size_t i = 0; i < num; i++) {
+        for (size_t e = 0; e < findings[i].num_entries; e++) {
+            if (findings[i].entries[e] < size) {
+                mlt_proof_set_add(set, findings[i].entries[e], (struct mlt_bytes){0});
+            }
+        }
+        if (findings[i].resolved_by < size) {
+            mlt_proof_set_add(set, findings[i].resolved_by, (struct mlt_bytes){0});
+        }
+    }
+}
+
+// By index; among equals the one whose bytes are at hand first.
+static int by_index(const void *a, const void *b) {
+    const struct mlt_proof_item *x = a, *y = b;
+    if (x->index != y->index) {
+        return x->index < y->index ? -1 : 1;
+    }
+    return (x->bytes.len == 0) - (y->bytes.len == 0);
+}
+
+void mlt_proof_set_sort(struct mlt_proof_set *set) {
+    if (set->num < 2) {
+        return;
+    }
+    qsort(set->items, set->num, sizeof(*set->items), by_index);
+    size_t kept = 1;
+    for (size_t i = 1; i < set->num; i++) {
+        if (set->items[i].index != set->items[kept - 1].index) {
+            set->items[kept++] = set->items[i];
+        }
+    }
+    set->num = kept;
+}
+
+bool mlt_proof_set_has(const struct mlt_proof_set *sorted, uint64_t index) {
+    size_t low = 0, high = sorted->num;
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        if (sorted->items[mid].index == index) {
+            return true;
+        }
+        if (sorted->items[mid].index < index) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return false;
+}
+
+struct head {
+    bool present;    // a checkpoint and a key to check it with
+    bool verified;   // signed by the key, for this size
+    const char *why; // what is wrong with it, NULL: nothing
+    struct mlt_checkpoint checkpoint;
+};
+
+static void check_head(struct head *head, const struct mlt_source *src, const struct mlt_dossier_context *ctx) {
+    *head = (struct head){.present = ctx->vkey && ctx->checkpoint.len > 0};
+    if (!head->present) {
+        head->why = "no signed checkpoint was at hand";
+        return;
+    }
+    switch (mlt_checkpoint_open(&head->checkpoint, ctx->checkpoint, ctx->vkey, NULL)) {
+    case MLT_OK:
+        break;
+    case MLT_DENIED:
+        head->why = "the checkpoint is not signed by this key, or is for another origin";
+        return;
+    default:
+        head->why = "the checkpoint is malformed";
+        return;
+    }
+    if (head->checkpoint.size != src->size) {
+        head->why = "the checkpoint is for another tree size";
+        return;
+    }
+    head->verified = true;
+}
+
+static enum mlt_status put_entry_proof(struct mlt_dossier_writer *d, const struct mlt_source *src,
+                                       const struct head *head, struct mlt_proof_item *item, bool *verified,
+                                       struct mlt_error *err) {
+    uint8_t leaf[MLT_HASH_LEN];
+    struct mlt_proof proof = {.num_hashes = 0};
+    if (item->bytes.len == 0) {
+        const enum mlt_status status = src->entry(src->ctx, item->index, d->arena, &item->bytes, err);
+        if (status) {
+            return mlt_context(err, status, "entry %llu", (unsigned long long)item->index);
+        }
+    }
+    mlt_merkle_leaf(leaf, item->bytes);
+    // Hashes that cannot be read are no reason to give no dossier: what is known is shown, unproved.
+    const bool proved = mlt_merkle_prove_inclusion(&src->hashes, item->index, src->size, &proof, NULL) == MLT_OK;
+    *verified = proved && head->verified &&
+                mlt_merkle_verify_inclusion(item->index, src->size, leaf, &proof, head->checkpoint.root);
+    mlt_jw_object(&d->w);
+    mlt_jw_member_u64(&d->w, "index", item->index);
+    mlt_jw_name(&d->w, "leaf");
+    mlt_jw_hex(&d->w, mlt_bytes_of(leaf, sizeof(leaf)));
+    mlt_jw_name(&d->w, "proof");
+    mlt_jw_array(&d->w);
+    for (size_t i = 0; proved && i < proof.num_hashes; i++) {
+        mlt_jw_hex(&d->w, mlt_bytes_of(proof.hash[i], MLT_HASH_LEN));
+    }
+    mlt_jw_end_array(&d->w);
+    mlt_jw_member_bool(&d->w, "verified", *verified);
+    mlt_jw_end_object(&d->w);
+    return MLT_OK;
+}
+
+static void put_checkpoint(struct mlt_json_writer *w, const struct mlt_source *src,
+                           const struct mlt_dossier_context *ctx, const struct head *head) {
+    const bool parsed = head->present && head->checkpoint.origin[0];
+    mlt_jw_name(w, "checkpoint");
+    mlt_jw_object(w);
+    mlt_jw_member(w, "origin", parsed ? head->checkpoint.origin : src->origin);
+    mlt_jw_member_u64(w, "tree_size", parsed ? head->checkpoint.size : src->size);
+    mlt_jw_name(w, "root");
+    if (parsed) {
+        mlt_jw_hex(w, mlt_bytes_of(head->checkpoint.root, MLT_HASH_LEN));
+    } else {
+        mlt_jw_null(w);
+    }
+    mlt_jw_name(w, "note");
+    if (ctx->checkpoint.len) {
+        mlt_jw_string(w, ctx->checkpoint);
+    } else {
+        mlt_jw_null(w);
+    }
+    mlt_jw_end_object(w);
+}
+
+static void put_limits(struct mlt_json_writer *w) {
+    static const char *const limits[] = {
+        "That what was recorded was true when it was recorded: the trail proves what was said and when it was stored, "
+        "not that the world was so.",
+        "That everything which happened was recorded: what no producer ever sent is visible only where sequence "
+        "numbers "
+        "or tallies cover it (see completeness).",
+        "Who sat behind a name that is only claimed: a person named in a record by another producer, without a "
+        "signature, is a claim.",
+        "That nobody else was shown another history: for that, compare the checkpoint with one held by a witness or by "
+        "another party.",
+    };
+    mlt_jw_name(w, "what_this_does_not_show");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
+        mlt_jw_cstr(w, limits[i]);
+    }
+    mlt_jw_end_array(w);
+}
+
+enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const struct mlt_source *src,
+                                          const struct mlt_dossier_context *ctx, struct mlt_proof_set *set,
+                                          struct mlt_error *err) {
+    struct mlt_json_writer *w = &d->w;
+    struct head head;
+    char key[MLT_VKEY_TEXT_MAX];
+    if (set->failed) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for the proofs");
+    }
+    mlt_proof_set_sort(set);
+    check_head(&head, src, ctx);
+    if (ctx->vkey) {
+        mlt_vkey_format(key, ctx->vkey);
+    }
+    mlt_jw_name(w, "integrity");
+    mlt_jw_object(w);
+    mlt_jw_member(w, "assurance", ctx->assurance);
+    put_checkpoint(w, src, ctx, &head);
+    mlt_jw_member(w, "key", ctx->vkey ? key : NULL);
+    mlt_jw_name(w, "entries");
+    mlt_jw_array(w);
+    bool all = head.verified;
+    for (size_t i = 0; i < set->num; i++) {
+        bool verified;
+        const enum mlt_status status = put_entry_proof(d, src, &head, &set->items[i], &verified, err);
+        if (status) {
+            return status;
+        }
+        all = all && verified;
+    }
+    mlt_jw_end_array(w);
+    mlt_jw_member(w, "verdict", !head.present ? "unchecked" : all ? "verified" : "failed");
+    mlt_jw_member(w, "problem",
+                  head.why ? head.why
+                  : all    ? NULL
+                           : "an entry is not in the tree that the checkpoint signs; see entries");
+    put_limits(w);
+    mlt_jw_end_object(w);
+    return MLT_OK;
+}

@@ -1,0 +1,180 @@
+// Sections that the dossier and an answer have in common.
+#include "dossier/text_out.h"
+
+#define LABEL_WIDTH 22 // "model artifact hash" and most other members
+
+static struct mlt_bytes entry_list(struct mlt_view *v, mlt_json_at list) {
+    struct mlt_buf buf = {0};
+    MLT_VIEW_EACH(v, list, e) {
+        mlt_buf_put_str(&buf, buf.len ? ", " : "");
+        mlt_buf_put_bytes(&buf, mlt_json_raw(&v->json, e));
+    }
+    const struct mlt_bytes copy = mlt_arena_copy(&v->arena, mlt_buf_bytes(&buf));
+    mlt_buf_clear(&buf);
+    return copy;
+}
+
+static void put_finding(struct mlt_text *t, struct mlt_view *v, mlt_json_at f) {
+    struct mlt_buf head = {0};
+    const struct mlt_bytes severity = mlt_view_string(v, f, "severity");
+    const mlt_json_at resolved = mlt_view_at(v, f, "resolved_by");
+    const mlt_json_at known = mlt_view_at(v, f, "known_since");
+    mlt_buf_printf(&head, "[%.*s] %.*s", MLT_ARG(severity), MLT_ARG(mlt_view_string(v, f, "code")));
+    if (!mlt_view_absent(v, resolved)) {
+        mlt_buf_printf(&head, ", resolved by entry %.*s", MLT_ARG(mlt_json_raw(&v->json, resolved)));
+    }
+    mlt_text_wrap(t, 2, 4, mlt_view_absent(v, resolved) ? mlt_text_severity(severity) : MLT_STYLE_DIM,
+                  mlt_buf_bytes(&head));
+    mlt_text_wrap(t, 4, 4, MLT_STYLE_PLAIN, mlt_view_shown(v, f, "condition"));
+    static const char *const parts[] = {"criteria", "effect", "action"};
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        const struct mlt_bytes text = mlt_view_string(v, f, parts[i]);
+        if (text.len) {
+            mlt_text_row(t, 4, 8, mlt_str(parts[i]), MLT_STYLE_PLAIN, text);
+        }
+    }
+    head.len = 0;
+    if (mlt_view_count(v, mlt_view_at(v, f, "entries"))) {
+        mlt_buf_printf(&head, "%.*s", MLT_ARG(entry_list(v, mlt_view_at(v, f, "entries"))));
+    } else {
+        mlt_buf_put_str(&head, "none: an absence");
+    }
+    if (!mlt_view_absent(v, known)) {
+        mlt_buf_printf(&head, " (known since entry %.*s)", MLT_ARG(mlt_json_raw(&v->json, known)));
+    }
+    mlt_text_row(t, 4, 8, mlt_str("entries"), MLT_STYLE_PLAIN, mlt_buf_bytes(&head));
+    mlt_buf_clear(&head);
+}
+
+void mlt_text_findings(struct mlt_text *t, struct mlt_view *v) {
+    struct mlt_buf line = {0};
+    mlt_text_heading(t, "FINDINGS");
+    mlt_view_findings_line(v, &line);
+    mlt_text_wrap(t, 2, 2, MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    mlt_buf_clear(&line);
+    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "findings"), f) {
+        mlt_text_line(t);
+        put_finding(t, v, f);
+    }
+}
+
+static void put_verify_hint(struct mlt_text *t, struct mlt_view *v) {
+    struct mlt_buf line = {0};
+    const struct mlt_bytes request = mlt_view_string(v, 0, "request_id");
+    mlt_text_wrap(
+        t, 2, 2, MLT_STYLE_PLAIN,
+        mlt_str("To check it yourself, offline and without trusting whoever runs the log, with a key that you "
+                "got from elsewhere:"));
+    if (request.len) {
+        mlt_buf_put_str(&line, "mltrail report REQUEST_ID --format bundle -o dossier.bundle");
+        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail verify dossier.bundle --key KEY"));
+    } else {
+        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail verify TRAIL --key KEY"));
+        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail prove INDEX"));
+    }
+    mlt_buf_clear(&line);
+}
+
+void mlt_text_integrity(struct mlt_text *t, struct mlt_view *v) {
+    const mlt_json_at integrity = mlt_json_get(&v->json, 0, "integrity");
+    struct mlt_buf line = {0};
+    const bool good = mlt_view_is(v, integrity, "verdict", "verified");
+    mlt_text_heading(t, "INTEGRITY");
+    mlt_view_verdict(v, &line);
+    mlt_text_row(t, 2, 12, mlt_str("verdict"), good ? MLT_STYLE_GOOD : MLT_STYLE_BAD,
+                 mlt_view_shown(v, integrity, "verdict"));
+    mlt_text_row(t, 2, 12, mlt_str("meaning"), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    mlt_text_row(t, 2, 12, mlt_str("origin"), MLT_STYLE_PLAIN, mlt_view_shown(v, integrity, "checkpoint.origin"));
+    mlt_text_row(t, 2, 12, mlt_str("tree size"), MLT_STYLE_PLAIN, mlt_view_shown(v, integrity, "checkpoint.tree_size"));
+    mlt_text_row(t, 2, 12, mlt_str("root"), MLT_STYLE_PLAIN, mlt_view_shown(v, integrity, "checkpoint.root"));
+    mlt_text_row(t, 2, 12, mlt_str("key"), MLT_STYLE_PLAIN, mlt_view_shown(v, integrity, "key"));
+    MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "entries"), e) {
+        if (!mlt_view_true(v, e, "verified")) {
+            line.len = 0;
+            mlt_buf_printf(&line, "entry %.*s could not be proved", MLT_ARG(mlt_view_shown(v, e, "index")));
+            mlt_text_row(t, 2, 12, mlt_str("unproved"), MLT_STYLE_BAD, mlt_buf_bytes(&line));
+        }
+    }
+    mlt_text_line(t);
+    mlt_text_wrap(t, 2, 2, MLT_STYLE_PLAIN, mlt_str("What this does not show:"));
+    MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "what_this_does_not_show"), s) {
+        line.len = 0;
+        mlt_buf_put_str(&line, "- ");
+        mlt_buf_put_bytes(&line, mlt_json_string(&v->json, s, &v->arena));
+        mlt_text_wrap(t, 2, 4, MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    }
+    mlt_text_line(t);
+    put_verify_hint(t, v);
+    mlt_buf_clear(&line);
+}
+
+static void put_node_head(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
+    struct mlt_buf line = {0};
+    mlt_buf_printf(&line, "%.*s, entr%s %.*s", MLT_ARG(mlt_view_shown(v, node, "kind")),
+                   mlt_view_count(v, mlt_view_at(v, node, "entries")) == 1 ? "y" : "ies",
+                   MLT_ARG(entry_list(v, mlt_view_at(v, node, "entries"))));
+    if (mlt_view_true(v, node, "served")) {
+        mlt_buf_put_str(&line, ", served");
+    }
+    mlt_text_wrap(t, 2, 4, MLT_STYLE_BOLD, mlt_buf_bytes(&line));
+    line.len = 0;
+    mlt_buf_printf(&line, "%.*s by %.*s (%.*s)", MLT_ARG(mlt_view_time(v, node, "received")),
+                   MLT_ARG(mlt_view_shown(v, node, "producer.principal")),
+                   MLT_ARG(mlt_view_shown(v, node, "producer.assurance")));
+    mlt_text_row(t, 4, LABEL_WIDTH, mlt_str("recorded"), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    mlt_buf_clear(&line);
+}
+
+static void put_other_entry(struct mlt_text *t, struct mlt_view *v, mlt_json_at part) {
+    struct mlt_buf line = {0};
+    mlt_buf_printf(&line, "entry %.*s %.*s it", MLT_ARG(mlt_view_shown(v, part, "entry")),
+                   MLT_ARG(mlt_view_shown(v, part, "relation")));
+    if (mlt_view_count(v, mlt_view_at(v, part, "differs"))) {
+        mlt_buf_printf(&line, ": %.*s", MLT_ARG(mlt_view_shown(v, part, "differs")));
+    }
+    mlt_text_row(t, 4, LABEL_WIDTH, mlt_str("also"),
+                 mlt_view_is(v, part, "relation", "conflicts") ? MLT_STYLE_BAD : MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    mlt_buf_clear(&line);
+}
+
+static void put_node(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
+    struct mlt_buf absent = {0};
+    put_node_head(t, v, node);
+    MLT_VIEW_EACH(v, node, n) {
+        const struct mlt_bytes name = mlt_json_string(&v->json, n, &v->arena);
+        if (mlt_view_is_envelope(name)) {
+            continue;
+        }
+        const struct mlt_bytes label = mlt_view_label(v, name);
+        if (mlt_view_absent(v, n + 1)) {
+            mlt_buf_put_str(&absent, absent.len ? ", " : "");
+            mlt_buf_put_bytes(&absent, label);
+        } else {
+            mlt_text_row(t, 4, LABEL_WIDTH, label, MLT_STYLE_PLAIN, mlt_view_shown(v, n + 1, ""));
+        }
+    }
+    if (absent.len) {
+        mlt_text_row(t, 4, LABEL_WIDTH, mlt_str("not recorded"), MLT_STYLE_DIM, mlt_buf_bytes(&absent));
+    }
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "other_entries"), part) {
+        put_other_entry(t, v, part);
+    }
+    mlt_buf_clear(&absent);
+}
+
+void mlt_text_nodes(struct mlt_text *t, struct mlt_view *v, const char *title, mlt_json_at list) {
+    mlt_text_heading(t, title);
+    if (mlt_view_count(v, list) == 0) {
+        mlt_text_wrap(t, 2, 2, MLT_STYLE_PLAIN, mlt_str("None is recorded."));
+        return;
+    }
+    bool first = true;
+    MLT_VIEW_EACH(v, list, node) {
+        if (!first) {
+            mlt_text_line(t);
+        }
+        put_node(t, v, node);
+        first = false;
+    }
+}

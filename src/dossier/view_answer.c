@@ -1,0 +1,170 @@
+// The plain answer: what an auditor would read out, and how sure one may be of it.
+#include "dossier/view.h"
+
+static void put(struct mlt_buf *out, const char *before, struct mlt_bytes text, const char *after) {
+    mlt_buf_put_str(out, before);
+    if (text.len) {
+        mlt_buf_put_bytes(out, text);
+    } else {
+        mlt_buf_put_str(out, "(not recorded)");
+    }
+    mlt_buf_put_str(out, after);
+}
+
+static struct mlt_bytes shown_or_empty(struct mlt_view *v, mlt_json_at at, const char *path) {
+    const mlt_json_at value = mlt_view_at(v, at, path);
+    return mlt_view_absent(v, value) ? (struct mlt_bytes){0} : mlt_view_shown(v, value, "");
+}
+
+static void put_approval(struct mlt_view *v, struct mlt_buf *out, mlt_json_at version, mlt_json_at transition) {
+    const mlt_json_at approval = mlt_view_approval(v, version, transition);
+    if (approval == MLT_JSON_NONE) {
+        mlt_buf_put_str(out, " No approval of this version is recorded.");
+        return;
+    }
+    put(out, " The version was approved by ", mlt_view_string(v, approval, "approver"), "");
+    put(out, " (reference ", mlt_view_string(v, approval, "approval_reference"), ")");
+    put(out, " on ", mlt_view_time(v, approval, "timestamp"), "");
+    if (mlt_view_u64(v, approval, "entry", 0) > mlt_view_u64(v, transition, "entry", UINT64_MAX)) {
+        mlt_buf_put_str(out, ", recorded only after it had been deployed");
+    }
+    mlt_buf_put_str(out, ".");
+}
+
+static void put_deployment(struct mlt_view *v, struct mlt_buf *out, mlt_json_at transition) {
+    if (mlt_view_absent(v, transition)) {
+        mlt_buf_put_str(out, " No deployment is recorded that was in force.");
+        return;
+    }
+    put(out, " It was moved to ", mlt_view_string(v, transition, "to_stage"), "");
+    put(out, " by ", mlt_view_string(v, transition, "performed_by"), "");
+    put(out, " on ", mlt_view_time(v, transition, "timestamp"), ".");
+}
+
+static void put_tables(struct mlt_view *v, struct mlt_buf *out, struct mlt_bytes dataset, struct mlt_bytes version) {
+    bool first = true;
+    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "sources"), s) {
+        if (!mlt_bytes_equal(mlt_view_string(v, s, "dataset"), dataset) ||
+            !mlt_bytes_equal(mlt_view_string(v, s, "version"), version)) {
+            continue;
+        }
+        put(out, first ? " (from table " : ", ", mlt_view_string(v, s, "table"), "");
+        put(out, " of ", mlt_view_string(v, s, "system"), "");
+        put(out, ", ", mlt_view_range(v, mlt_view_at(v, s, "date_range")), "");
+        first = false;
+    }
+    mlt_buf_put_str(out, first ? "" : ")");
+}
+
+static void put_training(struct mlt_view *v, struct mlt_buf *out, mlt_json_at version) {
+    const struct mlt_bytes job = mlt_view_string(v, version, "training_job_id");
+    const mlt_json_at run = mlt_view_by_text(v, "training_runs", "training_job_id", job);
+    if (run == MLT_JSON_NONE) {
+        mlt_buf_put_str(out, " No training run of it is recorded.");
+        return;
+    }
+    put(out, " It was trained by job ", job, "");
+    put(out, ", triggered by ", mlt_view_string(v, run, "triggered_by"), "");
+    put(out, ", at git commit ", mlt_view_string(v, run, "git_commit"), "");
+    bool first = true;
+    MLT_VIEW_EACH(v, mlt_view_at(v, run, "datasets"), d) {
+        const struct mlt_bytes name = mlt_view_string(v, d, "dataset");
+        const struct mlt_bytes dataset_version = mlt_view_string(v, d, "version");
+        put(out, first ? ", on dataset " : " and on dataset ", name, "");
+        put(out, " version ", dataset_version, "");
+        const struct mlt_bytes role = mlt_view_string(v, d, "role");
+        if (role.len) {
+            put(out, " for ", role, "");
+        }
+        put_tables(v, out, name, dataset_version);
+        first = false;
+    }
+    mlt_buf_put_str(out, first ? ". No dataset of the run is recorded." : ".");
+}
+
+void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {
+    const mlt_json_at served = mlt_view_served(v);
+    if (served == MLT_JSON_NONE) {
+        put(out, "No prediction is recorded for request ", mlt_view_string(v, 0, "request_id"), ".");
+        return;
+    }
+    const mlt_json_at transition = mlt_view_at(v, 0, "in_force.by_log");
+    mlt_json_at version = mlt_view_same_version(v, "model_versions", served);
+    put(out, "On ", mlt_view_time(v, served, "timestamp"), "");
+    put(out, " request ", mlt_view_string(v, 0, "request_id"), "");
+    put(out, " was answered by model ", mlt_view_string(v, served, "model"), "");
+    put(out, " version ", mlt_view_string(v, served, "model_version"), "");
+    if (!mlt_view_absent(v, mlt_view_at(v, served, "resolved"))) {
+        put(out, ", which it does not name; by entry ", mlt_view_shown(v, served, "resolved.from_entry"), "");
+        put(out, " it was ", mlt_view_string(v, served, "resolved.model"), "");
+        put(out, " ", mlt_view_string(v, served, "resolved.model_version"), "");
+    }
+    put(out, " (artifact ", shown_or_empty(v, served, "model_artifact_hash"), ")");
+    put(out, " on ", mlt_view_string(v, served, "serving_node"), ".");
+    if (!mlt_view_true(v, served, "served")) {
+        mlt_buf_put_str(out, " Which of its predictions was served cannot be told; this is the first.");
+    }
+    if (version == MLT_JSON_NONE) {
+        mlt_buf_put_str(out, " The registration of this model version is not recorded.");
+        version = served;
+    }
+    put_approval(v, out, version, transition);
+    put_deployment(v, out, transition);
+    put_training(v, out, version);
+}
+
+void mlt_view_verdict(struct mlt_view *v, struct mlt_buf *out) {
+    const mlt_json_at integrity = mlt_json_get(&v->json, 0, "integrity");
+    const size_t num = mlt_view_count(v, mlt_view_at(v, integrity, "entries"));
+    const uint64_t size = mlt_view_u64(v, integrity, "checkpoint.tree_size", 0);
+    size_t good = 0;
+    MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "entries"), e) {
+        good += mlt_view_true(v, e, "verified");
+    }
+    if (mlt_view_is(v, integrity, "verdict", "verified")) {
+        mlt_buf_printf(
+            out, "All %zu entries behind this answer were found in the log of %llu entries that the checkpoint signs",
+            num, (unsigned long long)size);
+    } else if (mlt_view_is(v, integrity, "verdict", "unchecked")) {
+        mlt_buf_put_str(out, "Nothing was checked");
+    } else {
+        mlt_buf_printf(out, "Verification failed: %zu of %zu entries could be proved", good, num);
+    }
+    const struct mlt_bytes problem = mlt_view_string(v, integrity, "problem");
+    if (problem.len) {
+        put(out, " (", problem, ")");
+    }
+    put(out, "; assurance: ", mlt_view_string(v, integrity, "assurance"), ".");
+}
+
+void mlt_view_findings_line(struct mlt_view *v, struct mlt_buf *out) {
+    static const char *const levels[] = {"critical", "high", "medium", "low", "info"};
+    size_t num[5] = {0}, resolved = 0, total = 0;
+    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "findings"), f) {
+        total++;
+        if (!mlt_view_absent(v, mlt_view_at(v, f, "resolved_by"))) {
+            resolved++;
+            continue;
+        }
+        for (size_t i = 0; i < 5; i++) {
+            num[i] += mlt_view_is(v, f, "severity", levels[i]);
+        }
+    }
+    if (total == resolved) {
+        mlt_buf_put_str(out, total ? "No open findings" : "No findings");
+    } else {
+        mlt_buf_printf(out, "%zu open finding%s (", total - resolved, total - resolved == 1 ? "" : "s");
+        bool first = true;
+        for (size_t i = 0; i < 5; i++) {
+            if (num[i]) {
+                mlt_buf_printf(out, "%s%zu %s", first ? "" : ", ", num[i], levels[i]);
+                first = false;
+            }
+        }
+        mlt_buf_put_str(out, ")");
+    }
+    if (resolved) {
+        mlt_buf_printf(out, ", %zu resolved", resolved);
+    }
+    mlt_buf_put_str(out, ".");
+}
