@@ -35,8 +35,11 @@ struct mlt_json {
     size_t cap;
     // Where scanning failed: byte offset, and a JSON pointer (RFC 6901) to the innermost value reached.
     uint32_t error_off;
-    const char *error_code;  // "not-json", "invalid-utf8", "duplicate-member", "too-deep": stable, static
+    const char *error_code;  // static: "not-json", "invalid-utf8", "duplicate-member", "too-deep", "too-many-values"
     char error_pointer[128];
+    // Scratch of the search for duplicate names.
+    uint32_t *slots;
+    size_t slots_cap;
 };
 
 // mlt_json_scan reads one value. MLT_INVALID: `err` says what is wrong, where (offset) and what would be right.

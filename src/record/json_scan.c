@@ -1,11 +1,8 @@
 // The strict scanner: one pass over the bytes, an explicit stack, a tape of tokens.
-#include "record/json.h"
-
 #include <stdio.h>
 #include <stdlib.h>
 
-// A member name seen in an object that is still open, for the refusal of duplicates.
-#define SMALL_OBJECT_MEMBERS 24 // up to here comparing each pair is cheaper than sorting
+#include "record/json_names.h"
 
 struct scan {
     struct mlt_json *json;
@@ -41,57 +38,83 @@ static inline bool eight_plain(const uint8_t *p) {
     return (found & high) == 0;
 }
 
-// The JSON pointer to the innermost value that was reached, for the report.
-static void put_pointer(struct scan *s) {
-    char *out = s->json->error_pointer;
-    size_t cap = sizeof s->json->error_pointer;
-    size_t len = 0;
-    out[0] = '\0';
-    for (uint32_t d = 0; d < s->depth; d++) {
-        const struct mlt_json_token *container = &s->json->tape[s->stack[d]];
-        char part[64];
-        int n = 0;
-        if (container->type == MLT_JSON_ARRAY) {
-            n = snprintf(part, sizeof part, "/%u", container->count ? container->count - 1 : 0);
-        } else {
-            // The last name written directly under this container.
-            uint32_t end = d + 1 < s->depth ? s->stack[d + 1] : (uint32_t)s->json->num_tokens;
-            uint32_t name = MLT_JSON_NONE;
-            for (uint32_t i = end; i-- > s->stack[d] + 1;) {
-                if (s->json->tape[i].is_name) {
-                    name = i;
-                    break;
-                }
-            }
-            if (name == MLT_JSON_NONE) {
-                break;
-            }
-            const struct mlt_json_token *t = &s->json->tape[name];
-            n = snprintf(part, sizeof part, "/%.*s", (int)(t->end - t->start - 2 < 50 ? t->end - t->start - 2 : 50),
-                         (const char *)s->text + t->start + 1);
-        }
-        if (n < 0 || len + (size_t)n >= cap) {
-            break;
-        }
-        memcpy(out + len, part, (size_t)n + 1);
-        len += (size_t)n;
+// Adds "/part" to the pointer, escaped after RFC 6901 section 3, cut where the room ends.
+static void add_to_pointer(struct mlt_json *json, size_t *len, struct mlt_bytes part) {
+    char *out = json->error_pointer;
+    size_t cap = sizeof(json->error_pointer) - 1;
+    if (*len < cap) {
+        out[(*len)++] = '/';
     }
+    for (size_t i = 0; i < part.len && *len + 2 <= cap; i++) {
+        uint8_t c = part.ptr[i];
+        if (c == '~' || c == '/') {
+            out[(*len)++] = '~';
+            c = c == '~' ? '0' : '1';
+        }
+        out[(*len)++] = (char)c;
+    }
+    while (*len > 0 && !mlt_utf8_valid(mlt_bytes_of(out, *len))) {
+        (*len)--; // the cut went through a character
+    }
+    out[*len] = '\0';
 }
 
-static enum mlt_status refuse(struct scan *s, enum mlt_status status, const char *what) {
-    s->json->error_off = s->at;
-    if (status == MLT_LIMIT) {
-        s->json->error_code = "too-deep";
+// The last name that stands directly in the object at `object`; MLT_JSON_NONE when there is none.
+static uint32_t last_name(const struct mlt_json *json, uint32_t object) {
+    uint32_t last = MLT_JSON_NONE;
+    uint32_t at = object + 1;
+    while (at < json->num_tokens && json->tape[at].end != 0) {
+        last = at;
+        if (at + 1 >= json->num_tokens || json->tape[at + 1].next == 0) {
+            break; // its value is being read
+        }
+        at = json->tape[at + 1].next;
     }
-    put_pointer(s);
+    return last;
+}
+
+// The JSON pointer to what is being read: through the open containers, and last to `name` (MLT_JSON_NONE: the newest
+// member or element of the innermost container).
+static void put_pointer(struct scan *s, uint32_t name) {
+    struct mlt_json *json = s->json;
+    struct mlt_arena arena = {0};
+    size_t len = 0;
+    for (uint32_t d = 0; d < s->depth; d++) {
+        const struct mlt_json_token *container = &json->tape[s->stack[d]];
+        if (container->type == MLT_JSON_ARRAY) {
+            char number[12];
+            int n = snprintf(number, sizeof(number), "%u", container->count > 0 ? container->count - 1 : 0);
+            add_to_pointer(json, &len, mlt_bytes_of(number, (size_t)n));
+            continue;
+        }
+        bool innermost = d + 1 == s->depth;
+        uint32_t at = !innermost ? s->stack[d + 1] - 1 : name != MLT_JSON_NONE ? name : last_name(json, s->stack[d]);
+        if (at == MLT_JSON_NONE) {
+            break;
+        }
+        add_to_pointer(json, &len, mlt_json_string(json, at, &arena));
+    }
+    mlt_arena_clear(&arena);
+}
+
+// `code` is one of those that json.h lists for error_code.
+static enum mlt_status refuse_as(struct scan *s, enum mlt_status status, const char *code, const char *what) {
+    s->json->error_off = s->at;
+    s->json->error_code = code;
+    put_pointer(s, MLT_JSON_NONE);
     return mlt_fail(s->err, status, "%s, at byte %u", what, s->at);
+}
+
+static enum mlt_status refuse(struct scan *s, const char *what) {
+    return refuse_as(s, MLT_INVALID, "not-json", what);
 }
 
 static enum mlt_status push(struct scan *s, uint8_t type, uint32_t start, uint32_t *pos) {
     struct mlt_json *json = s->json;
     if (json->num_tokens == json->cap) {
         if (json->num_tokens >= MLT_JSON_TOKENS_MAX) {
-            return refuse(s, MLT_LIMIT, "too many values in one JSON text");
+            return refuse_as(s, MLT_LIMIT, "too-many-values",
+                             "too many values in one JSON text; at most 4194304 are taken");
         }
         size_t cap = json->cap ? json->cap * 2 : 256;
         struct mlt_json_token *tape = realloc(json->tape, cap * sizeof *tape);
@@ -145,7 +168,7 @@ static bool scan_hex4(struct scan *s, uint32_t *out) {
 static enum mlt_status scan_escape(struct scan *s) {
     s->at++; // the backslash
     if (s->at >= s->len) {
-        return refuse(s, MLT_INVALID, "a string ends inside an escape");
+        return refuse(s, "a string ends inside an escape");
     }
     uint8_t c = s->text[s->at++];
     if (c != 'u') {
@@ -153,24 +176,23 @@ static enum mlt_status scan_escape(struct scan *s) {
             return MLT_OK;
         }
         s->at--;
-        return refuse(s, MLT_INVALID,
-                      "an escape that JSON does not know; \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX are known");
+        return refuse(s, "an escape that JSON does not know; \\\" \\\\ \\/ \\b \\f \\n \\r \\t \\uXXXX are known");
     }
     uint32_t unit;
     if (!scan_hex4(s, &unit)) {
-        return refuse(s, MLT_INVALID, "\\u must be followed by four hexadecimal digits");
+        return refuse(s, "\\u must be followed by four hexadecimal digits");
     }
     if (unit >= 0xDC00 && unit <= 0xDFFF) {
-        return refuse(s, MLT_INVALID, "a lone low surrogate in a \\u escape");
+        return refuse(s, "a lone low surrogate in a \\u escape");
     }
     if (unit >= 0xD800 && unit <= 0xDBFF) {
         uint32_t low;
         if (s->len - s->at < 6 || s->text[s->at] != '\\' || s->text[s->at + 1] != 'u') {
-            return refuse(s, MLT_INVALID, "a lone high surrogate in a \\u escape");
+            return refuse(s, "a lone high surrogate in a \\u escape");
         }
         s->at += 2;
         if (!scan_hex4(s, &low) || low < 0xDC00 || low > 0xDFFF) {
-            return refuse(s, MLT_INVALID, "a lone high surrogate in a \\u escape");
+            return refuse(s, "a lone high surrogate in a \\u escape");
         }
     }
     return MLT_OK;
@@ -222,7 +244,7 @@ static enum mlt_status scan_string(struct scan *s, bool is_name) {
             s->at++;
         }
         if (s->at >= s->len) {
-            return refuse(s, MLT_INVALID, "a string is not closed");
+            return refuse(s, "a string is not closed");
         }
         uint8_t c = s->text[s->at];
         if (c == '"') {
@@ -236,12 +258,11 @@ static enum mlt_status scan_string(struct scan *s, bool is_name) {
                 return status;
             }
         } else if (c < 0x20) {
-            return refuse(s, MLT_INVALID, "a control character inside a string; it must be escaped");
+            return refuse(s, "a control character inside a string; it must be escaped");
         } else {
             uint32_t n = utf8_len(s->text + s->at, s->len - s->at);
             if (n == 0) {
-                s->json->error_code = "invalid-utf8";
-                return refuse(s, MLT_INVALID, "bytes that are not valid UTF-8");
+                return refuse_as(s, MLT_INVALID, "invalid-utf8", "bytes that are not valid UTF-8");
             }
             s->at += n;
         }
@@ -277,15 +298,15 @@ static enum mlt_status scan_number(struct scan *s) {
     if (s->at < s->len && s->text[s->at] == '0') {
         s->at++;
         if (is_digit(s)) {
-            return refuse(s, MLT_INVALID, "a number must not begin with a zero that more digits follow");
+            return refuse(s, "a number must not begin with a zero that more digits follow");
         }
     } else if (!scan_digits(s)) {
-        return refuse(s, MLT_INVALID, "a digit is missing in a number");
+        return refuse(s, "a digit is missing in a number");
     }
     if (s->at < s->len && s->text[s->at] == '.') {
         s->at++;
         if (!scan_digits(s)) {
-            return refuse(s, MLT_INVALID, "a digit must follow the decimal point");
+            return refuse(s, "a digit must follow the decimal point");
         }
     }
     if (s->at < s->len && (s->text[s->at] | 0x20) == 'e') {
@@ -294,7 +315,7 @@ static enum mlt_status scan_number(struct scan *s) {
             s->at++;
         }
         if (!scan_digits(s)) {
-            return refuse(s, MLT_INVALID, "a digit must follow the exponent sign");
+            return refuse(s, "a digit must follow the exponent sign");
         }
     }
     s->json->tape[pos].end = s->at;
@@ -305,8 +326,7 @@ static enum mlt_status scan_number(struct scan *s) {
 static enum mlt_status scan_word(struct scan *s, const char *word, uint8_t type) {
     uint32_t n = (uint32_t)strlen(word);
     if (s->len - s->at < n || memcmp(s->text + s->at, word, n) != 0) {
-        return refuse(s, MLT_INVALID,
-                      "no JSON value; true, false and null are written in lower case, strings in double quotes");
+        return refuse(s, "no JSON value; true, false and null are written in lower case, strings in double quotes");
     }
     uint32_t pos;
     enum mlt_status status = push(s, type, s->at, &pos);
@@ -321,7 +341,7 @@ static enum mlt_status scan_word(struct scan *s, const char *word, uint8_t type)
 
 static enum mlt_status open_container(struct scan *s, uint8_t type) {
     if (s->depth == MLT_JSON_DEPTH_MAX) {
-        return refuse(s, MLT_LIMIT, "nested too deep; at most 64 levels are taken");
+        return refuse_as(s, MLT_LIMIT, "too-deep", "nested too deep; at most 64 levels are taken");
     }
     uint32_t pos;
     enum mlt_status status = push(s, type, s->at, &pos);
@@ -333,79 +353,18 @@ static enum mlt_status open_container(struct scan *s, uint8_t type) {
     return MLT_OK;
 }
 
-struct name_ref {
-    struct mlt_bytes text;
-    uint32_t at;
-};
-
-static int by_name(const void *a, const void *b) {
-    return mlt_bytes_compare(((const struct name_ref *)a)->text, ((const struct name_ref *)b)->text);
-}
-
-static enum mlt_status refuse_duplicate(struct scan *s, uint32_t name) {
-    s->at = s->json->tape[name].start;
-    struct mlt_bytes raw = mlt_json_raw(s->json, name);
-    s->json->error_off = s->at;
-    s->json->error_code = "duplicate-member";
-    put_pointer(s);
-    return mlt_fail(s->err, MLT_INVALID, "the member %.*s stands twice in one object, at byte %u",
-                    raw.len > 80 ? 80 : (int)raw.len, (const char *)raw.ptr, s->at);
-}
-
-// Names are compared after unescaping. Few members: each pair; many: sorted, so that no input makes this quadratic.
 static enum mlt_status check_duplicates(struct scan *s, uint32_t object) {
-    const struct mlt_json *json = s->json;
-    uint32_t count = json->tape[object].count;
-    if (count < 2) {
-        return MLT_OK;
+    uint32_t name;
+    enum mlt_status status = mlt_json_duplicate(s->json, object, &name, s->err);
+    if (status != MLT_OK || name == MLT_JSON_NONE) {
+        return status;
     }
-    struct name_ref small[SMALL_OBJECT_MEMBERS];
-    struct name_ref *names = small;
-    struct mlt_arena arena = {0};
-    enum mlt_status status = MLT_OK;
-    if (count > SMALL_OBJECT_MEMBERS) {
-        names = malloc(count * sizeof *names);
-        if (!names) {
-            return mlt_fail(s->err, MLT_NOMEM, "no memory for %u member names", count);
-        }
-    }
-    uint32_t n = 0;
-    for (uint32_t at = object + 1; at < json->num_tokens && n < count; at = json->tape[at + 1].next) {
-        const struct mlt_json_token *t = &json->tape[at];
-        names[n].at = at;
-        names[n].text = t->escaped ? mlt_json_string(json, at, &arena)
-                                   : mlt_bytes_of(s->text + t->start + 1, t->end - t->start - 2);
-        if (t->escaped && !names[n].text.ptr && t->end - t->start > 2) {
-            status = mlt_fail(s->err, MLT_NOMEM, "no memory for a member name");
-            goto out;
-        }
-        n++;
-    }
-    if (n > SMALL_OBJECT_MEMBERS) {
-        qsort(names, n, sizeof *names, by_name);
-        for (uint32_t i = 1; i < n; i++) {
-            if (mlt_bytes_equal(names[i - 1].text, names[i].text)) {
-                uint32_t later = names[i].at > names[i - 1].at ? names[i].at : names[i - 1].at;
-                status = refuse_duplicate(s, later);
-                goto out;
-            }
-        }
-    } else {
-        for (uint32_t i = 1; i < n; i++) {
-            for (uint32_t j = 0; j < i; j++) {
-                if (names[i].text.len == names[j].text.len && mlt_bytes_equal(names[i].text, names[j].text)) {
-                    status = refuse_duplicate(s, names[i].at);
-                    goto out;
-                }
-            }
-        }
-    }
-out:
-    if (names != small) {
-        free(names);
-    }
-    mlt_arena_clear(&arena);
-    return status;
+    s->json->error_off = s->json->tape[name].start;
+    s->json->error_code = "duplicate-member";
+    put_pointer(s, name);
+    struct mlt_bytes raw = mlt_json_raw(s->json, name);
+    return mlt_fail(s->err, MLT_INVALID, "the member %.*s stands twice in one object, at byte %u; each may stand once",
+                    raw.len > 80 ? 80 : (int)raw.len, (const char *)raw.ptr, s->json->error_off);
 }
 
 static enum mlt_status close_container(struct scan *s) {
@@ -431,7 +390,7 @@ static enum mlt_status close_container(struct scan *s) {
 // A name with its colon.
 static enum mlt_status scan_name(struct scan *s) {
     if (s->at >= s->len || s->text[s->at] != '"') {
-        return refuse(s, MLT_INVALID, "a member name in double quotes was expected");
+        return refuse(s, "a member name in double quotes was expected");
     }
     s->json->tape[s->stack[s->depth - 1]].count++;
     enum mlt_status status = scan_string(s, true);
@@ -440,7 +399,7 @@ static enum mlt_status scan_name(struct scan *s) {
     }
     skip_space(s);
     if (s->at >= s->len || s->text[s->at] != ':') {
-        return refuse(s, MLT_INVALID, "a colon must follow a member name");
+        return refuse(s, "a colon must follow a member name");
     }
     s->at++;
     skip_space(s);
@@ -451,7 +410,7 @@ static enum mlt_status scan_name(struct scan *s) {
 static enum mlt_status scan_value(struct scan *s, bool *opened) {
     *opened = false;
     if (s->at >= s->len) {
-        return refuse(s, MLT_INVALID, "the text ends where a value was expected");
+        return refuse(s, "the text ends where a value was expected");
     }
     uint8_t c = s->text[s->at];
     switch (c) {
@@ -471,7 +430,7 @@ static enum mlt_status scan_value(struct scan *s, bool *opened) {
         if (c == '-' || (c >= '0' && c <= '9')) {
             return scan_number(s);
         }
-        return refuse(s, MLT_INVALID, "no JSON value begins like this");
+        return refuse(s, "no JSON value begins like this");
     }
 }
 
@@ -499,7 +458,7 @@ static enum mlt_status leave(struct scan *s, bool *more) {
         uint32_t pos = s->stack[s->depth - 1];
         bool object = s->json->tape[pos].type == MLT_JSON_OBJECT;
         if (s->at >= s->len) {
-            return refuse(s, MLT_INVALID, object ? "an object is not closed" : "an array is not closed");
+            return refuse(s, object ? "an object is not closed" : "an array is not closed");
         }
         uint8_t c = s->text[s->at];
         if (c == ',') {
@@ -513,7 +472,7 @@ static enum mlt_status leave(struct scan *s, bool *more) {
             return MLT_OK;
         }
         if (c != (object ? '}' : ']')) {
-            return refuse(s, MLT_INVALID, object ? "a comma or } was expected" : "a comma or ] was expected");
+            return refuse(s, object ? "a comma or } was expected" : "a comma or ] was expected");
         }
         enum mlt_status status = close_container(s);
         if (status != MLT_OK) {
@@ -523,42 +482,49 @@ static enum mlt_status leave(struct scan *s, bool *more) {
     return MLT_OK;
 }
 
-enum mlt_status mlt_json_scan(struct mlt_json *json, struct mlt_bytes text, struct mlt_error *err) {
-    json->text = text;
-    json->num_tokens = 0;
-    json->error_off = 0;
-    json->error_code = "not-json";
-    json->error_pointer[0] = '\0';
-    if (text.len >= UINT32_MAX - 1) {
-        return mlt_fail(err, MLT_LIMIT, "a JSON text of %zu bytes; at most 4 GiB are taken", text.len);
-    }
-    struct scan s = {.json = json, .text = text.ptr, .len = (uint32_t)text.len, .err = err};
-    skip_space(&s);
+static enum mlt_status scan_document(struct scan *s) {
+    skip_space(s);
     bool more = true;
     while (more) {
         bool opened;
-        enum mlt_status status = scan_value(&s, &opened);
+        enum mlt_status status = scan_value(s, &opened);
         bool closed = false;
         if (status == MLT_OK && opened) {
-            status = enter(&s, &closed);
+            status = enter(s, &closed);
         }
         if (status == MLT_OK && (!opened || closed)) {
-            status = leave(&s, &more);
+            status = leave(s, &more);
         }
         if (status != MLT_OK) {
             return status;
         }
     }
-    skip_space(&s);
-    if (s.at != s.len) {
-        return refuse(&s, MLT_INVALID, "something follows the JSON value");
+    skip_space(s);
+    return s->at == s->len ? MLT_OK : refuse(s, "something follows the JSON value");
+}
+
+enum mlt_status mlt_json_scan(struct mlt_json *json, struct mlt_bytes text, struct mlt_error *err) {
+    json->text = text;
+    json->num_tokens = 0;
+    json->error_off = 0;
+    json->error_pointer[0] = '\0';
+    json->error_code = "";
+    if (text.len >= UINT32_MAX - 1) {
+        json->error_code = "record-too-large";
+        return mlt_fail(err, MLT_LIMIT, "a JSON text of %zu bytes; at most 4 GiB are taken", text.len);
     }
-    return MLT_OK;
+    struct scan s = {.json = json, .text = text.ptr, .len = (uint32_t)text.len, .err = err};
+    enum mlt_status status = scan_document(&s);
+    if (status != MLT_OK) {
+        json->num_tokens = 0; // nobody reads half a tape
+    }
+    return status;
 }
 
 void mlt_json_clear(struct mlt_json *json) {
     if (json) {
         free(json->tape);
+        free(json->slots);
         *json = (struct mlt_json){0};
     }
 }
