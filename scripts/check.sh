@@ -1,0 +1,115 @@
+#!/bin/bash
+# Everything a change must pass, under 20 minutes on two cores from cold. Ends with "N passed, N failed, N skipped".
+#
+# A step that runs a test program counts that program's tests; any other step counts as one. Logs: build-check/*.log.
+set -u
+cd "$(dirname "$0")/.."
+export JOBS=${JOBS:-2}
+PYTHON=/usr/bin/python3
+logs=$PWD/build-check
+mkdir -p "$logs"
+passed=0 failed=0 skipped=0
+
+add() { passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3)); }
+
+# number LOG PATTERN: the last number before the words of PATTERN in the log, or 0.
+number() { grep -oE "[0-9]+ $2" "$1" | tail -1 | grep -oE '^[0-9]+' || echo 0; }
+
+# step NAME COUNT COMMAND…: COUNT says how its tests are counted: one, ctest or pytest.
+step() {
+    local name=$1 count=$2 log=$logs/${1//[^a-z0-9]/-}.log begin=$SECONDS status=0 p=0 f=0 s=0
+    shift 2
+    "$@" >"$log" 2>&1 || status=$?
+    case $count in
+    ctest)
+        local total
+        total=$(grep -oE 'out of [0-9]+' "$log" | tail -1 | grep -oE '[0-9]+' || echo 0)
+        f=$(number "$log" 'tests? failed out of')
+        s=$(grep -cE '\*\*\*Skipped' "$log")
+        p=$((total - f - s))
+        ;;
+    pytest)
+        p=$(number "$log" 'passed') f=$(($(number "$log" 'failed') + $(number "$log" 'errors?'))) s=$(number "$log" 'skipped')
+        ;;
+    esac
+    if [ "$count" = one ]; then
+        [ $status = 0 ] && p=1 || f=1
+    elif [ $status != 0 ] && [ "$f" = 0 ] || [ $((p + f + s)) = 0 ]; then
+        f=$((f + 1)) # it did not even run
+    fi
+    add "$p" "$f" "$s"
+    printf '%-52s %4d passed %3d failed %3d skipped %5d s\n' "$name" "$p" "$f" "$s" $((SECONDS - begin))
+    if [ "$f" != 0 ]; then
+        tail -n 60 "$log" | sed 's/^/    /'
+    elif [ "$s" != 0 ]; then
+        grep -iE '\*\*\*Skipped|^SKIPPED|\[  SKIPPED \]' "$log" | sort -u | sed 's/^/    /'
+    fi
+}
+
+configure() { cmake -S . -G Ninja -DMLT_WERROR=ON --log-level=WARNING "$@" >/dev/null; }
+build_gcc() { configure -B build && ninja -C build -j "$JOBS" --quiet; }
+build_clang() {
+    configure -B build-clang -DCMAKE_C_COMPILER=clang-14 && ninja -C build-clang -j "$JOBS" --quiet
+}
+run_ctest() { ctest --test-dir "$1" --output-on-failure -j "$JOBS" "${@:2}"; }
+
+formatted() {
+    find src tests fuzz bench include -name '*.[ch]' 2>/dev/null | xargs clang-format-14 --dry-run --Werror
+}
+
+# Each header includes what it needs, and a C++ program can include the public ones.
+headers_alone() {
+    local header flags status=0
+    flags=$(find build/layers -mindepth 1 -maxdepth 1 -type d -printf '-I%p ')
+    for header in src/*/*.h; do
+        echo "#include \"${header#src/}\"" |
+            gcc -std=c17 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -fsyntax-only $flags -x c - || status=1
+    done
+    for header in include/mltrail/*.h; do
+        [ -e "$header" ] || continue
+        echo "#include \"${header#include/}\"" | gcc -std=c17 -Iinclude -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c - || status=1
+        echo "#include \"${header#include/}\"" | g++ -std=c++17 -Iinclude -Wall -Wextra -Wpedantic -Werror -fsyntax-only -x c++ - || status=1
+    done
+    return $status
+}
+
+man_pages() {
+    local pages
+    pages=$(find man -name '*.[1-9]')
+    [ -n "$pages" ] || { echo "no man pages"; return 1; }
+    ! mandoc -T lint -W warning $pages | grep .
+}
+
+# What changed since the last commit on the main branch, or the whole when that is nothing: at most four minutes.
+tidy_quick() {
+    local changed
+    changed=$(git diff --name-only --diff-filter=d HEAD~5 -- 'src/*/*.c' 2>/dev/null | head -n 24)
+    [ -n "$changed" ] || changed=$(ls src/note/*.c src/record/*.c)
+    local status=0
+    TIDY_SECONDS=240 scripts/tidy.sh $changed || status=$?
+    [ $status = 124 ] && return 0
+    return $status
+}
+
+sdk_types() { (cd sdk/python && mypy --strict mltrail) && mypy --strict --ignore-missing-imports examples/demo/*.py; }
+sdk_tests() { (cd sdk/python && $PYTHON -m pytest -q -rs -p no:cacheprovider); }
+e2e_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/e2e; }
+shell_scripts() { local s; for s in scripts/*.sh .ci/run; do bash -n "$s" || return 1; done; }
+
+step "build: gcc, warnings are errors" one build_gcc
+step "unit tests, corpus replay, transcripts" ctest run_ctest build
+step "build: clang, warnings are errors" one build_clang
+step "address and undefined-behaviour sanitizers" ctest scripts/sanitize.sh address,undefined
+step "thread sanitizer: trail, index, server" ctest scripts/sanitize.sh thread -R 'trail|index|api|server'
+step "format" one formatted
+step "clang-tidy on recent changes ('make tidy' does all)" one tidy_quick
+step "headers alone, C and C++" one headers_alone
+step "man pages" one man_pages
+step "shell scripts parse" one shell_scripts
+step "Python SDK: mypy --strict" one sdk_types
+step "Python SDK: tests" pytest sdk_tests
+step "end to end: demo, proof, kill -9" pytest e2e_tests
+
+echo "logs: $logs"
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

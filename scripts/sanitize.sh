@@ -1,0 +1,14 @@
+#!/bin/sh
+# Builds with the sanitizers named (address,undefined or thread) and runs the unit tests under them.
+# Further arguments go to ctest, e.g. -R 'trail|index'.
+set -eu
+cd "$(dirname "$0")/.."
+sanitizers=$1
+shift
+build=build-$(echo "$sanitizers" | tr , -)
+# RocksDB is not instrumented: what the thread sanitizer says about its insides is no finding about us.
+TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp ${TSAN_OPTIONS:-}"
+export TSAN_OPTIONS
+cmake -S . -B "$build" -G Ninja -DMLT_WERROR=ON -DMLT_BENCH=OFF -DMLT_SANITIZE="$sanitizers" --log-level=WARNING >/dev/null
+ninja -C "$build" -j "${JOBS:-2}" --quiet
+ctest --test-dir "$build" --output-on-failure -j "${JOBS:-2}" "$@"
