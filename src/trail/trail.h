@@ -18,7 +18,7 @@ struct mlt_trail;
 struct mlt_head {
     uint64_t size;
     uint8_t root[MLT_HASH_LEN];
-    int64_t received;  // of its group
+    int64_t received; // of its group
     char note[MLT_CHECKPOINT_NOTE_MAX];
     size_t note_len;
 };
@@ -27,8 +27,8 @@ enum mlt_added { MLT_ADDED_NEW, MLT_ADDED_DUPLICATE };
 
 struct mlt_receipt {
     enum mlt_added added;
-    uint64_t index;                // of the entry, or of the first one when a duplicate
-    uint8_t leaf[MLT_HASH_LEN];    // its leaf hash
+    uint64_t index;             // of the entry, or of the first one when a duplicate
+    uint8_t leaf[MLT_HASH_LEN]; // its leaf hash
 };
 
 // Called from the committer thread when the batch is durable and its index final, or has failed as a whole (status
@@ -37,7 +37,8 @@ typedef void (*mlt_append_done)(void *arg, struct mlt_batch *batch, enum mlt_sta
                                 const struct mlt_receipt *receipts, const struct mlt_head *head,
                                 const struct mlt_error *err);
 
-// What the index does for the writer; `mlt_index` provides it (tests: a table in memory). Called from the committer only.
+// What the index does for the writer; `mlt_index` provides it (tests: a table in memory). Called from the committer
+// only.
 struct mlt_admission {
     void *ctx;
     // admit: is this the same record again? `*first` is set for MLT_ADDED_DUPLICATE. Must also see drafts admitted
@@ -53,15 +54,22 @@ struct mlt_admission {
 
 struct mlt_trail_options {
     const char *dir;
-    const char *state_dir;        // NULL: "<dir>.state"
-    bool read_only;               // no lock, nothing written, journal replayed in memory only (verify, copies)
-    int64_t publish_interval_ns;  // 0: one second; at least 100 ms
-    uint64_t reserve_bytes;       // appends are refused below this much free space; 0: the default of 256 MiB
-    uint64_t journal_bytes;       // of each of the two regions, when created; 0: 64 MiB
+    const char *state_dir;       // NULL: "<dir>.state"
+    bool read_only;              // no lock, nothing written, journal replayed in memory only (verify, copies)
+    int64_t publish_interval_ns; // 0: one second; at least 100 ms
+    uint64_t reserve_bytes;      // appends are refused below this much free space; 0: the default of 256 MiB
+    uint64_t journal_bytes;      // of each of the two regions, when created; 0: 64 MiB
     // mlt_trail_fatal is called when the trail can no longer tell what is on disk. NULL: a line to stderr and _exit(3).
     void (*fatal)(void *arg, const struct mlt_error *err);
     void *fatal_arg;
+    // clock_step is called from the committer when the clock went back: `kept` is what entries get as `received` until
+    // the clock is past it. Must not block. NULL: nobody is told.
+    void (*clock_step)(void *arg, int64_t kept, int64_t clock);
+    void *clock_step_arg;
 };
+
+#define MLT_QUEUE_BYTES_MAX ((uint64_t)64 << 20) // queued batches: a few groups; beyond, callers are told to wait
+#define MLT_GROUP_BYTES_MAX ((uint64_t)16 << 20) // one group, unless a single batch is larger: bounds latency
 
 // mlt_trail_create makes <dir> and <state>: keys, trail.json, empty files. MLT_CONFLICT when there is a trail already.
 // `raw`: a plain transparency log (entries verbatim, no records).
@@ -74,8 +82,8 @@ enum mlt_status mlt_trail_create(struct mlt_env *env, const struct mlt_trail_opt
 enum mlt_status mlt_trail_open(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
                                struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_start gives the trail its admission (NULL for raw trails) and starts the committer and publisher threads.
-enum mlt_status mlt_trail_start(struct mlt_trail *t, const struct mlt_admission *admission, struct mlt_error *err)
-    MLT_MUST_USE;
+enum mlt_status mlt_trail_start(struct mlt_trail *t, const struct mlt_admission *admission,
+                                struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_close commits what is queued, writes everything behind, syncs, publishes, and empties the journal.
 enum mlt_status mlt_trail_close(struct mlt_trail *t, struct mlt_error *err);
 
@@ -85,10 +93,15 @@ enum mlt_status mlt_trail_append(struct mlt_trail *t, struct mlt_batch *batch, b
                                  void *arg, struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_append_wait appends and waits; receipts has batch->num_drafts places.
 enum mlt_status mlt_trail_append_wait(struct mlt_trail *t, struct mlt_batch *batch, bool uses_reserve,
-                                      struct mlt_receipt *receipts, struct mlt_head *head, struct mlt_error *err)
-    MLT_MUST_USE;
+                                      struct mlt_receipt *receipts, struct mlt_head *head,
+                                      struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_publish writes the checkpoint now rather than at the next interval.
 enum mlt_status mlt_trail_publish(struct mlt_trail *t, struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_trail_erase overwrites the secrets of these entries, on disk and in the journal; durable on return. The caller
+// has recorded the erasure and its grounds before, and does it again after a crash. Waits for the group under way.
+enum mlt_status mlt_trail_erase(struct mlt_trail *t, const uint64_t *indexes, size_t num_indexes,
+                                struct mlt_error *err) MLT_MUST_USE;
 
 // Reading. Thread-safe; sees everything acknowledged. Indexes at or above the size give MLT_NOTFOUND.
 const char *mlt_trail_origin(const struct mlt_trail *t);
@@ -99,11 +112,11 @@ bool mlt_trail_is_public(const struct mlt_trail *t);
 struct mlt_env *mlt_trail_env(const struct mlt_trail *t);
 const char *mlt_trail_dir(const struct mlt_trail *t);
 const char *mlt_trail_state_dir(const struct mlt_trail *t);
-void mlt_trail_head(struct mlt_trail *t, struct mlt_head *out);  // the last acknowledged one
+void mlt_trail_head(struct mlt_trail *t, struct mlt_head *out); // the last acknowledged one
 enum mlt_status mlt_trail_checkpoint(struct mlt_trail *t, struct mlt_buf *note, struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_sign_at signs the head of an earlier size again (Ed25519 is deterministic: the same bytes).
-enum mlt_status mlt_trail_sign_at(struct mlt_trail *t, uint64_t size, struct mlt_head *out, struct mlt_error *err)
-    MLT_MUST_USE;
+enum mlt_status mlt_trail_sign_at(struct mlt_trail *t, uint64_t size, struct mlt_head *out,
+                                  struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_trail_entry(struct mlt_trail *t, uint64_t index, struct mlt_arena *arena, struct mlt_bytes *entry,
                                 struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_entries appends entries first … first+count-1 as an entry bundle (u16 length || bytes each).
@@ -112,15 +125,15 @@ enum mlt_status mlt_trail_entries(struct mlt_trail *t, uint64_t first, size_t co
 // mlt_trail_sealed reads the sealed payload and wrapped secret. MLT_NOTFOUND: the entry has none, or it was erased
 // (`*erased`).
 enum mlt_status mlt_trail_sealed(struct mlt_trail *t, uint64_t index, struct mlt_arena *arena, struct mlt_bytes *sealed,
-                                 uint8_t wrapped[static MLT_WRAPPED_LEN], bool *erased, struct mlt_error *err)
-    MLT_MUST_USE;
+                                 uint8_t wrapped[static MLT_WRAPPED_LEN], bool *erased,
+                                 struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_trail_detail(struct mlt_trail *t, const uint8_t hash[static MLT_HASH_LEN], struct mlt_arena *arena,
                                  struct mlt_bytes *bytes, struct mlt_error *err) MLT_MUST_USE;
 struct mlt_hash_source mlt_trail_hashes(struct mlt_trail *t);
 
 struct mlt_trail_stats {
     uint64_t size, published_size, groups, queued_bytes, journal_syncs, free_bytes;
-    int64_t last_group_ns;  // how long the last group took from the first record queued to the acknowledgement
+    int64_t last_group_ns; // how long the last group took from the first record queued to the acknowledgement
 };
 void mlt_trail_get_stats(struct mlt_trail *t, struct mlt_trail_stats *out);
 

@@ -6,36 +6,43 @@
 #include "trail/trail.h"
 
 enum mlt_verify_what {
-    MLT_VERIFY_CHECKPOINT, MLT_VERIFY_JOURNAL, MLT_VERIFY_ENTRY, MLT_VERIFY_TILE, MLT_VERIFY_PAYLOAD, MLT_VERIFY_SLOT,
-    MLT_VERIFY_DETAIL, MLT_VERIFY_FILE, MLT_VERIFY_STATE,
+    MLT_VERIFY_CHECKPOINT,
+    MLT_VERIFY_JOURNAL,
+    MLT_VERIFY_ENTRY,
+    MLT_VERIFY_TILE,
+    MLT_VERIFY_PAYLOAD,
+    MLT_VERIFY_SLOT,
+    MLT_VERIFY_DETAIL,
+    MLT_VERIFY_FILE,
+    MLT_VERIFY_STATE,
 };
 
-#define MLT_VERIFY_FAULTS_MAX 64  // reported one by one; further ones are counted
+#define MLT_VERIFY_FAULTS_MAX 64 // reported one by one; further ones are counted
 
 struct mlt_verify_fault {
     enum mlt_verify_what what;
-    char file[256];   // within the trail
+    char file[256]; // within the trail
     bool has_index;
-    uint64_t index;   // the entry
-    char text[512];   // what is wrong, with the clause of FORMAT.md
+    uint64_t index; // the entry
+    char text[512]; // what is wrong, with the clause of FORMAT.md
 };
 
 struct mlt_verify_report {
-    bool verdict;        // true: every byte that can be checked is as signed
-    bool authenticated;  // the key came from outside the thing verified
-    uint64_t size;       // of the tree that was checked
+    bool verdict;       // true: every byte that can be checked is as signed
+    bool authenticated; // the key came from outside the thing verified
+    uint64_t size;      // of the tree that was checked
     uint8_t root[MLT_HASH_LEN];
     uint64_t entries, payloads, erased, details, journal_groups;
-    bool payloads_checked;  // false: no key-encryption key at hand
+    bool payloads_checked; // false: no key-encryption key at hand
     struct mlt_verify_fault faults[MLT_VERIFY_FAULTS_MAX];
-    uint64_t num_faults;  // may exceed MLT_VERIFY_FAULTS_MAX
+    uint64_t num_faults; // may exceed MLT_VERIFY_FAULTS_MAX
 };
 
 struct mlt_verify_options {
     const char *dir;
-    const char *state_dir;         // NULL: "<dir>.state" if it is there
-    const struct mlt_vkey *key;    // from outside; NULL: the one in <state>, else trail.json's, unauthenticated
-    bool live;                     // a server is writing: check up to the published checkpoint only
+    const char *state_dir;      // NULL: "<dir>.state" if it is there
+    const struct mlt_vkey *key; // from outside; NULL: the one in <state>, else trail.json's, unauthenticated
+    bool live;                  // a server is writing: check up to the published checkpoint only
     // Signed heads handed out before (receipts): the tree must extend each of them.
     const struct mlt_bytes *heads;
     size_t num_heads;

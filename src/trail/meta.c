@@ -1,0 +1,95 @@
+#include "trail/meta.h"
+
+#include <stdio.h>
+
+#include "record/json.h"
+
+void mlt_meta_format(struct mlt_buf *out, const struct mlt_meta *m) {
+    char created[MLT_TIME_TEXT_LEN + 1];
+    struct mlt_json_writer w;
+    mlt_time_format(created, m->created);
+    mlt_jw_init(&w, out);
+    mlt_jw_object(&w);
+    mlt_jw_member_u64(&w, "format", MLT_META_FORMAT);
+    mlt_jw_member(&w, "origin", m->origin);
+    mlt_jw_member(&w, "created", created);
+    mlt_jw_member_bool(&w, "raw", m->raw);
+    mlt_jw_member_bool(&w, "public", m->public_entries);
+    mlt_jw_name(&w, "keys");
+    mlt_jw_array(&w);
+    for (size_t i = 0; i < m->num_keys; i++) {
+        char vkey[MLT_VKEY_TEXT_MAX];
+        mlt_vkey_format(vkey, &m->keys[i]);
+        mlt_jw_cstr(&w, vkey);
+    }
+    mlt_jw_end_array(&w);
+    mlt_jw_end_object(&w);
+    mlt_buf_put_u8(out, '\n');
+}
+
+static enum mlt_status invalid(struct mlt_error *err, const char *member, const char *right) {
+    return mlt_fail(err, MLT_INVALID, "trail.json: %s: %s would be right (FORMAT.md, trail.json)", member, right);
+}
+
+static enum mlt_status parse_keys(struct mlt_meta *out, const struct mlt_json *json, struct mlt_arena *arena,
+                                  struct mlt_error *err) {
+    mlt_json_at keys = mlt_json_get(json, 0, "keys");
+    if (!mlt_json_is(json, keys, MLT_JSON_ARRAY)) {
+        return invalid(err, "/keys", "an array of verifier keys");
+    }
+    for (mlt_json_at at = mlt_json_first(json, keys); at != MLT_JSON_NONE; at = mlt_json_next(json, keys, at)) {
+        if (out->num_keys == MLT_META_KEYS_MAX || !mlt_json_is(json, at, MLT_JSON_STRING)) {
+            return invalid(err, "/keys", "an array of at most 16 strings");
+        }
+        struct mlt_vkey *key = &out->keys[out->num_keys];
+        enum mlt_status st = mlt_vkey_parse(key, mlt_json_string(json, at, arena), err);
+        if (st) {
+            return mlt_context(err, st, "trail.json: /keys/%zu", out->num_keys);
+        }
+        if (strcmp(key->name, out->origin) != 0 || key->type != MLT_KEY_ED25519) {
+            return invalid(err, "/keys", "an Ed25519 key named as the origin");
+        }
+        out->num_keys++;
+    }
+    return out->num_keys > 0 ? MLT_OK : invalid(err, "/keys", "at least one verifier key");
+}
+
+static bool parse_bool(const struct mlt_json *json, const char *name, bool *out) {
+    mlt_json_at at = mlt_json_get(json, 0, name);
+    *out = mlt_json_is(json, at, MLT_JSON_TRUE);
+    return *out || mlt_json_is(json, at, MLT_JSON_FALSE);
+}
+
+static enum mlt_status parse_members(struct mlt_meta *out, const struct mlt_json *json, struct mlt_arena *arena,
+                                     struct mlt_error *err) {
+    uint64_t format;
+    if (!mlt_json_is(json, 0, MLT_JSON_OBJECT)) {
+        return invalid(err, "the document", "an object");
+    }
+    if (!mlt_json_u64(json, mlt_json_get(json, 0, "format"), &format) || format != MLT_META_FORMAT) {
+        return invalid(err, "/format", "1, the only format that this version knows,");
+    }
+    struct mlt_bytes origin = mlt_json_string(json, mlt_json_get(json, 0, "origin"), arena);
+    if (!mlt_note_name_valid(origin)) {
+        return invalid(err, "/origin", "a name without white space and '+'");
+    }
+    (void)snprintf(out->origin, sizeof(out->origin), "%.*s", MLT_ARG(origin));
+    if (!mlt_time_parse(&out->created, mlt_json_string(json, mlt_json_get(json, 0, "created"), arena))) {
+        return invalid(err, "/created", "a time as in RFC 3339");
+    }
+    if (!parse_bool(json, "raw", &out->raw) || !parse_bool(json, "public", &out->public_entries)) {
+        return invalid(err, "/raw or /public", "true or false");
+    }
+    return parse_keys(out, json, arena, err);
+}
+
+enum mlt_status mlt_meta_parse(struct mlt_meta *out, struct mlt_bytes text, struct mlt_error *err) {
+    struct mlt_json json = {0};
+    struct mlt_arena arena = {0};
+    memset(out, 0, sizeof(*out));
+    enum mlt_status st = mlt_json_scan(&json, text, err);
+    st = st ? mlt_context(err, st, "trail.json") : parse_members(out, &json, &arena, err);
+    mlt_json_clear(&json);
+    mlt_arena_clear(&arena);
+    return st;
+}

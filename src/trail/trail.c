@@ -1,0 +1,292 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "trail/trail_private.h"
+
+static void end_process(void *arg, const struct mlt_error *err) {
+    (void)arg;
+    (void)fprintf(stderr, "mltrail: what is on disk is unknown, stopping: %s\n", err->text);
+    _exit(3);
+}
+
+enum mlt_status mlt_trail_sign(struct mlt_trail *t, struct mlt_head *out, uint64_t size,
+                               const uint8_t root[static MLT_HASH_LEN], int64_t received, struct mlt_error *err) {
+    struct mlt_checkpoint c = {.size = size};
+    struct mlt_buf note = {0};
+    if (!t->has_state) {
+        return mlt_fail(err, MLT_DENIED, "no signing key: the state directory %s is not there", t->state_dir);
+    }
+    memcpy(c.origin, t->meta.origin, sizeof(c.origin));
+    memcpy(c.root, root, MLT_HASH_LEN);
+    pthread_mutex_lock(&t->sign_mu);
+    enum mlt_status st = mlt_checkpoint_sign(&note, &c, &t->state.signer, err);
+    pthread_mutex_unlock(&t->sign_mu);
+    if (!st && note.len > sizeof(out->note)) {
+        st = mlt_fail(err, MLT_INTERNAL, "a checkpoint of %zu bytes", note.len);
+    }
+    if (!st) {
+        memset(out, 0, sizeof(*out));
+        out->size = size;
+        memcpy(out->root, root, MLT_HASH_LEN);
+        out->received = received;
+        memcpy(out->note, note.data, note.len);
+        out->note_len = note.len;
+    }
+    mlt_buf_clear(&note);
+    return st;
+}
+
+static void trail_free(struct mlt_trail *t) {
+    mlt_state_close(&t->state);
+    if (t->lock) {
+        t->env->close(t->env, t->lock);
+    }
+    pthread_mutex_destroy(&t->sign_mu);
+    pthread_mutex_destroy(&t->publish_mu);
+    pthread_mutex_destroy(&t->commit_mu);
+    pthread_mutex_destroy(&t->mu);
+    pthread_cond_destroy(&t->work);
+    pthread_cond_destroy(&t->changed);
+    free(t->group_drafts);
+    free(t);
+}
+
+static enum mlt_status set_paths(struct mlt_trail *t, const struct mlt_trail_options *opt, struct mlt_error *err) {
+    int n = snprintf(t->dir, sizeof(t->dir), "%s", opt->dir);
+    int m = snprintf(t->state_dir, sizeof(t->state_dir), "%s%s", opt->state_dir ? opt->state_dir : opt->dir,
+                     opt->state_dir ? "" : ".state");
+    if (n < 0 || (size_t)n >= sizeof(t->dir) || m < 0 || (size_t)m >= sizeof(t->state_dir)) {
+        return mlt_fail(err, MLT_LIMIT, "the path of a trail is longer than %d bytes", MLT_PATH_MAX - 1);
+    }
+    return MLT_OK;
+}
+
+static enum mlt_status read_meta(struct mlt_trail *t, struct mlt_error *err) {
+    char path[MLT_PATH_MAX + 32];
+    struct mlt_buf text = {0};
+    (void)snprintf(path, sizeof(path), "%s/trail.json", t->dir);
+    enum mlt_status st = mlt_env_read_file(t->env, path, MLT_META_LEN_MAX, &text, err);
+    if (st == MLT_NOTFOUND) {
+        st = mlt_fail(err, MLT_NOTFOUND, "%s is no trail: it has no trail.json; `mltrail init` makes one", t->dir);
+    } else if (!st) {
+        st = mlt_meta_parse(&t->meta, mlt_buf_bytes(&text), err);
+        st = st ? mlt_context(err, MLT_CORRUPT, "%s", t->dir) : MLT_OK;
+    }
+    mlt_buf_clear(&text);
+    return st;
+}
+
+static enum mlt_status take_lock(struct mlt_trail *t, struct mlt_error *err) {
+    char path[MLT_PATH_MAX + 32];
+    if (t->read_only) {
+        return MLT_OK;
+    }
+    (void)snprintf(path, sizeof(path), "%s/lock", t->dir);
+    enum mlt_status st = t->env->lock(t->env, &t->lock, path, err);
+    if (st == MLT_BUSY) {
+        st = mlt_fail(err, MLT_BUSY, "%s is being written by another process; one writer at a time", t->dir);
+    }
+    return st;
+}
+
+static enum mlt_status open_state(struct mlt_trail *t, struct mlt_head *head, struct mlt_error *err) {
+    enum mlt_status st = mlt_state_open(&t->state, t->env, t->state_dir, !t->read_only, head, err);
+    if (st == MLT_NOTFOUND && t->read_only) {
+        t->vkey = t->meta.keys[0];
+        return MLT_OK; // a copy without its secrets can still be read
+    }
+    if (st) {
+        return mlt_context(err, st, "state directory %s", t->state_dir);
+    }
+    t->has_state = true;
+    t->vkey = t->state.signer.vkey;
+    if (strcmp(t->vkey.name, t->meta.origin) != 0) {
+        return mlt_fail(err, MLT_CONFLICT, "%s belongs to %s, the trail is %s; its own --state would be right",
+                        t->state_dir, t->vkey.name, t->meta.origin);
+    }
+    return MLT_OK;
+}
+
+// The published checkpoint must not be ahead of the tree, nor of another one. What is there but no checkpoint of ours
+// is for `verify` to tell; the next publication replaces it.
+static enum mlt_status check_checkpoint(struct mlt_trail *t, struct mlt_error *err) {
+    struct mlt_buf note = {0};
+    struct mlt_checkpoint c;
+    uint8_t root[MLT_HASH_LEN];
+    struct mlt_watermark mark;
+    mlt_store_mark(t->store, &mark);
+    enum mlt_status st = mlt_trail_checkpoint(t, &note, NULL);
+    if (!st && mlt_checkpoint_open(&c, mlt_buf_bytes(&note), &t->vkey, NULL) == MLT_OK) {
+        t->published = true;
+        t->published_size = c.size;
+        if (c.size > mark.size) {
+            st = mlt_fail(err, MLT_CONFLICT,
+                          "the published checkpoint has size %llu, this trail ends at %llu: an older "
+                          "copy was put in its place",
+                          (unsigned long long)c.size, (unsigned long long)mark.size);
+        } else {
+            struct mlt_hash_source src = mlt_trail_hashes(t);
+            st = mlt_merkle_root(&src, c.size, root, err);
+            if (!st && memcmp(root, c.root, MLT_HASH_LEN) != 0) {
+                st = mlt_fail(err, MLT_CONFLICT, "this tree does not extend the published checkpoint of size %llu",
+                              (unsigned long long)c.size);
+            }
+        }
+    } else {
+        st = MLT_OK;
+    }
+    mlt_buf_clear(&note);
+    return st;
+}
+
+static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_options *opt, struct mlt_error *err) {
+    struct mlt_head head = {0};
+    enum mlt_status st = open_state(t, &head, err);
+    struct mlt_store_options so = {.dir = t->dir,
+                                   .read_only = t->read_only,
+                                   .reserve_bytes = opt->reserve_bytes,
+                                   .fatal = t->fatal,
+                                   .fatal_arg = t->fatal_arg};
+    so.head.known = t->has_state;
+    so.head.size = head.size;
+    memcpy(so.head.root, head.root, MLT_HASH_LEN);
+    st = st ? st : mlt_store_open(&t->store, t->env, &so, err);
+    st = st ? st : check_checkpoint(t, err);
+    if (st) {
+        return st;
+    }
+    // A group that became durable just before a crash has no head yet.
+    struct mlt_watermark mark;
+    mlt_store_mark(t->store, &mark);
+    t->last_received = mark.received;
+    t->head = head;
+    if (t->has_state && (head.size != mark.size || head.note_len == 0)) {
+        st = mlt_trail_sign(t, &t->head, mark.size, mark.root, mark.received, err);
+    } else if (!t->has_state) {
+        t->head.size = mark.size;
+        memcpy(t->head.root, mark.root, MLT_HASH_LEN);
+        t->head.received = mark.received;
+    }
+    return st;
+}
+
+static void init_changed(pthread_cond_t *cond) {
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(cond, &attr);
+    (void)pthread_condattr_destroy(&attr);
+}
+
+enum mlt_status mlt_trail_open(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
+                               struct mlt_error *err) {
+    *out = NULL;
+    struct mlt_trail *t = calloc(1, sizeof(*t));
+    if (!t) {
+        return mlt_fail(err, MLT_NOMEM, "no memory to open %s", opt->dir);
+    }
+    t->env = env;
+    t->read_only = opt->read_only;
+    t->fatal = opt->fatal ? opt->fatal : end_process;
+    t->fatal_arg = opt->fatal_arg;
+    t->clock_step = opt->clock_step;
+    t->clock_step_arg = opt->clock_step_arg;
+    t->publish_interval_ns = opt->publish_interval_ns ? opt->publish_interval_ns : MLT_PUBLISH_INTERVAL_DEFAULT;
+    if (t->publish_interval_ns < MLT_PUBLISH_INTERVAL_MIN) {
+        t->publish_interval_ns = MLT_PUBLISH_INTERVAL_MIN;
+    }
+    (void)pthread_mutex_init(&t->sign_mu, NULL);
+    (void)pthread_mutex_init(&t->publish_mu, NULL);
+    (void)pthread_mutex_init(&t->commit_mu, NULL);
+    (void)pthread_mutex_init(&t->mu, NULL);
+    (void)pthread_cond_init(&t->work, NULL);
+    init_changed(&t->changed);
+    enum mlt_status st = set_paths(t, opt, err);
+    st = st ? st : read_meta(t, err);
+    st = st ? st : take_lock(t, err);
+    st = st ? st : open_store(t, opt, err);
+    if (st) {
+        (void)mlt_store_close(t->store, NULL);
+        trail_free(t);
+        return st;
+    }
+    *out = t;
+    return MLT_OK;
+}
+
+static enum mlt_status start_threads(struct mlt_trail *t, struct mlt_error *err) {
+    if (pthread_create(&t->committer, NULL, mlt_committer_main, t) != 0) {
+        return mlt_fail(err, MLT_NOMEM, "no thread for the committer");
+    }
+    if (pthread_create(&t->publisher, NULL, mlt_publisher_main, t) != 0) {
+        pthread_mutex_lock(&t->mu);
+        t->stop_committer = true;
+        pthread_cond_signal(&t->work);
+        pthread_mutex_unlock(&t->mu);
+        (void)pthread_join(t->committer, NULL);
+        return mlt_fail(err, MLT_NOMEM, "no thread for the publisher");
+    }
+    return MLT_OK;
+}
+
+enum mlt_status mlt_trail_start(struct mlt_trail *t, const struct mlt_admission *admission, struct mlt_error *err) {
+    if (t->read_only) {
+        return mlt_fail(err, MLT_DENIED, "%s is open for reading only", t->dir);
+    }
+    if (admission) {
+        t->admission = *admission;
+        t->has_admission = true;
+    }
+    enum mlt_status st = mlt_state_put_head(&t->state, &t->head, err);
+    st = st ? st : mlt_store_start(t->store, err);
+    st = st ? st : start_threads(t, err);
+    pthread_mutex_lock(&t->mu);
+    t->started = t->accepting = !st;
+    pthread_mutex_unlock(&t->mu);
+    return st;
+}
+
+enum mlt_status mlt_trail_close(struct mlt_trail *t, struct mlt_error *err) {
+    enum mlt_status st = MLT_OK;
+    if (!t) {
+        return MLT_OK;
+    }
+    if (t->started) {
+        pthread_mutex_lock(&t->mu);
+        t->accepting = false;
+        t->stop_committer = true;
+        pthread_cond_broadcast(&t->work);
+        pthread_mutex_unlock(&t->mu);
+        (void)pthread_join(t->committer, NULL);
+        pthread_mutex_lock(&t->mu);
+        t->stop_publisher = true;
+        pthread_cond_broadcast(&t->changed);
+        pthread_mutex_unlock(&t->mu);
+        (void)pthread_join(t->publisher, NULL);
+        st = mlt_trail_publish(t, err);
+    }
+    enum mlt_status closed = mlt_store_close(t->store, st ? NULL : err);
+    trail_free(t);
+    return st ? st : closed;
+}
+
+enum mlt_status mlt_trail_erase(struct mlt_trail *t, const uint64_t *indexes, size_t num_indexes,
+                                struct mlt_error *err) {
+    struct mlt_watermark mark;
+    if (!t->started) {
+        return mlt_fail(err, MLT_DENIED, "%s is not open for writing", t->dir);
+    }
+    pthread_mutex_lock(&t->commit_mu);
+    mlt_store_mark(t->store, &mark);
+    enum mlt_status st = MLT_OK;
+    for (size_t i = 0; i < num_indexes && !st; i++) {
+        if (indexes[i] >= mark.size) {
+            st = mlt_fail(err, MLT_NOTFOUND, "there is no entry %llu", (unsigned long long)indexes[i]);
+        }
+    }
+    st = st ? st : mlt_store_erase(t->store, indexes, num_indexes, err);
+    pthread_mutex_unlock(&t->commit_mu);
+    return st;
+}

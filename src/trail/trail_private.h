@@ -1,0 +1,85 @@
+// What the files of this layer share of a trail.
+//
+// Threads: callers (append, read), one committer, one publisher, and the store's own. `mu` is taken last and never held
+// over I/O; `commit_mu` is held by the committer over a group, and by an erasure; `publish_mu` over a publication.
+#ifndef MLT_TRAIL_PRIVATE_H
+#define MLT_TRAIL_PRIVATE_H
+
+#include <pthread.h>
+
+#include "store/store.h"
+#include "trail/meta.h"
+#include "trail/state.h"
+#include "trail/trail.h"
+
+#define MLT_PUBLISH_INTERVAL_DEFAULT MLT_NS_PER_S
+#define MLT_PUBLISH_INTERVAL_MIN (MLT_NS_PER_S / 10) // a checkpoint costs two syncs and a rename
+
+// A queued batch.
+struct mlt_job {
+    struct mlt_job *next;
+    struct mlt_batch *batch;
+    mlt_append_done done;
+    void *arg;
+    uint64_t bytes;
+    int64_t queued;               // monotonic
+    struct mlt_receipt *receipts; // one per draft
+};
+
+struct mlt_trail {
+    // Constant once open.
+    struct mlt_env *env;
+    char dir[MLT_PATH_MAX];
+    char state_dir[MLT_PATH_MAX];
+    struct mlt_meta meta;
+    struct mlt_vkey vkey;
+    bool read_only;
+    bool has_state;
+    int64_t publish_interval_ns;
+    void (*fatal)(void *arg, const struct mlt_error *err);
+    void *fatal_arg;
+    void (*clock_step)(void *arg, int64_t kept, int64_t clock);
+    void *clock_step_arg;
+    struct mlt_store *store;
+    struct mlt_state state;
+    struct mlt_file *lock;
+    bool has_admission;
+    struct mlt_admission admission;
+
+    pthread_mutex_t sign_mu; // the signing key is for one thread at a time
+    pthread_mutex_t publish_mu;
+
+    // With the committer; an erasure takes the mutex to keep it between groups.
+    pthread_mutex_t commit_mu;
+    int64_t last_received;
+    const struct mlt_draft **group_drafts;
+    size_t group_cap;
+
+    pthread_mutex_t mu;     // guards all below
+    pthread_cond_t work;    // the committer: jobs or stop
+    pthread_cond_t changed; // the publisher: another size, or stop
+    bool started;
+    bool accepting;
+    bool stop_committer;
+    bool stop_publisher;
+    struct mlt_job *first_job;
+    struct mlt_job *last_job;
+    uint64_t queued_bytes;
+    struct mlt_head head; // the last acknowledged one
+    uint64_t published_size;
+    bool published; // else the checkpoint file is older than this process knows
+    uint64_t num_groups;
+    int64_t last_group_ns;
+    pthread_t committer;
+    pthread_t publisher;
+};
+
+void *mlt_committer_main(void *trail);
+void *mlt_publisher_main(void *trail);
+// mlt_trail_sign makes the signed head of a tree.
+enum mlt_status mlt_trail_sign(struct mlt_trail *t, struct mlt_head *out, uint64_t size,
+                               const uint8_t root[static MLT_HASH_LEN], int64_t received,
+                               struct mlt_error *err) MLT_MUST_USE;
+void mlt_job_free(struct mlt_job *job);
+
+#endif
