@@ -121,6 +121,25 @@ static const struct mlt_node *find_run(struct mlt_answer *a) {
     return run;
 }
 
+// Null is a statement (all dates), absence is none.
+static void say_range(struct mlt_answer *a, const struct mlt_json *json, mlt_json_at range) {
+    const struct mlt_bytes from = mlt_json_string(json, mlt_json_get(json, range, "from"), a->arena);
+    const struct mlt_bytes to = mlt_json_string(json, mlt_json_get(json, range, "to"), a->arena);
+    if (range == MLT_JSON_NONE) {
+        mlt_buf_put_str(&a->text, " (date range not recorded)");
+        return;
+    }
+    if (!from.len && !to.len) {
+        mlt_buf_put_str(&a->text, " (all dates)");
+    }
+    if (from.len) {
+        mlt_buf_printf(&a->text, " from %.*s", MLT_ARG(from));
+    }
+    if (to.len) {
+        mlt_buf_printf(&a->text, " to %.*s (exclusive)", MLT_ARG(to));
+    }
+}
+
 static void say_sources(struct mlt_answer *a, const struct mlt_node *dataset) {
     const struct mlt_json *json;
     mlt_json_at list;
@@ -133,17 +152,14 @@ static void say_sources(struct mlt_answer *a, const struct mlt_node *dataset) {
         const struct mlt_bytes table = mlt_json_string(json, mlt_json_get(json, s, "table"), a->arena);
         const struct mlt_bytes system = mlt_json_string(json, mlt_json_get(json, s, "system"), a->arena);
         const mlt_json_at range = mlt_json_get(json, s, "date_range");
-        const struct mlt_bytes from = mlt_json_string(json, mlt_json_get(json, range, "from"), a->arena);
-        const struct mlt_bytes to = mlt_json_string(json, mlt_json_get(json, range, "to"), a->arena);
-        mlt_buf_printf(&a->text, "%s%.*s", first ? ", from table " : ", and ", MLT_ARG(table));
+        mlt_buf_printf(&a->text, "%stable %.*s", first ? ", from " : ", and ", MLT_ARG(table));
         if (system.len) {
             mlt_buf_printf(&a->text, " of %.*s", MLT_ARG(system));
         }
-        if (from.len) {
-            mlt_buf_printf(&a->text, " from %.*s", MLT_ARG(from));
-        }
-        if (to.len) {
-            mlt_buf_printf(&a->text, " to %.*s (exclusive)", MLT_ARG(to));
+        say_range(a, json, range);
+        if (range == MLT_JSON_NONE) {
+            mlt_answer_missing(a, "date_range of table %.*s in dataset entry %llu", MLT_ARG(table),
+                               (unsigned long long)dataset->entry);
         }
         first = false;
     }

@@ -88,7 +88,7 @@ void mlt_dossier_put_in_force(struct mlt_dossier_writer *d, const struct mlt_in_
     mlt_jw_end_object(&d->w);
 }
 
-const char *mlt_severity_name(enum mlt_severity severity) {
+static const char *severity_name(enum mlt_severity severity) {
     static const char *const names[] = {
         [MLT_SEV_INFO] = "info", [MLT_SEV_LOW] = "low",           [MLT_SEV_MEDIUM] = "medium",
         [MLT_SEV_HIGH] = "high", [MLT_SEV_CRITICAL] = "critical",
@@ -108,7 +108,7 @@ static void put_index_or_null(struct mlt_json_writer *w, const char *name, uint6
 static void put_finding(struct mlt_json_writer *w, const struct mlt_finding *f) {
     mlt_jw_object(w);
     mlt_jw_member(w, "code", f->code);
-    mlt_jw_member(w, "severity", mlt_severity_name(f->severity));
+    mlt_jw_member(w, "severity", severity_name(f->severity));
     mlt_jw_member(w, "criteria", f->criteria);
     mlt_jw_member(w, "condition", f->condition);
     mlt_jw_member(w, "effect", f->effect);

@@ -53,7 +53,6 @@ void mlt_dossier_put_findings(struct mlt_dossier_writer *d, const struct mlt_sto
                               const struct mlt_proof_set *about);
 // mlt_proof_set_add_concerned adds the entries of the findings that rest on an entry of the sorted `set`.
 void mlt_proof_set_add_concerned(struct mlt_proof_set *set, const struct mlt_story *story, uint64_t size);
-const char *mlt_severity_name(enum mlt_severity severity);
 
 enum mlt_status mlt_dossier_put_completeness(struct mlt_dossier_writer *d, const struct mlt_source *src,
                                              const struct mlt_story *story, struct mlt_error *err) MLT_MUST_USE;

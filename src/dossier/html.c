@@ -10,24 +10,50 @@ static void put_head(struct mlt_view *v, struct mlt_buf *out) {
                          "<meta name=\"referrer\" content=\"no-referrer\">\n<title>Dossier of request ");
     mlt_html_text(out, mlt_view_string(v, 0, "request_id"));
     mlt_buf_put_str(out, "</title>\n<style>");
-    mlt_buf_put_str(out, mlt_html_css);
+    for (size_t i = 0; mlt_html_css[i]; i++) {
+        mlt_buf_put_str(out, mlt_html_css[i]);
+    }
     mlt_buf_put_str(out, "</style>\n</head>\n<body>\n<main>\n");
+}
+
+static const char *verdict_class(struct mlt_view *v) {
+    return mlt_view_is(v, 0, "integrity.verdict", "verified")    ? "good"
+           : mlt_view_is(v, 0, "integrity.verdict", "unchecked") ? "warn"
+                                                                 : "bad";
+}
+
+// Entries that are proved can still tell of something wrong: the two are never one colour.
+static const char *findings_class(struct mlt_view *v) {
+    const char *class = "good";
+    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "findings"), f) {
+        if (!mlt_view_absent(v, mlt_view_at(v, f, "resolved_by"))) {
+            continue;
+        }
+        if (mlt_view_is(v, f, "severity", "critical") || mlt_view_is(v, f, "severity", "high")) {
+            return "bad";
+        }
+        if (!mlt_view_is(v, f, "severity", "info")) {
+            class = "warn";
+        }
+    }
+    return class;
 }
 
 static void put_answer(struct mlt_view *v, struct mlt_buf *out) {
     struct mlt_buf line = {0};
-    const bool good = mlt_view_is(v, 0, "integrity.verdict", "verified");
     mlt_buf_put_str(out, "<header><p class=\"over\">Dossier of one prediction</p><h1>Request <span class=\"id\">");
     mlt_html_text(out, mlt_view_string(v, 0, "request_id"));
     mlt_buf_put_str(out, "</span></h1><p class=\"answer\">");
     mlt_view_answer(v, &line);
     mlt_html_text(out, mlt_buf_bytes(&line));
-    mlt_buf_printf(out, "</p><p class=\"verdict %s\"><strong>", good ? "good" : "bad");
+    mlt_buf_printf(out, "</p><p class=\"verdict %s\"><strong>", verdict_class(v));
     mlt_html_text(out, mlt_view_shown(v, 0, "integrity.verdict"));
     mlt_buf_put_str(out, "</strong> ");
     line.len = 0;
     mlt_view_verdict(v, &line);
-    mlt_buf_put_u8(&line, ' ');
+    mlt_html_text(out, mlt_buf_bytes(&line));
+    mlt_buf_printf(out, "</p><p class=\"verdict %s\"><strong>Findings</strong> ", findings_class(v));
+    line.len = 0;
     mlt_view_findings_line(v, &line);
     mlt_html_text(out, mlt_buf_bytes(&line));
     mlt_buf_put_str(out, "</p></header>\n");

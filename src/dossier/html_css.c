@@ -1,7 +1,8 @@
 // The page's style: readable on a screen, in the dark and on A4.
 #include "dossier/html_out.h"
 
-const char mlt_html_css[] =
+// In three, since a compiler need not take a string of more than 4095 bytes.
+const char *const mlt_html_css[] = {
     ":root{--ink:#1b2430;--soft:#55606e;--line:#d5dbe3;--paper:#fff;--tint:#f4f6f9;--accent:#1f4e8c;--good:#17653a;"
     "--goodbg:#e6f4ea;--bad:#a3151a;--badbg:#fdecec;--warn:#7a4b00;--warnbg:#fff3d9;color-scheme:light dark}\n"
     "@media "
@@ -18,6 +19,7 @@ const char mlt_html_css[] =
     "solid;border-radius:3px}\n"
     ".verdict strong{text-transform:uppercase;letter-spacing:.04em;margin-right:6px}\n"
     ".verdict.good{border-color:var(--good);background:var(--goodbg);color:var(--good)}\n"
+    ".verdict.warn{border-color:var(--warn);background:var(--warnbg);color:var(--warn)}\n"
     ".verdict.bad{border-color:var(--bad);background:var(--badbg);color:var(--bad)}strong.bad{color:var(--bad)}\n"
     "table{border-collapse:collapse;width:100%;margin:10px 0 16px;font-size:13.5px}.wide{overflow-x:auto}\n"
     "caption{text-align:left;padding:4px 0;color:var(--soft)}.record "
@@ -43,7 +45,7 @@ const char mlt_html_css[] =
     "background:var(--warnbg)}\n"
     ".finding{border:1px solid var(--line);border-left:5px solid var(--soft);border-radius:3px;padding:4px 14px 10px;"
     "margin:10px 0}.finding.critical,.finding.high{border-left-color:var(--bad)}.finding.medium{"
-    "border-left-color:var(--warn)}.finding.resolved{opacity:.8;border-left-style:dotted}.finding h3{margin:8px 0}\n"
+    "border-left-color:var(--warn)}.finding.resolved{opacity:.8;border-left-style:dotted}.finding h3{margin:8px 0}\n",
     "footer{margin-top:40px;padding-top:12px;border-top:1px solid var(--line);color:var(--soft);font-size:12.5px}\n"
     "figure{margin:24px 0}figcaption{color:var(--soft);font-size:13px;margin-top:4px}svg{width:100%;height:auto;"
     "display:block}\n"
@@ -53,10 +55,11 @@ const char mlt_html_css[] =
     "stroke:var(--bad);stroke-dasharray:5 4}.bar{fill:var(--accent)}.bar.gone{fill:var(--bad)}\n"
     ".gt{fill:var(--bad)!important}.ed{fill:none;stroke:var(--soft);stroke-width:1.4}.ed.on{stroke:var(--accent);"
     "stroke-width:2.4}.ed.gone{stroke:var(--bad);stroke-dasharray:5 4}.band{fill:none;stroke:var(--line);"
-    "stroke-dasharray:1 4}\n"
+    "stroke-dasharray:1 4}\n",
     "@media print{@page{size:A4;margin:16mm 14mm}:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--tint:#f4f4f4;"
     "--accent:#1f4e8c;--good:#17653a;--goodbg:#eef7f0;--bad:#a3151a;--badbg:#fdf0f0;--warn:#7a4b00;--warnbg:#fff7e6}\n"
     "body{font-size:10pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}main{max-width:none;padding:0}"
     "h2{break-after:avoid}.finding,figure,tr,header{break-inside:avoid}thead{display:table-header-group}"
     ".wide{overflow:visible}table{font-size:8.5pt}code,pre{font-size:7.5pt}a{color:inherit;text-decoration:none}"
-    "details:not([open])>summary{list-style:none}}\n";
+    "details:not([open])>summary{list-style:none}}\n",
+    NULL};

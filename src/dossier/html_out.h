@@ -5,7 +5,7 @@
 #include "dossier/view.h"
 #include "dossier/visible.h"
 
-extern const char mlt_html_css[];
+extern const char *const mlt_html_css[]; // ends with NULL
 
 void mlt_html_text(struct mlt_buf *out, struct mlt_bytes text); // escaped and neutralised
 // mlt_html_value puts any value: tables for objects and lists of objects, marks for what is absent or withheld.

@@ -1,0 +1,214 @@
+// links: mlt_dossier mlt_base_posix mlt_testlib
+#include <setjmp.h>
+
+#include "dossier_trail.h"
+
+#include <cmocka.h>
+
+static struct trail trail;
+static struct mlt_buf out;
+static struct looked doc;
+
+static int set_up(void **state) {
+    (void)state;
+    trail_open(&trail);
+    trail_fill(&trail);
+    trail_seal(&trail, E_ALL);
+    return 0;
+}
+
+static int tear_down(void **state) {
+    (void)state;
+    trail_close(&trail);
+    mlt_buf_clear(&out);
+    mlt_json_clear(&doc.json);
+    mlt_arena_clear(&doc.arena);
+    return 0;
+}
+
+static void ask(const char *id, struct mlt_ask question) {
+    struct mlt_error err = {0};
+    mlt_buf_reset(&out);
+    if (mlt_ask_json(&trail.src, &trail.ctx, id, &question, &out, &err) != MLT_OK ||
+        mlt_json_scan(&doc.json, mlt_buf_bytes(&out), &err) != MLT_OK) {
+        fail_msg("%s\n%.*s", err.text, MLT_ARG(mlt_buf_bytes(&out)));
+    }
+}
+
+static void expect(const char *path, const char *json) {
+    const struct mlt_bytes got = raw(&doc, path);
+    if (!mlt_bytes_is(got, json)) {
+        fail_msg("%s is %.*s, expected %s\n", path, MLT_ARG(got), json);
+    }
+}
+
+static void expect_said(const char *words) {
+    const char *answer = mlt_arena_cstr(&doc.arena, mlt_json_string(&doc.json, look(&doc, "answer"), &doc.arena));
+    if (!strstr(answer, words)) {
+        fail_msg("\"%s\" is not in: %s\n", words, answer);
+    }
+}
+
+static int64_t at(const char *text) {
+    int64_t ns;
+    assert_true(mlt_date_parse(&ns, mlt_str(text)));
+    return ns;
+}
+
+#define REQUEST(id) ((struct mlt_ask){.request_id = mlt_str(id)})
+#define VERSION(m, v) ((struct mlt_ask){.model = mlt_str(m), .model_version = mlt_str(v)})
+
+static void the_questions_stand_word_for_word(void **state) {
+    // The three questions of the mission, and each can be asked by its words.
+    (void)state;
+    static const char *const words[] = {"Which model version made this prediction on this date?",
+                                        "What data was this model trained on?",
+                                        "Who approved this model for production?"};
+    assert_int_equal(mlt_num_questions, 3);
+    for (size_t i = 0; i < 3; i++) {
+        assert_string_equal(mlt_questions[i].text, words[i]);
+        ask(words[i], REQUEST("r-1"));
+        expect("answered", "true");
+        expect("integrity.verdict", "\"verified\"");
+    }
+    ask("prd-01", REQUEST("r-1"));
+    expect("question.id", "\"PRD-01\"");
+}
+
+static void which_version_made_the_prediction(void **state) {
+    // The answer names version, artifact, node and entry; on another date it is no answer.
+    (void)state;
+    ask("PRD-01", REQUEST("r-1"));
+    expect("answered", "true");
+    expect_said("On 2026-11-23T09:50:00Z request r-1 was answered by model fna version 7, artifact " HASH_B ", on n1");
+    expect("data.model_version", "\"7\"");
+    expect("data.predictions.0.entry", "6");
+    expect("data.model_versions.0.entry", "2");
+    expect("missing", "[]");
+    struct mlt_ask question = REQUEST("r-1");
+    question.has_at = true;
+    question.at = at("2026-11-23T23:59:00Z");
+    ask("PRD-01", question);
+    expect("answered", "true");
+    question.at = at("2026-11-24");
+    ask("PRD-01", question);
+    expect("answered", "false");
+    expect_said("It was not made on 2026-11-24");
+}
+
+static void what_it_was_trained_on(void **state) {
+    // By version or by request: the job, the datasets with their hashes, the tables with their ranges.
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        ask("TRN-02", i ? REQUEST("r-1") : VERSION("fna", "7"));
+        expect("answered", "true");
+        expect_said(
+            "model fna version 7 was job job-1 (entry 1), on: wdbc 1 (train), " HASH_A
+            ", from table samples of pg from 2020-01-01 to 2025-01-01 (exclusive), and table labels of pg (all dates)");
+        expect("data.sources.1.table", "\"labels\"");
+        expect("entries", "[0,1,2]");
+        expect("integrity.verdict", "\"verified\"");
+    }
+}
+
+static void who_approved_it(void **state) {
+    // Approver, role, reference, reason; that the name is only claimed; the deployment under it.
+    (void)state;
+    ask("APR-01", VERSION("fna", "7"));
+    expect("answered", "true");
+    expect_said("okafor (model risk) approved model fna version 7 on 2026-11-23T09:30:00Z, reference CAB-1 (entry 3)");
+    expect_said("is a claim of portal");
+    expect_said("It was moved to production by jari on 2026-11-23T09:40:00Z under this approval (entry 5)");
+    struct mlt_ask question = VERSION("fna", "7");
+    question.has_at = true;
+    question.at = at("2026-11-23T09:00:00Z");
+    ask("APR-01", question);
+    expect("answered", "false");
+    question.at = at("2027-02-01");
+    ask("APR-01", question);
+    expect("answered", "false");
+    expect_said("It had expired on 2027-01-01T00:00:00Z");
+}
+
+static void a_revoked_approval_is_no_approval(void **state) {
+    // After the revocation the answer is no, and names who revoked it.
+    (void)state;
+    trail_add(
+        &trail, "portal",
+        "{\"kind\":\"approval\",\"approval_reference\":\"CAB-1\",\"model\":\"fna\",\"model_version\":\"7\","
+        "\"verdict\":\"revoked\",\"approver\":\"salo\",\"timestamp\":\"2026-11-23T12:00:00Z\",\"reason\":\"drift\"}");
+    trail_seal(&trail, E_ALL + 1);
+    ask("APR-01", VERSION("fna", "7"));
+    expect("answered", "false");
+    expect_said("It was revoked by salo on 2026-11-23T12:00:00Z");
+    struct mlt_ask question = VERSION("fna", "7");
+    question.has_at = true;
+    question.at = at("2026-11-23T11:00:00Z");
+    ask("APR-01", question);
+    expect("answered", "true");
+}
+
+static void what_is_not_recorded_is_an_answer_too(void **state) {
+    // Unknown requests and versions, and a version without a run, answer false with what is missing.
+    (void)state;
+    ask("PRD-01", REQUEST("r-404"));
+    expect("answered", "false");
+    expect("missing", "[\"prediction r-404\"]");
+    expect_said("No prediction with request_id r-404");
+    ask("APR-01", VERSION("fna", "99"));
+    expect("answered", "false");
+    trail_add(&trail, "mlflow",
+              "{\"kind\":\"model.version\",\"model\":\"fna\",\"model_version\":\"8\",\"training_job_id\":\"job-8\"}");
+    trail_seal(&trail, E_ALL + 1);
+    ask("TRN-02", VERSION("fna", "8"));
+    expect("answered", "false");
+    expect("missing", "[\"training.run job-8\"]");
+    ask("APR-01", VERSION("fna", "8"));
+    expect("answered", "false");
+    expect_said("No approval of model fna version 8 is recorded. No deployment of it is recorded.");
+}
+
+static void a_question_without_its_parameters_is_refused(void **state) {
+    // The message says which parameter would be right; an unknown question is not found.
+    (void)state;
+    struct mlt_error err = {0};
+    struct mlt_ask nothing = {0};
+    assert_int_equal(mlt_ask_json(&trail.src, &trail.ctx, "PRD-01", &nothing, &out, &err), MLT_INVALID);
+    assert_non_null(strstr(err.text, "--request-id"));
+    assert_int_equal(mlt_ask_json(&trail.src, &trail.ctx, "TRN-02", &nothing, &out, &err), MLT_INVALID);
+    assert_non_null(strstr(err.text, "--model"));
+    assert_int_equal(mlt_ask_json(&trail.src, &trail.ctx, "XYZ-99", &nothing, &out, &err), MLT_NOTFOUND);
+    assert_int_equal(out.len, 0);
+}
+
+static void answers_read_well_on_a_terminal(void **state) {
+    // Question, answer, what is missing, verdict; narrow and in colour as well.
+    (void)state;
+    struct mlt_buf text = {0};
+    struct mlt_error err = {0};
+    ask("APR-01", VERSION("fna", "7"));
+    assert_int_equal(mlt_ask_text(mlt_buf_bytes(&out), false, 200, &text, &err), MLT_OK);
+    assert_non_null(
+        strstr(mlt_buf_cstr(&text), "APR-01  Who approved this model for production?\n\nokafor (model risk)"));
+    assert_non_null(strstr(mlt_buf_cstr(&text), "INTEGRITY"));
+    mlt_buf_reset(&text);
+    ask("PRD-01", REQUEST("r-404"));
+    assert_int_equal(mlt_ask_text(mlt_buf_bytes(&out), true, 40, &text, &err), MLT_OK);
+    assert_non_null(strstr(mlt_buf_cstr(&text), "- missing: prediction r-404"));
+    mlt_buf_clear(&text);
+}
+
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        T(the_questions_stand_word_for_word),
+        T(which_version_made_the_prediction),
+        T(what_it_was_trained_on),
+        T(who_approved_it),
+        T(a_revoked_approval_is_no_approval),
+        T(what_is_not_recorded_is_an_answer_too),
+        T(a_question_without_its_parameters_is_refused),
+        T(answers_read_well_on_a_terminal),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
