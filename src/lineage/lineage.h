@@ -60,6 +60,13 @@ struct mlt_node_list {
     uint64_t total;  // more than num when capped
 };
 
+// A prediction that does not name its model version, and the one that the trail says was in production there and then.
+struct mlt_resolution {
+    const struct mlt_node *prediction;
+    struct mlt_bytes model, model_version;
+    uint64_t entry;  // the transition that it rests on
+};
+
 // The transition in force for a prediction, by log order and by claimed time.
 struct mlt_in_force {
     const struct mlt_node *by_log, *by_time;  // NULL: none
@@ -86,6 +93,9 @@ struct mlt_story {
     struct mlt_stream_run *runs;
     size_t num_runs;
     uint64_t gaps, repeats;
+    struct mlt_resolution *resolutions;
+    size_t num_resolutions;
+    struct mlt_story_tape *tapes;  // for mlt_story_clear
 };
 
 #define MLT_STORY_PREDICTIONS_MAX 1000  // rows of one request

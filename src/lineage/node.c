@@ -1,0 +1,326 @@
+// Entries read back: details in their places, payload where it may be seen, and what belongs together put together.
+#include <assert.h>
+#include <stdlib.h>
+
+#include "lineage/node.h"
+
+#define PARTS_MAX 256 // entries under one identity; more come from a source gone wild and stay out of the node
+
+// Tapes are heap memory of scanned documents; the story remembers each so that it can free them all.
+struct mlt_story_tape {
+    struct mlt_story_tape *next;
+    struct mlt_json json;
+};
+
+enum mlt_status mlt_node_no_memory(const struct mlt_walk *w) {
+    return mlt_fail(w->err, MLT_NOMEM, "out of memory while walking the lineage");
+}
+
+static bool remember_tape(const struct mlt_walk *w, struct mlt_json *json) {
+    struct mlt_story_tape *tape = mlt_arena_zero(w->arena, sizeof(*tape));
+    if (tape == NULL) {
+        mlt_json_clear(json);
+        return false;
+    }
+    tape->json = *json;
+    tape->next = w->story->tapes;
+    w->story->tapes = tape;
+    return true;
+}
+
+void mlt_story_clear(struct mlt_story *story) {
+    if (story == NULL) {
+        return;
+    }
+    for (struct mlt_story_tape *tape = story->tapes; tape != NULL; tape = tape->next) {
+        mlt_json_clear(&tape->json);
+    }
+    story->tapes = NULL;
+}
+
+bool mlt_list_add(struct mlt_arena *arena, struct mlt_node_list *list, struct mlt_node *node) {
+    if ((list->num & (list->num - 1)) == 0) {
+        size_t cap = list->num == 0 ? 1 : list->num * 2;
+        struct mlt_node **nodes = mlt_arena_take(arena, cap * sizeof(*nodes));
+        if (nodes == NULL) {
+            return false;
+        }
+        if (list->num > 0) {
+            memcpy(nodes, list->nodes, list->num * sizeof(*nodes));
+        }
+        list->nodes = nodes;
+    }
+    list->nodes[list->num++] = node;
+    return true;
+}
+
+static int compare_nodes(const void *a, const void *b) {
+    const struct mlt_node *x = *(struct mlt_node *const *)a, *y = *(struct mlt_node *const *)b;
+    return x->entry < y->entry ? -1 : x->entry > y->entry;
+}
+
+void mlt_list_sort(struct mlt_node_list *list) {
+    if (list->num > 1) {
+        qsort(list->nodes, list->num, sizeof(struct mlt_node *), compare_nodes);
+    }
+    for (size_t i = 0; i < list->num; i++) {
+        list->nodes[i]->number = i;
+    }
+    if (list->total < list->num) {
+        list->total = list->num;
+    }
+}
+
+// Facts with the spilled members back: the inline ones as they stand, then each detail under its name.
+static enum mlt_status facts_text(const struct mlt_walk *w, const struct mlt_entry *entry, struct mlt_bytes *out) {
+    const struct mlt_json *json = &entry->json;
+    if (!mlt_json_is(json, entry->details, MLT_JSON_OBJECT)) {
+        *out = mlt_json_raw(json, entry->facts);
+        return MLT_OK;
+    }
+    enum mlt_status status = MLT_OK;
+    struct mlt_buf text = {0};
+    struct mlt_json_writer writer;
+    mlt_jw_init(&writer, &text);
+    mlt_jw_object(&writer);
+    for (mlt_json_at at = mlt_json_first(json, entry->facts); at != MLT_JSON_NONE;
+         at = mlt_json_next(json, entry->facts, at)) {
+        struct mlt_bytes name = mlt_json_string(json, at, w->arena);
+        if (mlt_json_get_bytes(json, entry->details, name) == MLT_JSON_NONE) {
+            mlt_jw_name_bytes(&writer, name);
+            mlt_jw_raw(&writer, mlt_json_raw(json, at + 1));
+        }
+    }
+    for (mlt_json_at at = mlt_json_first(json, entry->details); at != MLT_JSON_NONE;
+         at = mlt_json_next(json, entry->details, at)) {
+        struct mlt_bytes name = mlt_json_string(json, at, w->arena);
+        struct mlt_bytes hex = mlt_json_string(json, mlt_json_get(json, at + 1, "sha256"), w->arena);
+        uint8_t hash[MLT_HASH_LEN];
+        struct mlt_bytes detail = {0};
+        if (!mlt_hex_decode(hash, sizeof(hash), hex)) {
+            status = mlt_fail(w->err, MLT_CORRUPT, "detail '%.*s' has no SHA-256", MLT_ARG(name));
+            goto out;
+        }
+        status = w->src->detail(w->src->ctx, hash, w->arena, &detail, w->err);
+        if (status != MLT_OK) {
+            goto out;
+        }
+        mlt_jw_name_bytes(&writer, name);
+        mlt_jw_raw(&writer, detail);
+    }
+    mlt_jw_end_object(&writer);
+    *out = mlt_arena_copy(w->arena, mlt_buf_bytes(&text));
+    if (text.failed || out->ptr == NULL) {
+        status = mlt_node_no_memory(w);
+    }
+out:
+    mlt_buf_clear(&text);
+    return status;
+}
+
+static enum mlt_status load_payload(const struct mlt_walk *w, struct mlt_part *part) {
+    part->payload_state = MLT_PAYLOAD_NONE;
+    if (part->entry.payload == MLT_JSON_NONE) {
+        return MLT_OK;
+    }
+    struct mlt_bytes plain = {0};
+    enum mlt_status status =
+        w->src->payload(w->src->ctx, part->index, &part->entry, w->arena, &part->payload_state, &plain, w->err);
+    if (status != MLT_OK || part->payload_state != MLT_PAYLOAD_OPEN) {
+        return status;
+    }
+    status = mlt_json_scan(&part->payload, plain, w->err);
+    return remember_tape(w, &part->payload) ? status : mlt_node_no_memory(w);
+}
+
+static enum mlt_status load_part(const struct mlt_walk *w, uint64_t index, struct mlt_part *part) {
+    struct mlt_bytes bytes = {0}, facts = {0};
+    enum mlt_status status = w->src->entry(w->src->ctx, index, w->arena, &bytes, w->err);
+    if (status != MLT_OK) {
+        return status;
+    }
+    part->index = index;
+    status = mlt_entry_parse(&part->entry, w->arena, bytes, w->err);
+    if (!remember_tape(w, &part->entry.json)) {
+        return mlt_node_no_memory(w);
+    }
+    if (status != MLT_OK) {
+        return status;
+    }
+    status = facts_text(w, &part->entry, &facts);
+    if (status != MLT_OK) {
+        return status;
+    }
+    status = mlt_json_scan(&part->facts, facts, w->err);
+    if (!remember_tape(w, &part->facts)) {
+        return mlt_node_no_memory(w);
+    }
+    return status != MLT_OK ? status : load_payload(w, part);
+}
+
+enum mlt_status mlt_node_load(const struct mlt_walk *w, uint64_t index, struct mlt_node **out) {
+    struct mlt_node *node = mlt_arena_zero(w->arena, sizeof(*node));
+    struct mlt_part *part = mlt_arena_zero(w->arena, sizeof(*part));
+    if (node == NULL || part == NULL) {
+        return mlt_node_no_memory(w);
+    }
+    enum mlt_status status = load_part(w, index, part);
+    if (status != MLT_OK) {
+        return mlt_context(w->err, status, "entry %llu", (unsigned long long)index);
+    }
+    // An entry of a later version has a kind that we do not know; it is kept as a custom one.
+    node->kind = part->entry.kind != NULL ? part->entry.kind->kind : MLT_KIND_CUSTOM;
+    node->entry = index;
+    node->parts = part;
+    node->num_parts = 1;
+    *out = node;
+    return MLT_OK;
+}
+
+// Members that say something about the submission and not about the thing recorded.
+static bool about_submission(struct mlt_bytes name) {
+    return mlt_bytes_is(name, "event_id") || mlt_bytes_is(name, "kind") || mlt_bytes_is(name, "timestamp");
+}
+
+static bool documents_agree(const struct mlt_json *a, const struct mlt_json *b) {
+    if (a->num_tokens == 0 || b->num_tokens == 0) {
+        return true;
+    }
+    for (mlt_json_at at = mlt_json_first(a, 0); at != MLT_JSON_NONE; at = mlt_json_next(a, 0, at)) {
+        struct mlt_arena scratch = {0};
+        struct mlt_bytes name = mlt_json_string(a, at, &scratch);
+        bool submission = about_submission(name);
+        mlt_json_at other = mlt_json_get_bytes(b, 0, name);
+        mlt_arena_clear(&scratch);
+        if (!submission && other != MLT_JSON_NONE && !mlt_json_equal(a, at + 1, b, other)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_producer(const struct mlt_part *a, const struct mlt_part *b) {
+    return mlt_bytes_equal(a->entry.principal, b->entry.principal);
+}
+
+// For kinds that happen at a moment the time is part of what is recorded. Two producers never read one clock.
+static bool times_agree(const struct mlt_part *a, const struct mlt_part *b) {
+    const struct mlt_member *member =
+        a->entry.kind != NULL ? mlt_kind_member(a->entry.kind, mlt_str("timestamp")) : NULL;
+    bool required = member != NULL && (member->flags & MLT_M_REQUIRED) != 0;
+    return !required || !same_producer(a, b) || !a->entry.has_time || !b->entry.has_time ||
+           a->entry.time == b->entry.time;
+}
+
+bool mlt_node_agrees(const struct mlt_node *node, const struct mlt_part *part) {
+    for (size_t i = 0; i < node->num_parts; i++) {
+        const struct mlt_part *earlier = &node->parts[i];
+        if (earlier->relation != MLT_REL_CORRECTS && earlier->relation != MLT_REL_CONFLICTS &&
+            (!documents_agree(&earlier->facts, &part->facts) || !documents_agree(&earlier->payload, &part->payload) ||
+             !times_agree(earlier, part))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum mlt_status add_part(const struct mlt_walk *w, struct mlt_node *node, const struct mlt_part *part,
+                                enum mlt_relation relation) {
+    struct mlt_part *parts = mlt_arena_take(w->arena, (node->num_parts + 1) * sizeof(*parts));
+    if (parts == NULL) {
+        return mlt_node_no_memory(w);
+    }
+    memcpy(parts, node->parts, node->num_parts * sizeof(*parts));
+    parts[node->num_parts] = *part;
+    parts[node->num_parts].relation = relation;
+    node->parts = parts;
+    node->num_parts++;
+    return MLT_OK;
+}
+
+enum mlt_status mlt_node_join(const struct mlt_walk *w, struct mlt_node *node, struct mlt_node *part_of) {
+    assert(part_of->num_parts == 1 && part_of->entry > node->entry);
+    if (node->num_parts >= PARTS_MAX) {
+        return MLT_OK;
+    }
+    const struct mlt_part *part = &part_of->parts[0];
+    enum mlt_relation relation = MLT_REL_CORROBORATES;
+    if (!mlt_node_agrees(node, part)) {
+        relation = MLT_REL_CONFLICTS;
+    } else {
+        for (size_t i = 0; i < node->num_parts; i++) {
+            if (same_producer(&node->parts[i], part)) {
+                relation = MLT_REL_COMPLETES;
+            }
+        }
+    }
+    return add_part(w, node, part, relation);
+}
+
+enum mlt_status mlt_node_find_one(const struct mlt_walk *w, const struct mlt_term *term, enum mlt_kind kind,
+                                  struct mlt_node **out) {
+    uint64_t found[PARTS_MAX];
+    size_t num = 0;
+    bool more = false;
+    *out = NULL;
+    enum mlt_status status = w->src->find(w->src->ctx, term, 1, 0, false, PARTS_MAX, found, &num, NULL, &more, w->err);
+    for (size_t i = 0; status == MLT_OK && i < num; i++) {
+        struct mlt_node *node;
+        status = mlt_node_load(w, found[i], &node);
+        if (status != MLT_OK || node->kind != kind) {
+            continue;
+        }
+        if (*out == NULL) {
+            *out = node;
+        } else {
+            status = mlt_node_join(w, *out, node);
+        }
+    }
+    return status;
+}
+
+struct mlt_value mlt_node_get(const struct mlt_node *node, const char *member) {
+    struct mlt_value out = {.at = MLT_JSON_NONE, .entry = node->entry, .payload = MLT_PAYLOAD_NONE};
+    for (size_t i = 0; i < node->num_parts; i++) {
+        const struct mlt_part *part = &node->parts[i];
+        if (part->relation == MLT_REL_CORRECTS) {
+            continue;
+        }
+        const struct mlt_json *documents[] = {&part->facts, &part->payload};
+        for (size_t d = 0; d < 2; d++) {
+            mlt_json_at at = documents[d]->num_tokens > 0 ? mlt_json_get(documents[d], 0, member) : MLT_JSON_NONE;
+            if (at != MLT_JSON_NONE) {
+                return (struct mlt_value){documents[d], at, part->index, MLT_PAYLOAD_OPEN};
+            }
+        }
+        if (out.payload == MLT_PAYLOAD_NONE && part->payload_state != MLT_PAYLOAD_OPEN &&
+            mlt_json_get(&part->entry.json, part->entry.payload, member) != MLT_JSON_NONE) {
+            out.payload = part->payload_state;
+            out.entry = part->index;
+        }
+    }
+    return out;
+}
+
+struct mlt_bytes mlt_value_string(struct mlt_value v, struct mlt_arena *arena) {
+    if (v.json == NULL || !mlt_json_is(v.json, v.at, MLT_JSON_STRING)) {
+        return (struct mlt_bytes){0};
+    }
+    return mlt_json_string(v.json, v.at, arena);
+}
+
+struct mlt_bytes mlt_node_string(const struct mlt_node *node, const char *member, struct mlt_arena *arena) {
+    return mlt_value_string(mlt_node_get(node, member), arena);
+}
+
+struct mlt_bytes mlt_node_raw(const struct mlt_node *node, const char *member) {
+    struct mlt_value v = mlt_node_get(node, member);
+    return v.json != NULL ? mlt_json_raw(v.json, v.at) : (struct mlt_bytes){0};
+}
+
+enum mlt_digest_match mlt_value_compare_digest(struct mlt_value a, struct mlt_value b) {
+    if (!mlt_value_given(a) || !mlt_value_given(b)) {
+        return MLT_DIGEST_NOT_COMPARABLE;
+    }
+    return mlt_digest_compare(a.json, a.at, b.json, b.at);
+}
