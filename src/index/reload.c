@@ -1,0 +1,161 @@
+// From the log back into the index: the same look-ups that the drafts had when they were first added.
+#include "crypto/seal.h"
+#include "index/private.h"
+#include "record/json.h"
+
+#define RELOAD_ENTRIES 256     // an entry bundle at a time
+#define PROGRESS_ENTRIES 65536 // between two calls of the progress callback, a fraction of a second
+
+struct reload {
+    struct mlt_index *ix;
+    struct mlt_sealer *sealer;
+    struct mlt_arena arena; // of one bundle
+    struct mlt_json facts;
+    struct mlt_json payload;
+    struct mlt_buf bundle;
+};
+
+static enum mlt_status put_detail(struct reload *r, const struct mlt_entry *e, struct mlt_json_writer *w,
+                                  mlt_json_at name, struct mlt_error *err) {
+    uint8_t hash[MLT_HASH_LEN];
+    struct mlt_bytes hex = mlt_json_string(&e->json, mlt_json_get(&e->json, name + 1, "sha256"), &r->arena);
+    if (!mlt_hex_decode(hash, sizeof(hash), hex)) {
+        return mlt_fail(err, MLT_CORRUPT, "a detail has no sha256");
+    }
+    struct mlt_bytes bytes;
+    enum mlt_status status = mlt_trail_detail(r->ix->trail, hash, &r->arena, &bytes, err);
+    if (status == MLT_OK) {
+        mlt_jw_name_bytes(w, mlt_json_string(&e->json, name, &r->arena));
+        mlt_jw_raw(w, bytes);
+    }
+    return status;
+}
+
+// The facts with their details in place.
+static enum mlt_status whole_facts(struct reload *r, const struct mlt_entry *e, struct mlt_bytes *out,
+                                   struct mlt_error *err) {
+    if (e->details == MLT_JSON_NONE) {
+        *out = mlt_json_raw(&e->json, e->facts);
+        return MLT_OK;
+    }
+    struct mlt_buf text = {0};
+    struct mlt_json_writer w;
+    enum mlt_status status = MLT_OK;
+    mlt_jw_init(&w, &text);
+    mlt_jw_object(&w);
+    for (mlt_json_at n = mlt_json_first(&e->json, e->facts); n != MLT_JSON_NONE;
+         n = mlt_json_next(&e->json, e->facts, n)) {
+        mlt_jw_name_bytes(&w, mlt_json_string(&e->json, n, &r->arena));
+        mlt_jw_raw(&w, mlt_json_raw(&e->json, n + 1));
+    }
+    for (mlt_json_at n = mlt_json_first(&e->json, e->details); n != MLT_JSON_NONE && status == MLT_OK;
+         n = mlt_json_next(&e->json, e->details, n)) {
+        status = put_detail(r, e, &w, n, err);
+    }
+    mlt_jw_end_object(&w);
+    *out = mlt_arena_copy(&r->arena, mlt_buf_bytes(&text));
+    if (status == MLT_OK && (text.failed || out->ptr == NULL)) {
+        status = mlt_fail(err, MLT_NOMEM, "index: out of memory");
+    }
+    mlt_buf_clear(&text);
+    return status;
+}
+
+// The payload as JSON, or `*here` false: erased, damaged or missing. Which of them is for `verify` to say; the index
+// finds what there is.
+static enum mlt_status open_payload(struct reload *r, uint64_t index, const struct mlt_entry *e, bool *here,
+                                    struct mlt_error *err) {
+    struct mlt_bytes sealed;
+    struct mlt_bytes plain;
+    uint8_t wrapped[MLT_WRAPPED_LEN];
+    bool erased;
+    *here = false;
+    if (e->payload == MLT_JSON_NONE) {
+        return MLT_OK;
+    }
+    enum mlt_status status = mlt_trail_sealed(r->ix->trail, index, &r->arena, &sealed, wrapped, &erased, err);
+    if (status == MLT_OK) {
+        status = mlt_entry_open_payload(e, r->sealer, wrapped, sealed, &r->arena, &plain, err);
+    }
+    if (status == MLT_OK) {
+        status = mlt_json_scan(&r->payload, plain, err);
+    }
+    *here = status == MLT_OK;
+    return status == MLT_NOTFOUND || status == MLT_CORRUPT || status == MLT_INVALID ? MLT_OK : status;
+}
+
+static enum mlt_status reload_entry(struct reload *r, uint64_t index, struct mlt_bytes bytes, struct mlt_error *err) {
+    struct mlt_entry e = {0};
+    struct mlt_draft draft;
+    struct mlt_bytes facts;
+    bool has_payload = false;
+    enum mlt_status status = mlt_entry_parse(&e, &r->arena, bytes, err);
+    if (status != MLT_OK) {
+        return status;
+    }
+    status = whole_facts(r, &e, &facts, err);
+    if (status == MLT_OK) {
+        status = mlt_json_scan(&r->facts, facts, err);
+    }
+    if (status == MLT_OK) {
+        status = open_payload(r, index, &e, &has_payload, err);
+    }
+    if (status == MLT_OK) {
+        status = mlt_entry_redraft(&draft, &r->arena, &e, &r->facts, has_payload ? &r->payload : NULL,
+                                   mlt_trail_keys(r->ix->trail), err);
+    }
+    if (status == MLT_OK) {
+        const struct mlt_draft *drafts[1] = {&draft};
+        status = mlt_lookup_added(r->ix->lookup, drafts, 1, index, err);
+    }
+    mlt_entry_clear(&e);
+    return status;
+}
+
+static enum mlt_status reload_bundle(struct reload *r, uint64_t first, size_t count, struct mlt_error *err) {
+    mlt_buf_reset(&r->bundle);
+    enum mlt_status status = mlt_trail_entries(r->ix->trail, first, count, &r->bundle, err);
+    if (status != MLT_OK) {
+        return mlt_context(err, status, "index: entries from %llu on", (unsigned long long)first);
+    }
+    struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&r->bundle));
+    for (size_t i = 0; i < count; i++) {
+        uint16_t len = mlt_cursor_u16be(&c);
+        struct mlt_bytes entry = mlt_cursor_take(&c, len);
+        if (c.failed) {
+            return mlt_fail(err, MLT_CORRUPT, "index: the log gave fewer than %zu entries from %llu on", count,
+                            (unsigned long long)first);
+        }
+        mlt_arena_reset(&r->arena);
+        status = reload_entry(r, first + i, entry, err);
+        if (status != MLT_OK) {
+            return mlt_context(err, status, "index: entry %llu", (unsigned long long)(first + i));
+        }
+    }
+    return MLT_OK;
+}
+
+enum mlt_status mlt_index_reload(struct mlt_index *ix, uint64_t size, const struct mlt_index_options *opt,
+                                 struct mlt_error *err) {
+    struct reload r = {.ix = ix};
+    uint64_t start = ix->lookup->end;
+    if (start >= size) {
+        return MLT_OK;
+    }
+    enum mlt_status status = mlt_sealer_new(&r.sealer, mlt_trail_keys(ix->trail)->kek, err);
+    for (uint64_t at = start; at < size && status == MLT_OK;) {
+        size_t count = RELOAD_ENTRIES - at % RELOAD_ENTRIES;
+        count = size - at < count ? (size_t)(size - at) : count;
+        status = reload_bundle(&r, at, count, err);
+        at += count;
+        if (status == MLT_OK && opt->progress != NULL && (at == size || at % PROGRESS_ENTRIES == 0)) {
+            opt->progress(opt->progress_arg, at, size);
+        }
+    }
+    mlt_sealer_free(r.sealer);
+    mlt_arena_clear(&r.arena);
+    mlt_json_clear(&r.facts);
+    mlt_json_clear(&r.payload);
+    mlt_buf_clear(&r.bundle);
+    return status;
+}
