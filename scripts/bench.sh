@@ -1,0 +1,10 @@
+#!/bin/bash
+# How fast: a server on a fresh trail, load over loopback, everything synced before it is acknowledged.
+#   scripts/bench.sh [RECORDS]      default 1,000,000; BENCH=full: 10,000,000. BENCH_DIR: where the trail goes.
+set -eu
+cd "$(dirname "$0")/.."
+records=${1:-1000000}
+[ "${BENCH:-}" != full ] || records=10000000
+cmake -S . -B build -G Ninja --log-level=WARNING >/dev/null
+ninja -C build -j "${JOBS:-2}" --quiet
+exec /usr/bin/python3 scripts/bench.py "$records"
