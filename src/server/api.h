@@ -20,6 +20,9 @@ struct mlt_grant {
     char datasets[MLT_GRANT_PATTERNS_MAX][128];
 };
 
+// mlt_grant_producer is what a producer gets when nothing else is said: append predictions, lineage and access; read nothing.
+void mlt_grant_producer(struct mlt_grant *out);
+
 struct mlt_principal {
     char name[256];       // "token:ci", "cert:CN=…", "local:alice"
     char assurance[16];   // "authenticated" | "local"
@@ -35,6 +38,8 @@ struct mlt_request {
     const char *content_type;  // "" when none
     struct mlt_bytes body;
     const struct mlt_principal *principal;  // NULL: not authenticated (open routes only)
+    const char *purpose;  // why a reader reads (header X-Purpose); NULL or "" when not said
+    const char *address;  // where an unauthenticated request comes from; NULL when there is a principal or nobody knows
 };
 
 struct mlt_response {
@@ -44,7 +49,10 @@ struct mlt_response {
     const char *location_header;  // reserved for 201; NULL
     int retry_after_s;         // 0: none
     const char *cache_control; // static; NULL: no-store
+    char allow[32];            // of a 405: the methods that there are; "" when none
+    char next_cursor[24];      // of an export that goes on; "" when none (header Mltrail-Next-Cursor)
 };
+#define MLT_BODY_MAX (32u * 1024 * 1024)  // one request: a record of MLT_RECORD_MAX fits, a batch is better sent in parts
 void mlt_response_clear(struct mlt_response *r);
 
 // The opened trail with its index, its tokens and settings: what requests act on.
@@ -82,6 +90,17 @@ enum mlt_status mlt_token_list(struct mlt_env *env, const char *state_dir, struc
 // mlt_api_authenticate finds the principal of a bearer token; false when unknown, revoked or expired. Tokens made while the
 // server runs are seen within a second.
 bool mlt_api_authenticate(struct mlt_api *api, struct mlt_bytes bearer, struct mlt_principal *out);
+// mlt_api_certificate finds the grant of a verified client certificate by its subject (RFC 4514 text): <state>/certs.json,
+// else the producer's grant.
+void mlt_api_certificate(struct mlt_api *api, const char *subject, struct mlt_principal *out);
+// mlt_api_refused records a refused attempt that did not become a request (a bad token), counted per window.
+void mlt_api_refused(struct mlt_api *api, const struct mlt_request *req);
+// mlt_api_needs_body says whether `method` and `path` name a route that reads a body, and the principal may use it; when it
+// is false and `res` is filled, answer so without reading the body.
+bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res);
+// mlt_api_is_open says whether a route needs no principal.
+bool mlt_api_is_open(const struct mlt_request *req);
+
 // mlt_principal_local is who runs a command on a directory: every grant.
 void mlt_principal_local(struct mlt_principal *out, unsigned uid);
 

@@ -1,0 +1,16 @@
+#ifndef _GNU_SOURCE
+#define _GNU_SOURCE // struct ucred
+#endif
+#include "base_posix/peer_posix.h"
+
+#include <sys/socket.h>
+
+bool mlt_peer_uid(int fd, uid_t *uid) {
+    struct ucred who;
+    socklen_t len = sizeof who;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) != 0 || len != sizeof who) {
+        return false;
+    }
+    *uid = who.uid;
+    return true;
+}

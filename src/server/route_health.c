@@ -1,0 +1,75 @@
+// Health and metrics.
+#include <inttypes.h>
+
+#include "server/api_state.h"
+
+void mlt_handle_healthz(struct mlt_call *call) {
+    mlt_buf_put_str(&call->res->body, "ok\n");
+    mlt_call_answer_json(call);
+}
+
+// Ready means that an append would be taken: opened, and space above the reserve.
+void mlt_handle_readyz(struct mlt_call *call) {
+    struct mlt_trail_stats stats;
+    mlt_trail_get_stats(call->api->trail, &stats);
+    struct mlt_json_writer w;
+    mlt_jw_init(&w, &call->res->body);
+    mlt_jw_object(&w);
+    mlt_jw_member_bool(&w, "ready", !call->api->read_only);
+    mlt_jw_member_u64(&w, "tree_size", stats.size);
+    mlt_jw_member_u64(&w, "free_bytes", stats.free_bytes);
+    mlt_jw_end_object(&w);
+    if (mlt_call_answer_json(call) && call->api->read_only) {
+        mlt_answer_problem(call->res, 503, "read-only", NULL,
+                           "the trail is open for reading only; it takes no records");
+    }
+}
+
+static void metric(struct mlt_buf *out, const char *name, const char *type, const char *help, uint64_t value) {
+    mlt_buf_printf(out, "# HELP mltrail_%s %s\n# TYPE mltrail_%s %s\nmltrail_%s %" PRIu64 "\n", name, help, name, type,
+                   name, value);
+}
+
+static void write_requests(struct mlt_buf *out, struct mlt_metrics *m) {
+    mlt_buf_put_str(out, "# HELP mltrail_http_requests_total Requests answered.\n"
+                         "# TYPE mltrail_http_requests_total counter\n");
+    for (size_t i = 0; i <= mlt_num_routes; i++) {
+        for (unsigned class = 1; class < MLT_STATUS_CLASSES; class ++) {
+            uint64_t n = atomic_load(&m->requests[i][class]);
+            if (n > 0) {
+                const char *id = i < mlt_num_routes ? mlt_routes[i].id : "none";
+                mlt_buf_printf(out, "mltrail_http_requests_total{route=\"%s\",code=\"%uxx\"} %" PRIu64 "\n", id, class,
+                               n);
+            }
+        }
+    }
+}
+
+void mlt_handle_metrics(struct mlt_call *call) {
+    struct mlt_buf *out = &call->res->body;
+    struct mlt_metrics *m = &call->api->metrics;
+    struct mlt_trail_stats s;
+    mlt_trail_get_stats(call->api->trail, &s);
+    metric(out, "tree_size", "gauge", "Entries in the log.", s.size);
+    metric(out, "published_size", "gauge", "Entries that the published checkpoint covers.", s.published_size);
+    metric(out, "groups_total", "counter", "Groups committed since the start.", s.groups);
+    metric(out, "journal_syncs_total", "counter", "Synced journal writes since the start.", s.journal_syncs);
+    metric(out, "queued_bytes", "gauge", "Bytes that wait for the committer.", s.queued_bytes);
+    metric(out, "free_bytes", "gauge", "Free bytes on the trail's file system.", s.free_bytes);
+    mlt_buf_printf(out,
+                   "# HELP mltrail_last_group_seconds From the first record queued to the acknowledgement.\n"
+                   "# TYPE mltrail_last_group_seconds gauge\nmltrail_last_group_seconds %.9f\n",
+                   (double)s.last_group_ns / 1e9);
+    metric(out, "records_accepted_total", "counter", "Records appended.", atomic_load(&m->accepted));
+    metric(out, "records_duplicate_total", "counter", "Records that were there already.", atomic_load(&m->duplicates));
+    metric(out, "records_rejected_total", "counter", "Records rejected.", atomic_load(&m->rejected));
+    metric(out, "refused_total", "counter", "Attempts without the grant for them.", atomic_load(&m->refused));
+    if (call->api->index) {
+        struct mlt_index_stats i;
+        mlt_index_get_stats(call->api->index, &i);
+        metric(out, "index_watermark", "gauge", "Entries that the index files answer for.", i.watermark);
+        metric(out, "index_in_memory", "gauge", "Names of the index that are in memory only.", i.in_memory);
+    }
+    write_requests(out, m);
+    mlt_call_answer_json(call);
+}

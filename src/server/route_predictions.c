@@ -1,0 +1,149 @@
+// Predictions by request_id, and their dossier.
+#include <stdio.h>
+
+#include "dossier/dossier.h"
+#include "server/api_state.h"
+#include "server/grant.h"
+
+// A dossier shows every kind on the way: a grant that leaves one out does not cover it.
+static bool may_see_chain(struct mlt_call *call) {
+    static const char *const chain[] = {"prediction", "model.version", "training.run", "dataset.version",
+                                        "approval",   "transition",    "access"};
+    for (size_t i = 0; i < sizeof chain / sizeof chain[0]; i++) {
+        if (!mlt_grant_covers_kind(&call->req->principal->grant, mlt_str(chain[i]))) {
+            char missing[64];
+            snprintf(missing, sizeof missing, "kind \"%s\", which a dossier shows", chain[i]);
+            mlt_call_refuse(call, missing);
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum mlt_status predictions_of(struct mlt_call *call, struct mlt_bytes request_id, uint64_t *out, size_t cap,
+                                      size_t *num, struct mlt_error *err) {
+    const struct mlt_source *src = &call->source;
+    struct mlt_term terms[2];
+    struct mlt_bytes kind = mlt_str("prediction");
+    bool more;
+    mlt_term_make(&terms[0], src->index_key, MLT_DIM_REQUEST, &request_id, 1);
+    mlt_term_make(&terms[1], src->index_key, MLT_DIM_KIND, &kind, 1);
+    return src->find(src->ctx, terms, 2, 0, false, cap, out, num, NULL, &more, err);
+}
+
+static void no_prediction(struct mlt_call *call) {
+    mlt_answer_problem(call->res, 404, "not-found", NULL, "no prediction has this request_id in the first %llu entries",
+                       (unsigned long long)call->source.size);
+}
+
+void mlt_handle_predictions(struct mlt_call *call) {
+    if (!mlt_call_source(call)) {
+        return;
+    }
+    struct mlt_bytes request_id = call->path.segments[0];
+    struct mlt_term terms[2];
+    struct mlt_bytes kind = mlt_str("prediction");
+    mlt_term_make(&terms[0], call->source.index_key, MLT_DIM_REQUEST, &request_id, 1);
+    mlt_term_make(&terms[1], call->source.index_key, MLT_DIM_KIND, &kind, 1);
+    uint64_t first;
+    size_t num = 0;
+    struct mlt_error err = {0};
+    enum mlt_status status = predictions_of(call, request_id, &first, 1, &num, &err);
+    if (status != MLT_OK) {
+        mlt_call_fail(call, status, &err);
+        return;
+    }
+    if (num == 0) {
+        no_prediction(call);
+        return;
+    }
+    struct mlt_item_filter f = {0};
+    struct mlt_read read = {.action = "read", .resource_type = "prediction_log", .resource_id = request_id};
+    mlt_answer_page(call, terms, 2, &f, &read);
+}
+
+// Grants for models are checked on what was predicted with.
+static bool models_covered(struct mlt_call *call, const uint64_t *entries, size_t num, struct mlt_error *err) {
+    const struct mlt_grant *grant = &call->req->principal->grant;
+    bool ok = true;
+    for (size_t i = 0; i < num && ok && mlt_grant_has_patterns(grant); i++) {
+        struct mlt_entry e = {0};
+        struct mlt_bytes bytes;
+        char why[256];
+        enum mlt_status status = call->source.entry(call->source.ctx, entries[i], &call->arena, &bytes, err);
+        if (status == MLT_OK) {
+            status = mlt_entry_parse(&e, &call->arena, bytes, err);
+        }
+        ok = status == MLT_OK && mlt_grant_covers_facts(grant, e.kind_name, &e.json, e.facts, why);
+        mlt_entry_clear(&e);
+        if (status != MLT_OK) {
+            mlt_call_fail(call, status, err);
+        } else if (!ok) {
+            mlt_call_refuse(call, why);
+        }
+    }
+    return ok;
+}
+
+static enum mlt_status make_dossier(struct mlt_call *call, struct mlt_bytes request_id, struct mlt_error *err) {
+    struct mlt_head head;
+    struct mlt_buf json = {0};
+    struct mlt_buf *out = &call->res->body;
+    enum mlt_status status = mlt_trail_sign_at(call->api->trail, call->source.size, &head, err);
+    if (status != MLT_OK) {
+        return status;
+    }
+    struct mlt_dossier_context ctx = {.build = MLT_BUILD,
+                                      .vkey = mlt_trail_vkey(call->api->trail),
+                                      .checkpoint = mlt_bytes_of(head.note, head.note_len),
+                                      .assurance = "self-attested"};
+    bool text = mlt_call_is(call, "format", "text");
+    bool html = mlt_call_is(call, "format", "html");
+    status = mlt_dossier_json(&call->source, &ctx, request_id, text || html ? &json : out, err);
+    if (status == MLT_OK && text) {
+        status = mlt_dossier_text(mlt_buf_bytes(&json), false, 0, out, err);
+    } else if (status == MLT_OK && html) {
+        status = mlt_dossier_html(mlt_buf_bytes(&json), out, err);
+    }
+    mlt_buf_clear(&json);
+    return status;
+}
+
+// The dossier is made as of a size before the record that it was read.
+void mlt_handle_dossier(struct mlt_call *call) {
+    if (!may_see_chain(call) || !mlt_call_source(call)) {
+        return;
+    }
+    struct mlt_bytes request_id = call->path.segments[0];
+    uint64_t entries[MLT_AUDIT_ENTRIES_MAX];
+    size_t num = 0;
+    struct mlt_error err = {0};
+    enum mlt_status status = predictions_of(call, request_id, entries, MLT_AUDIT_ENTRIES_MAX, &num, &err);
+    if (status == MLT_OK && num == 0) {
+        no_prediction(call);
+        return;
+    }
+    if (status == MLT_OK && !models_covered(call, entries, num, &err)) {
+        return;
+    }
+    if (status == MLT_OK) {
+        status = make_dossier(call, request_id, &err);
+    }
+    if (status != MLT_OK) {
+        mlt_call_fail(call, status, &err);
+        return;
+    }
+    if (!mlt_call_answer_json(call)) {
+        return;
+    }
+    call->res->content_type = mlt_call_is(call, "format", "text")   ? MLT_TYPE_TEXT
+                              : mlt_call_is(call, "format", "html") ? MLT_TYPE_HTML
+                                                                    : MLT_TYPE_JSON;
+    struct mlt_read read = {.action = "read",
+                            .resource_type = "prediction_log",
+                            .resource_id = request_id,
+                            .entries = entries,
+                            .num_entries = num,
+                            .count = num};
+    mlt_call_record(call, &read);
+}
