@@ -29,7 +29,7 @@ fuzz: install-check-deps
 	@scripts/fuzz.sh
 
 # The server under load, killed 200 times.
-crash: build
+crash: install-check-deps build
 	@MLT_KILLS=200 /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_kill.py
 
 bench: install-deps

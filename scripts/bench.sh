@@ -5,6 +5,6 @@ set -eu
 cd "$(dirname "$0")/.."
 records=${1:-1000000}
 [ "${BENCH:-}" != full ] || records=10000000
-cmake -S . -B build -G Ninja --log-level=WARNING >/dev/null
+cmake -S . -B build -G Ninja -DMLT_TESTS=OFF -DMLT_BENCH=ON --log-level=WARNING >/dev/null
 ninja -C build -j "${JOBS:-2}" --quiet
 exec /usr/bin/python3 scripts/bench.py "$records"

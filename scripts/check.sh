@@ -21,13 +21,7 @@ step() {
     shift 2
     "$@" >"$log" 2>&1 || status=$?
     case $count in
-    ctest)
-        local total
-        total=$(grep -oE 'out of [0-9]+' "$log" | tail -1 | grep -oE '[0-9]+' || echo 0)
-        f=$(number "$log" 'tests? failed out of')
-        s=$(grep -cE '\*\*\*Skipped' "$log")
-        p=$((total - f - s))
-        ;;
+    ctest) read -r p f s < <(awk -f scripts/count-ctest.awk "$log") ;;
     pytest)
         p=$(number "$log" 'passed') f=$(($(number "$log" 'failed') + $(number "$log" 'errors?'))) s=$(number "$log" 'skipped')
         ;;
@@ -40,18 +34,19 @@ step() {
     add "$p" "$f" "$s"
     printf '%-52s %4d passed %3d failed %3d skipped %5d s\n' "$name" "$p" "$f" "$s" $((SECONDS - begin))
     if [ "$f" != 0 ]; then
-        tail -n 60 "$log" | sed 's/^/    /'
+        { grep -nE 'FAILED|\*\*\*|error:|ERROR: .*Sanitizer|runtime error' "$log" | head -n 30; echo ...; tail -n 30 "$log"; } |
+            sed 's/^/    /'
     elif [ "$s" != 0 ]; then
-        grep -iE '\*\*\*Skipped|^SKIPPED|\[  SKIPPED \]' "$log" | sort -u | sed 's/^/    /'
+        grep -E '\*\*\*Skipped|^SKIPPED|\[  SKIPPED \] [a-z]' "$log" | sort -u | sed 's/^/    /'
     fi
 }
 
-configure() { cmake -S . -G Ninja -DMLT_WERROR=ON --log-level=WARNING "$@" >/dev/null; }
+configure() { cmake -S . -G Ninja -DMLT_WERROR=ON -DMLT_TESTS=ON -DMLT_BENCH=ON --log-level=WARNING "$@" >/dev/null; }
 build_gcc() { configure -B build && ninja -C build -j "$JOBS" --quiet; }
 build_clang() {
     configure -B build-clang -DCMAKE_C_COMPILER=clang-14 && ninja -C build-clang -j "$JOBS" --quiet
 }
-run_ctest() { ctest --test-dir "$1" --output-on-failure -j "$JOBS" "${@:2}"; }
+run_ctest() { ctest --test-dir "$1" --verbose -j "$JOBS" "${@:2}"; }
 
 formatted() {
     find src tests fuzz bench include -name '*.[ch]' 2>/dev/null | xargs clang-format-14 --dry-run --Werror

@@ -11,4 +11,4 @@ TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp ${TSAN_OPTIONS:-}"
 export TSAN_OPTIONS
 cmake -S . -B "$build" -G Ninja -DMLT_WERROR=ON -DMLT_BENCH=OFF -DMLT_SANITIZE="$sanitizers" --log-level=WARNING >/dev/null
 ninja -C "$build" -j "${JOBS:-2}" --quiet
-ctest --test-dir "$build" --output-on-failure -j "${JOBS:-2}" "$@"
+ctest --test-dir "$build" --verbose -j "${JOBS:-2}" "$@"
