@@ -154,8 +154,7 @@ static void take_members(struct mlt_members *m, const struct mlt_json *json, mlt
     for (mlt_json_at n = mlt_json_first(json, object); n != MLT_JSON_NONE && m->num < MLT_RECORD_MEMBERS_MAX;
          n = mlt_json_next(json, object, n)) {
         struct mlt_bytes name = mlt_json_string(json, n, arena);
-        m->refs[m->num++] = (struct mlt_member_ref){
-            .name = name, .json = json, .at = n + 1, .info = mlt_kind_member(m->kind, name), .payload = payload};
+        m->refs[m->num++] = (struct mlt_member_ref){.name = name, .json = json, .at = n + 1, .payload = payload};
     }
 }
 
@@ -164,7 +163,7 @@ enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena
                                   const struct mlt_record_keys *keys, struct mlt_error *err) {
     *out = (struct mlt_draft){0};
     static const struct mlt_member NO_MEMBERS[] = {{.name = NULL}};
-    static const struct mlt_kind_info UNKNOWN = {MLT_KIND_CUSTOM, "", false, NO_MEMBERS};
+    static const struct mlt_kind_info UNKNOWN = {.kind = MLT_KIND_CUSTOM, .name = "", .members = NO_MEMBERS};
     struct mlt_members m = {.kind = e->kind ? e->kind : &UNKNOWN, .kind_name = e->kind_name};
     m.refs = mlt_arena_take(arena, MLT_RECORD_MEMBERS_MAX * sizeof *m.refs);
     if (!m.refs) {

@@ -33,6 +33,7 @@ struct mlt_member {
     unsigned flags;
     const char *const *values;         // MLT_T_ENUM: NULL-terminated
     const struct mlt_member *members;  // MLT_T_OBJECTS, MLT_T_STRUCT: terminated by a NULL name; others are accepted
+    const char *about;                 // what it says, for docs/RECORDS.md
 };
 
 struct mlt_kind_info {
@@ -40,7 +41,10 @@ struct mlt_kind_info {
     const char *name;  // "prediction", "dataset.version", …; "x-" for MLT_KIND_CUSTOM
     bool server_only;
     const struct mlt_member *members;  // terminated by a NULL name
+    const char *about;
 };
+
+#define MLT_KIND_MEMBERS_MAX 64  // of one kind's table: what has been seen of a record is a bit each
 
 const struct mlt_kind_info *mlt_kind_info(enum mlt_kind kind);
 // mlt_kind_find returns NULL for an unknown name; any name that begins with "x-" and is not only that is MLT_KIND_CUSTOM.

@@ -6,7 +6,6 @@
 
 #define MLT_RECORD_MEMBERS_MAX 512 // top-level members of one record; a record is flat and made by people
 #define MLT_NAME_MAX 1024          // bytes of a string that names something: it is hashed, shown, and put into URLs
-#define MLT_TABLE_MEMBERS_MAX 64   // of one kind's table: a bit each
 
 // One top-level member of a record, wherever it was read from.
 struct mlt_member_ref {
