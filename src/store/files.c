@@ -96,8 +96,8 @@ static enum mlt_status load_block_base(struct mlt_files *f, struct mlt_error *er
     return st;
 }
 
-enum mlt_status mlt_files_open(struct mlt_files *f, struct mlt_env *env, const char *dir,
-                               const struct mlt_watermark *mark, bool writable, struct mlt_error *err) {
+static enum mlt_status open_each(struct mlt_files *f, struct mlt_env *env, const char *dir,
+                                 const struct mlt_watermark *mark, bool writable, struct mlt_error *err) {
     char path[MLT_STORE_PATH_MAX];
     memset(f, 0, sizeof(*f));
     f->env = env;
@@ -113,12 +113,34 @@ enum mlt_status mlt_files_open(struct mlt_files *f, struct mlt_env *env, const c
         st = st ? st : env->open(env, &f->file[id], path, writable ? MLT_OPEN_WRITE : MLT_OPEN_READ, err);
         if (st == MLT_NOTFOUND) {
             st = mlt_fail(err, MLT_CORRUPT, "%s is missing (FORMAT.md, Files of a trail)", path);
+            if (err) {
+                (void)snprintf(err->file, sizeof(err->file), "%.*s", (int)sizeof(err->file) - 1, path);
+            }
         }
-        st = st ? st : check_length(f, id, err);
+    }
+    return st;
+}
+
+enum mlt_status mlt_files_open(struct mlt_files *f, struct mlt_env *env, const char *dir,
+                               const struct mlt_watermark *mark, bool writable, struct mlt_error *err) {
+    enum mlt_status st = open_each(f, env, dir, mark, writable, err);
+    for (unsigned id = 0; id < MLT_NUM_FILES && !st; id++) {
+        st = check_length(f, id, err);
     }
     st = st ? st : load_block_base(f, err);
     if (st) {
         mlt_files_close(f);
+    }
+    return st;
+}
+
+enum mlt_status mlt_files_open_unchecked(struct mlt_files *f, struct mlt_env *env, const char *dir,
+                                         const struct mlt_watermark *mark, struct mlt_error *err) {
+    enum mlt_status st = open_each(f, env, dir, mark, true, err);
+    if (st) {
+        mlt_files_close(f);
+    } else if (load_block_base(f, NULL) != MLT_OK) {
+        f->block_base = 0; // the walk over the payload index says what is wrong with it
     }
     return st;
 }

@@ -49,6 +49,10 @@ enum mlt_status mlt_files_create(struct mlt_env *env, const char *dir, struct ml
 // mlt_files_open opens at a watermark. MLT_CORRUPT: a file is shorter than that.
 enum mlt_status mlt_files_open(struct mlt_files *f, struct mlt_env *env, const char *dir,
                                const struct mlt_watermark *mark, bool writable, struct mlt_error *err) MLT_MUST_USE;
+// mlt_files_open_unchecked is the same for verification: lengths are not looked at. MLT_CORRUPT: a file is missing;
+// `err->file` is its path.
+enum mlt_status mlt_files_open_unchecked(struct mlt_files *f, struct mlt_env *env, const char *dir,
+                                         const struct mlt_watermark *mark, struct mlt_error *err) MLT_MUST_USE;
 void mlt_files_close(struct mlt_files *f);
 
 // mlt_files_apply writes a group behind: the one way in which these files grow, on every commit and at recovery. Not

@@ -15,17 +15,21 @@ static enum mlt_status check_absent(struct mlt_env *env, const char *dir, struct
     return mlt_fail(err, MLT_CONFLICT, "%s holds a trail already; another directory would be right", dir);
 }
 
-static enum mlt_status write_meta(struct mlt_env *env, const char *dir, const struct mlt_vkey *key, bool raw,
+static enum mlt_status write_meta(struct mlt_env *env, const char *dir, const struct mlt_signer *signer, bool raw,
                                   bool public_entries, struct mlt_error *err) {
     char path[MLT_PATH_MAX + 32];
     struct mlt_buf text = {0};
     struct mlt_meta meta = {.created = env->now(env), .raw = raw, .public_entries = public_entries, .num_keys = 1};
-    (void)snprintf(meta.origin, sizeof(meta.origin), "%s", key->name);
-    meta.keys[0] = *key;
+    (void)snprintf(meta.origin, sizeof(meta.origin), "%s", signer->vkey.name);
+    meta.keys[0] = signer->vkey;
+    enum mlt_status st = mlt_meta_sign(&meta, signer, err);
+    if (st) {
+        return st;
+    }
     mlt_meta_format(&text, &meta);
     (void)snprintf(path, sizeof(path), "%s/trail.json", dir);
-    enum mlt_status st = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for trail.json")
-                                     : mlt_env_replace_file(env, path, mlt_buf_bytes(&text), false, err);
+    st = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for trail.json")
+                     : mlt_env_replace_file(env, path, mlt_buf_bytes(&text), false, err);
     mlt_buf_clear(&text);
     return st;
 }
@@ -45,7 +49,7 @@ static enum mlt_status create_files(struct mlt_env *env, const struct mlt_trail_
         (void)snprintf(path, sizeof(path), "%s/checkpoint", opt->dir);
         st = mlt_env_replace_file(env, path, mlt_bytes_of(head.note, head.note_len), false, err);
     }
-    st = st ? st : write_meta(env, opt->dir, &state.signer.vkey, raw, public_entries, err);
+    st = st ? st : write_meta(env, opt->dir, &state.signer, raw, public_entries, err);
     mlt_state_close(&state);
     return st;
 }

@@ -4,7 +4,7 @@
 
 #include "record/json.h"
 
-void mlt_meta_format(struct mlt_buf *out, const struct mlt_meta *m) {
+static void format_members(struct mlt_buf *out, const struct mlt_meta *m, bool with_signature) {
     char created[MLT_TIME_TEXT_LEN + 1];
     struct mlt_json_writer w;
     mlt_time_format(created, m->created);
@@ -23,8 +23,42 @@ void mlt_meta_format(struct mlt_buf *out, const struct mlt_meta *m) {
         mlt_jw_cstr(&w, vkey);
     }
     mlt_jw_end_array(&w);
+    if (with_signature) {
+        mlt_jw_name(&w, "signature");
+        mlt_jw_base64(&w, mlt_bytes_of(m->signature, sizeof(m->signature)));
+    }
     mlt_jw_end_object(&w);
     mlt_buf_put_u8(out, '\n');
+}
+
+void mlt_meta_format(struct mlt_buf *out, const struct mlt_meta *m) {
+    format_members(out, m, true);
+}
+
+static void signed_text(struct mlt_buf *out, const struct mlt_meta *m) {
+    mlt_buf_put_str(out, "mltrail/v1 trail.json\n");
+    format_members(out, m, false);
+}
+
+enum mlt_status mlt_meta_sign(struct mlt_meta *m, const struct mlt_signer *signer, struct mlt_error *err) {
+    struct mlt_buf text = {0};
+    signed_text(&text, m);
+    enum mlt_status st = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory to sign trail.json")
+                                     : mlt_ed25519_sign(signer->key, m->signature, mlt_buf_bytes(&text), err);
+    mlt_buf_clear(&text);
+    return st;
+}
+
+bool mlt_meta_verify(const struct mlt_meta *m, struct mlt_bytes text, const struct mlt_vkey *key) {
+    struct mlt_buf again = {0};
+    struct mlt_buf message = {0};
+    mlt_meta_format(&again, m);
+    signed_text(&message, m);
+    bool good = !again.failed && !message.failed && mlt_bytes_equal(mlt_buf_bytes(&again), text) &&
+                mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), m->signature);
+    mlt_buf_clear(&again);
+    mlt_buf_clear(&message);
+    return good;
 }
 
 static enum mlt_status invalid(struct mlt_error *err, const char *member, const char *right) {
@@ -79,6 +113,12 @@ static enum mlt_status parse_members(struct mlt_meta *out, const struct mlt_json
     }
     if (!parse_bool(json, "raw", &out->raw) || !parse_bool(json, "public", &out->public_entries)) {
         return invalid(err, "/raw or /public", "true or false");
+    }
+    size_t len;
+    if (!mlt_base64_decode(out->signature, sizeof(out->signature), &len,
+                           mlt_json_string(json, mlt_json_get(json, 0, "signature"), arena)) ||
+        len != sizeof(out->signature)) {
+        return invalid(err, "/signature", "64 bytes in base64");
     }
     return parse_keys(out, json, arena, err);
 }

@@ -1,0 +1,245 @@
+// The one oracle. In order: who signs, what the journal completes, every entry, and every head that was signed.
+#include "trail/verify.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "store/overlay.h"
+#include "trail/verify_private.h"
+
+#define NO_INDEX UINT64_MAX
+
+void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
+                      const char *fmt, ...) {
+    struct mlt_verify_report *r = v->report;
+    r->verdict = false;
+    if (r->num_faults < MLT_VERIFY_FAULTS_MAX) {
+        struct mlt_verify_fault *f = &r->faults[r->num_faults];
+        va_list args;
+        f->what = what;
+        f->has_index = index != NO_INDEX;
+        f->index = f->has_index ? index : 0;
+        (void)snprintf(f->file, sizeof(f->file), "%.*s", (int)sizeof(f->file) - 1, file);
+        va_start(args, fmt);
+        (void)vsnprintf(f->text, sizeof(f->text), fmt, args);
+        va_end(args);
+    }
+    r->num_faults++;
+}
+
+// Everything known from outside the files of the log.
+struct known {
+    struct mlt_state state;
+    bool has_state;
+    struct mlt_head state_head;
+    struct mlt_meta meta;
+    bool has_meta;
+    struct mlt_buf meta_text;
+    struct mlt_vkey key;
+    bool has_key;
+    struct mlt_buf note; // the checkpoint file
+    struct mlt_checkpoint checkpoint;
+    bool has_checkpoint;
+};
+
+static bool is_ours(enum mlt_status st) {
+    return st == MLT_NOTFOUND || st == MLT_CORRUPT || st == MLT_INVALID || st == MLT_LIMIT || st == MLT_DENIED;
+}
+
+static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
+    char dir[MLT_STORE_PATH_MAX + 16];
+    struct mlt_error why = {0};
+    (void)snprintf(dir, sizeof(dir), "%s%s", v->opt->state_dir ? v->opt->state_dir : v->dir,
+                   v->opt->state_dir ? "" : ".state");
+    enum mlt_status st = mlt_state_open(&k->state, v->base, dir, false, &k->state_head, &why);
+    if (st == MLT_NOTFOUND && !v->opt->state_dir) {
+        return MLT_OK; // a copy without its state
+    }
+    if (is_ours(st)) {
+        mlt_verify_fault(v, MLT_VERIFY_STATE, "head", NO_INDEX, "%s", why.text);
+        return MLT_OK;
+    }
+    if (st) {
+        *err = why;
+        return st;
+    }
+    k->has_state = true;
+    st = mlt_sealer_new(&v->sealer, k->state.keys.kek, err);
+    v->report->payloads_checked = !st;
+    return st;
+}
+
+static enum mlt_status load_meta(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
+    char path[MLT_STORE_PATH_MAX + 16];
+    struct mlt_error why = {0};
+    (void)snprintf(path, sizeof(path), "%s/trail.json", v->dir);
+    enum mlt_status st = mlt_env_read_file(v->base, path, MLT_META_LEN_MAX, &k->meta_text, &why);
+    st = st ? st : mlt_meta_parse(&k->meta, mlt_buf_bytes(&k->meta_text), &why);
+    k->has_meta = !st;
+    v->raw = k->meta.raw;
+    if (is_ours(st)) {
+        mlt_verify_fault(v, MLT_VERIFY_FILE, "trail.json", NO_INDEX, "%s", why.text);
+        return MLT_OK;
+    }
+    if (st) {
+        *err = why;
+    }
+    return st;
+}
+
+// From outside, else from <state>, else the trail's own word for it.
+static void choose_key(struct mlt_verify *v, struct known *k) {
+    k->has_key = true;
+    v->report->authenticated = true;
+    if (v->opt->key) {
+        k->key = *v->opt->key;
+    } else if (k->has_state) {
+        k->key = k->state.signer.vkey;
+    } else {
+        v->report->authenticated = false;
+        k->has_key = k->has_meta;
+        k->key = k->meta.keys[0];
+    }
+    if (k->has_meta && !mlt_meta_verify(&k->meta, mlt_buf_bytes(&k->meta_text), &k->key)) {
+        mlt_verify_fault(v, MLT_VERIFY_FILE, "trail.json", NO_INDEX,
+                         "not as it was signed by %s (FORMAT.md, trail.json)", k->key.name);
+    }
+}
+
+static enum mlt_status load_checkpoint(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
+    char path[MLT_STORE_PATH_MAX + 16];
+    struct mlt_error why = {0};
+    (void)snprintf(path, sizeof(path), "%s/checkpoint", v->dir);
+    enum mlt_status st = mlt_env_read_file(v->base, path, MLT_NOTE_MAX, &k->note, &why);
+    if (!st && k->has_key) {
+        st = mlt_checkpoint_open(&k->checkpoint, mlt_buf_bytes(&k->note), &k->key, &why);
+    }
+    k->has_checkpoint = !st && k->has_key;
+    if (is_ours(st)) {
+        mlt_verify_fault(v, MLT_VERIFY_CHECKPOINT, "checkpoint", NO_INDEX, "%s", why.text);
+        return MLT_OK;
+    }
+    if (st) {
+        *err = why;
+    }
+    return st;
+}
+
+// The hashes were checked against the entries before: wherever they fit, this root is that of the entries.
+static void check_head(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t size,
+                       const uint8_t root[static MLT_HASH_LEN]) {
+    uint8_t have[MLT_HASH_LEN];
+    struct mlt_error why = {0};
+    struct mlt_hash_source src = mlt_files_hashes(&v->files);
+    if (size > v->mark.size) {
+        mlt_verify_fault(v, what, file, NO_INDEX,
+                         "a head of size %llu was signed, but the trail ends at %llu: entries are missing, or an older "
+                         "copy was put in its place",
+                         (unsigned long long)size, (unsigned long long)v->mark.size);
+        return;
+    }
+    if (!v->files_open) {
+        return;
+    }
+    enum mlt_status st = mlt_merkle_root(&src, size, have, &why);
+    if (st || memcmp(have, root, MLT_HASH_LEN) != 0) {
+        mlt_verify_fault(v, what, file, NO_INDEX, "the tree has another root at size %llu than was signed",
+                         (unsigned long long)size);
+    }
+}
+
+static void check_heads(struct mlt_verify *v, struct known *k) {
+    if (k->has_checkpoint) {
+        check_head(v, MLT_VERIFY_CHECKPOINT, "checkpoint", k->checkpoint.size, k->checkpoint.root);
+    }
+    if (k->has_state && !v->opt->live) {
+        check_head(v, MLT_VERIFY_STATE, "head", k->state_head.size, k->state_head.root);
+    }
+    for (size_t i = 0; i < v->opt->num_heads; i++) {
+        char name[32];
+        struct mlt_checkpoint c;
+        struct mlt_error why = {0};
+        (void)snprintf(name, sizeof(name), "receipt %zu", i + 1);
+        if (!k->has_key || mlt_checkpoint_open(&c, v->opt->heads[i], &k->key, &why) != MLT_OK) {
+            mlt_verify_fault(v, MLT_VERIFY_CHECKPOINT, name, NO_INDEX, "%s", why.text);
+        } else {
+            check_head(v, MLT_VERIFY_CHECKPOINT, name, c.size, c.root);
+        }
+    }
+}
+
+// While a server writes, only what it published holds still.
+static void limit_to_checkpoint(struct mlt_verify *v, const struct known *k) {
+    if (v->opt->live && k->has_checkpoint) {
+        v->mark.size = k->checkpoint.size;
+        memcpy(v->mark.root, k->checkpoint.root, MLT_HASH_LEN);
+        v->mark.payloads_len = UINT64_MAX;
+    }
+}
+
+static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
+    enum mlt_status st = load_state(v, k, err);
+    st = st ? st : load_meta(v, k, err);
+    if (st) {
+        return st;
+    }
+    choose_key(v, k);
+    st = load_checkpoint(v, k, err);
+    st = st ? st : mlt_verify_journal(v, err);
+    if (st) {
+        return st;
+    }
+    limit_to_checkpoint(v, k);
+    v->report->size = v->mark.size;
+    if (v->files_open) {
+        st = mlt_verify_entries(v, err);
+        st = st || v->opt->live ? st : mlt_verify_erasures(v, err);
+    }
+    if (!st) {
+        check_heads(v, k);
+    }
+    return st;
+}
+
+enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_options *opt,
+                                 struct mlt_verify_report *out, struct mlt_error *err) {
+    struct mlt_error own = {0};
+    struct mlt_error *e = err ? err : &own;
+    memset(out, 0, sizeof(*out));
+    struct mlt_verify *v = calloc(1, sizeof(*v));
+    struct known *k = calloc(1, sizeof(*k));
+    enum mlt_status st = v && k ? MLT_OK : mlt_fail(e, MLT_NOMEM, "no memory to verify");
+    if (!st) {
+        v->base = env;
+        v->opt = opt;
+        v->report = out;
+        int n = snprintf(v->dir, sizeof(v->dir), "%s", opt->dir);
+        st =
+            n < 0 || (size_t)n >= sizeof(v->dir) ? mlt_fail(e, MLT_LIMIT, "the path of the trail is too long") : MLT_OK;
+        st = st ? st : mlt_overlay_new(&v->env, env, e);
+    }
+    if (!st) {
+        out->verdict = true; // until a fault is found; a check that could not be made is a status
+        st = verify(v, k, e);
+    }
+    if (st) {
+        out->verdict = false;
+    }
+    if (v) {
+        mlt_files_close(&v->files);
+        mlt_overlay_free(v->env);
+        mlt_sealer_free(v->sealer);
+        mlt_arena_clear(&v->arena);
+        mlt_buf_clear(&v->erased);
+        mlt_buf_clear(&v->erasures);
+    }
+    if (k) {
+        mlt_state_close(&k->state);
+        mlt_buf_clear(&k->meta_text);
+        mlt_buf_clear(&k->note);
+    }
+    free(v);
+    free(k);
+    return st;
+}

@@ -1,0 +1,228 @@
+// links: mlt_trail mlt_base_posix mlt_testlib
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base_posix/env_posix.h"
+#include "lib/records.h"
+#include "trail/trail.h"
+#include "trail/verify.h"
+
+#include <cmocka.h>
+
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        struct mlt_error *e_ = &f->err;                                                                                \
+        if ((call) != MLT_OK) {                                                                                        \
+            fail_msg("%s: %s", #call, e_->text);                                                                       \
+        }                                                                                                              \
+    } while (0)
+
+struct fixture {
+    char base[64];
+    char dir[80];
+    struct mlt_env *env;
+    struct mlt_error err;
+    struct mlt_trail_options opt;
+    struct mlt_trail *trail;
+    struct records records;
+};
+
+static void open_trail(struct fixture *f, const struct mlt_admission *admission) {
+    OK(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err));
+    OK(mlt_trail_start(f->trail, admission, &f->err));
+    uint64_t next = f->records.next;
+    records_open(&f->records, f->env, mlt_trail_keys(f->trail));
+    f->records.next = next;
+}
+
+static void close_trail(struct fixture *f) {
+    records_close(&f->records);
+    OK(mlt_trail_close(f->trail, &f->err));
+    f->trail = NULL;
+}
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    f->env = mlt_env_posix();
+    (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-trail-XXXXXX");
+    assert_non_null(mkdtemp(f->base));
+    (void)snprintf(f->dir, sizeof(f->dir), "%s/t", f->base);
+    f->opt.dir = f->dir;
+    f->opt.journal_bytes = 256 << 10;
+    f->opt.reserve_bytes = 1;
+    OK(mlt_trail_create(f->env, &f->opt, "example.org/test", false, false, &f->err));
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
+    assert_int_equal(system(command), 0);
+    free(f);
+    return 0;
+}
+
+static void append(struct fixture *f, size_t n, size_t payload, struct mlt_head *head) {
+    struct mlt_receipt *receipts = calloc(n, sizeof(*receipts));
+    mlt_batch_reset(&f->records.batch);
+    for (size_t i = 0; i < n; i++) {
+        records_prediction(&f->records, payload);
+    }
+    OK(mlt_trail_append_wait(f->trail, &f->records.batch, false, receipts, head, &f->err));
+    free(receipts);
+}
+
+static void assert_verifies(struct fixture *f, uint64_t size) {
+    struct mlt_verify_options vo = {.dir = f->dir};
+    struct mlt_verify_report *r = calloc(1, sizeof(*r));
+    OK(mlt_verify_trail(f->env, &vo, r, &f->err));
+    if (!r->verdict) {
+        fail_msg("%s: %s", r->faults[0].file, r->faults[0].text);
+    }
+    assert_int_equal(r->size, size);
+    free(r);
+}
+
+// What was acknowledged is there after closing and opening, and every entry has the leaf hash of its receipt.
+static void test_append_and_reopen(void **state) {
+    struct fixture *f = *state;
+    struct mlt_head head;
+    struct mlt_receipt receipts[10];
+    open_trail(f, NULL);
+    for (size_t i = 0; i < 10; i++) {
+        records_prediction(&f->records, 50);
+    }
+    OK(mlt_trail_append_wait(f->trail, &f->records.batch, false, receipts, &head, &f->err));
+    assert_int_equal(head.size, 10);
+    close_trail(f);
+    assert_verifies(f, 10);
+    open_trail(f, NULL);
+    struct mlt_arena arena = {0};
+    for (uint64_t i = 0; i < 10; i++) {
+        struct mlt_bytes entry;
+        uint8_t leaf[MLT_HASH_LEN];
+        OK(mlt_trail_entry(f->trail, i, &arena, &entry, &f->err));
+        mlt_merkle_leaf(leaf, entry);
+        assert_memory_equal(leaf, receipts[i].leaf, MLT_HASH_LEN);
+    }
+    mlt_arena_clear(&arena);
+    for (size_t i = 0; i < 4; i++) {
+        append(f, 250, 100, &head);
+    }
+    assert_int_equal(head.size, 1010);
+    close_trail(f);
+    assert_verifies(f, 1010);
+}
+
+// Many groups use the journal's regions in turn, and nothing is lost over it.
+static void test_regions_wrap(void **state) {
+    struct fixture *f = *state;
+    struct mlt_head head;
+    open_trail(f, NULL);
+    for (size_t i = 0; i < 60; i++) {
+        append(f, 20, 1000, &head);
+    }
+    close_trail(f);
+    assert_verifies(f, 1200);
+}
+
+// A writer is alone: a second one is refused, a reader is not.
+static void test_one_writer(void **state) {
+    struct fixture *f = *state;
+    struct mlt_trail *second;
+    struct mlt_trail_options opt = f->opt;
+    open_trail(f, NULL);
+    assert_int_equal(mlt_trail_open(&second, f->env, &opt, &f->err), MLT_BUSY);
+    opt.read_only = true;
+    OK(mlt_trail_open(&second, f->env, &opt, &f->err));
+    OK(mlt_trail_close(second, &f->err));
+    close_trail(f);
+}
+
+// A copy put back in place of the trail is not signed on.
+static void test_rolled_back(void **state) {
+    struct fixture *f = *state;
+    struct mlt_head head;
+    char command[256];
+    open_trail(f, NULL);
+    append(f, 5, 10, &head);
+    close_trail(f);
+    (void)snprintf(command, sizeof(command), "cp -r %s %s.old", f->dir, f->dir);
+    assert_int_equal(system(command), 0);
+    open_trail(f, NULL);
+    append(f, 5, 10, &head);
+    close_trail(f);
+    (void)snprintf(command, sizeof(command), "rm -r %s && mv %s.old %s", f->dir, f->dir, f->dir);
+    assert_int_equal(system(command), 0);
+    assert_int_equal(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err), MLT_CONFLICT);
+    assert_non_null(strstr(f->err.text, "10"));
+}
+
+// An erased secret is gone from its slot, and stays so over a restart.
+static void test_erase(void **state) {
+    struct fixture *f = *state;
+    struct mlt_head head;
+    const uint64_t index = 3;
+    uint8_t wrapped[MLT_WRAPPED_LEN];
+    bool erased;
+    struct mlt_bytes sealed;
+    struct mlt_arena arena = {0};
+    open_trail(f, NULL);
+    append(f, 5, 10, &head);
+    OK(mlt_trail_sealed(f->trail, index, &arena, &sealed, wrapped, &erased, &f->err));
+    OK(mlt_trail_erase(f->trail, &index, 1, &f->err));
+    append(f, 5, 10, &head);
+    close_trail(f);
+    open_trail(f, NULL);
+    assert_int_equal(mlt_trail_sealed(f->trail, index, &arena, &sealed, wrapped, &erased, &f->err), MLT_NOTFOUND);
+    assert_true(erased);
+    close_trail(f);
+    mlt_arena_clear(&arena);
+
+    // Nobody recorded this one: that is what verification is for.
+    struct mlt_verify_options vo = {.dir = f->dir};
+    struct mlt_verify_report *r = calloc(1, sizeof(*r));
+    OK(mlt_verify_trail(f->env, &vo, r, &f->err));
+    assert_false(r->verdict);
+    assert_int_equal(r->faults[0].what, MLT_VERIFY_SLOT);
+    assert_int_equal(r->faults[0].index, index);
+    free(r);
+}
+
+// Long facts lie beside the entry, under their hash.
+static void test_details(void **state) {
+    struct fixture *f = *state;
+    struct mlt_receipt receipt;
+    struct mlt_head head;
+    open_trail(f, NULL);
+    records_dataset(&f->records, 40000);
+    assert_true(f->records.batch.drafts[0].num_details > 0);
+    uint8_t hash[MLT_HASH_LEN];
+    memcpy(hash, f->records.batch.drafts[0].details[0].hash, MLT_HASH_LEN);
+    OK(mlt_trail_append_wait(f->trail, &f->records.batch, false, &receipt, &head, &f->err));
+    struct mlt_arena arena = {0};
+    struct mlt_bytes bytes;
+    OK(mlt_trail_detail(f->trail, hash, &arena, &bytes, &f->err));
+    mlt_arena_clear(&arena);
+    close_trail(f);
+    assert_verifies(f, 1);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_append_and_reopen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_regions_wrap, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_rolled_back, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_erase, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
