@@ -91,37 +91,69 @@ static void take_version(struct mlt_answer *a) {
     }
 }
 
-static enum mlt_status tell(struct mlt_answer *a, bool about_request, struct mlt_error *err) {
-    const struct mlt_ask *ask = a->ask;
-    enum mlt_status status;
+static enum mlt_status check_parameters(const struct mlt_ask *ask, bool about_request, struct mlt_error *err) {
     if (about_request && ask->request_id.len == 0) {
         return mlt_fail(err, MLT_INVALID, "this question needs the request_id of the prediction (--request-id)");
     }
-    if (!about_request && ask->request_id.len == 0 && (ask->model.len == 0 || ask->model_version.len == 0)) {
+    if (ask->model_version.len > 0 && ask->model.len == 0 && ask->request_id.len == 0) {
+        return mlt_fail(err, MLT_INVALID, "a model version is unique only within its model: name that too (--model)");
+    }
+    if (ask->request_id.len == 0 && ask->model.len == 0) {
         return mlt_fail(
             err, MLT_INVALID,
-            "this question needs a model and its version (--model, --model-version), or the request_id of a "
-            "prediction that it made (--request-id)");
+            "this question needs a model (--model) and should have its version (--model-version; without it "
+            "the one in production is meant), or the request_id of a prediction that it made (--request-id)");
     }
-    if (about_request || ask->model.len == 0 || ask->model_version.len == 0) {
-        status = mlt_story_tell(a->src, ask->request_id, a->arena, &a->story, err);
-        if (!status) {
-            take_version(a);
-        } else if (status == MLT_NOTFOUND) {
-            mlt_buf_printf(&a->text, "No prediction with request_id %.*s is among the %llu entries of the log.",
-                           MLT_ARG(ask->request_id), (unsigned long long)a->src->size);
-            mlt_answer_missing(a, "prediction %.*s", MLT_ARG(ask->request_id));
-        }
-    } else {
-        a->model = ask->model;
-        a->version = ask->model_version;
-        status = mlt_story_tell_version(a->src, a->model, a->version, a->arena, &a->story, err);
-        if (status == MLT_NOTFOUND) {
-            mlt_buf_printf(&a->text, "Nothing about model %.*s version %.*s is among the %llu entries of the log.",
-                           MLT_ARG(a->model), MLT_ARG(a->version), (unsigned long long)a->src->size);
-            mlt_answer_missing(a, "model.version %.*s %.*s", MLT_ARG(a->model), MLT_ARG(a->version));
-        }
+    return MLT_OK;
+}
+
+static enum mlt_status tell_request(struct mlt_answer *a, struct mlt_error *err) {
+    const enum mlt_status status = mlt_story_tell(a->src, a->ask->request_id, a->arena, &a->story, err);
+    if (status == MLT_NOTFOUND) {
+        mlt_buf_printf(&a->text, "No prediction with request_id %.*s is among the %llu entries of the log.",
+                       MLT_ARG(a->ask->request_id), (unsigned long long)a->src->size);
+        mlt_answer_missing(a, "prediction %.*s", MLT_ARG(a->ask->request_id));
+    } else if (!status) {
+        take_version(a);
     }
+    return status;
+}
+
+static enum mlt_status tell_version(struct mlt_answer *a, struct mlt_error *err) {
+    uint64_t moved_by = UINT64_MAX;
+    a->model = a->ask->model;
+    a->version = a->ask->model_version;
+    if (a->version.len == 0) {
+        const enum mlt_status status = mlt_answer_resolve(a, &moved_by, err);
+        if (status) {
+            return status;
+        }
+        if (a->version.len == 0) {
+            mlt_buf_printf(&a->text, "No version of model %.*s is recorded to have been moved to production%s.",
+                           MLT_ARG(a->model), a->ask->has_at ? " by then" : "");
+            mlt_answer_missing(a, "transition of model %.*s to production", MLT_ARG(a->model));
+            return MLT_NOTFOUND;
+        }
+        mlt_buf_printf(&a->text, "Version %.*s is the one that was last moved to production (entry %llu). ",
+                       MLT_ARG(a->version), (unsigned long long)moved_by);
+        mlt_proof_set_add(&a->basis, moved_by, (struct mlt_bytes){0});
+    }
+    const enum mlt_status status = mlt_story_tell_version(a->src, a->model, a->version, a->arena, &a->story, err);
+    if (status == MLT_NOTFOUND) {
+        mlt_buf_printf(&a->text, "Nothing about model %.*s version %.*s is among the %llu entries of the log.",
+                       MLT_ARG(a->model), MLT_ARG(a->version), (unsigned long long)a->src->size);
+        mlt_answer_missing(a, "model.version %.*s %.*s", MLT_ARG(a->model), MLT_ARG(a->version));
+    }
+    return status;
+}
+
+// What the answer will be looked up in. A record that is not there is an answer, not an error.
+static enum mlt_status tell(struct mlt_answer *a, bool about_request, struct mlt_error *err) {
+    enum mlt_status status = check_parameters(a->ask, about_request, err);
+    if (status) {
+        return status;
+    }
+    status = about_request || a->ask->model.len == 0 ? tell_request(a, err) : tell_version(a, err);
     if (status == MLT_NOTFOUND) {
         a->story = NULL;
         mlt_error_clear(err);

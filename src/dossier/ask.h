@@ -27,8 +27,12 @@ const char *mlt_answer_value(struct mlt_answer *a, const struct mlt_node *node, 
 const struct mlt_node *mlt_answer_version(const struct mlt_answer *a);          // the model.version record; NULL: none
 bool mlt_answer_about(const struct mlt_answer *a, const struct mlt_node *node); // same model and version
 bool mlt_answer_is(const struct mlt_answer *a, const struct mlt_node *node, const char *member, struct mlt_bytes text);
-// The newest node of `list` about this version up to `at` by claimed time.
+// Whether the node claims a time up to the one asked about; true when none was asked about.
 bool mlt_answer_by_then(const struct mlt_answer *a, const struct mlt_node *node);
+
+// mlt_answer_resolve finds the version of `ask->model` that was last moved to production, in log order, by the time
+// that was asked about. `a->version` stays empty when there is none; `*entry` is the transition.
+enum mlt_status mlt_answer_resolve(struct mlt_answer *a, uint64_t *entry, struct mlt_error *err) MLT_MUST_USE;
 
 // Each fills text, missing, basis and `answered`, then writes the members of `data`.
 void mlt_answer_prediction(struct mlt_answer *a);

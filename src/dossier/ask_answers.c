@@ -1,6 +1,10 @@
 // The answers to the three questions of the mission.
 #include "dossier/ask.h"
 
+// An answer stays one paragraph: more datasets, or tables of one dataset, are counted in it and listed in its data.
+#define NAMED_DATASETS_MAX 16
+#define NAMED_TABLES_MAX 16
+
 #define DAY_NS (86400 * MLT_NS_PER_S)
 
 static int64_t day_of(int64_t ns) {
@@ -143,7 +147,7 @@ static void say_range(struct mlt_answer *a, const struct mlt_json *json, mlt_jso
 static void say_sources(struct mlt_answer *a, const struct mlt_node *dataset) {
     const struct mlt_json *json;
     mlt_json_at list;
-    bool first = true;
+    size_t num = 0;
     if (!mlt_node_member(dataset, mlt_str("sources"), &json, &list)) {
         mlt_answer_missing(a, "sources of dataset entry %llu", (unsigned long long)dataset->entry);
         return;
@@ -152,7 +156,11 @@ static void say_sources(struct mlt_answer *a, const struct mlt_node *dataset) {
         const struct mlt_bytes table = mlt_json_string(json, mlt_json_get(json, s, "table"), a->arena);
         const struct mlt_bytes system = mlt_json_string(json, mlt_json_get(json, s, "system"), a->arena);
         const mlt_json_at range = mlt_json_get(json, s, "date_range");
-        mlt_buf_printf(&a->text, "%stable %.*s", first ? ", from " : ", and ", MLT_ARG(table));
+        if (num++ == NAMED_TABLES_MAX) {
+            mlt_buf_put_str(&a->text, ", and further tables");
+            break;
+        }
+        mlt_buf_printf(&a->text, "%stable %.*s", num == 1 ? ", from " : ", and ", MLT_ARG(table));
         if (system.len) {
             mlt_buf_printf(&a->text, " of %.*s", MLT_ARG(system));
         }
@@ -161,7 +169,6 @@ static void say_sources(struct mlt_answer *a, const struct mlt_node *dataset) {
             mlt_answer_missing(a, "date_range of table %.*s in dataset entry %llu", MLT_ARG(table),
                                (unsigned long long)dataset->entry);
         }
-        first = false;
     }
 }
 
@@ -209,10 +216,13 @@ void mlt_answer_training(struct mlt_answer *a) {
     }
     a->answered = true;
     mlt_buf_put_str(&a->text, ", on: ");
-    bool first = true;
+    size_t num = 0;
     for (mlt_json_at u = mlt_json_first(json, uses); u != MLT_JSON_NONE; u = mlt_json_next(json, uses, u)) {
-        say_dataset(a, json, u, first);
-        first = false;
+        if (num++ == NAMED_DATASETS_MAX) {
+            mlt_buf_put_str(&a->text, "; and further datasets");
+            break;
+        }
+        say_dataset(a, json, u, num == 1);
     }
     mlt_buf_put_str(&a->text, ".");
 }
@@ -245,7 +255,7 @@ static void say_assurance(struct mlt_answer *a, const struct mlt_node *approval)
     const struct mlt_entry *entry = &approval->parts[0].entry;
     const char *approver = mlt_node_text(approval, "approver", a->arena);
     if (mlt_node_text(approval, "signature", a->arena)) {
-        mlt_buf_put_str(&a->text, " The approval carries the approver's signature.");
+        mlt_buf_put_str(&a->text, " The approval carries a signature, which this answer does not check.");
     } else if (approver && mlt_bytes_equal(mlt_str(approver), entry->principal)) {
         mlt_buf_printf(&a->text, " The approver submitted it in person (%.*s).", MLT_ARG(entry->assurance));
     } else {

@@ -7,12 +7,15 @@
 struct event {
     const struct mlt_node *node;
     const struct mlt_part *part;
+    size_t order; // as gathered: decides between two events of one entry
 };
 
 static int by_index(const void *a, const void *b) {
-    const uint64_t x = ((const struct event *)a)->part->index;
-    const uint64_t y = ((const struct event *)b)->part->index;
-    return x < y ? -1 : x > y;
+    const struct event *x = a, *y = b;
+    if (x->part->index != y->part->index) {
+        return x->part->index < y->part->index ? -1 : 1;
+    }
+    return x->order < y->order ? -1 : x->order > y->order;
 }
 
 static const char *actor_member(enum mlt_kind kind) {
@@ -120,7 +123,7 @@ static size_t gather(const struct mlt_story *story, struct event *out) {
             const struct mlt_node *node = lists[l]->nodes[i];
             for (size_t p = 0; p < node->num_parts; p++) {
                 if (out) {
-                    out[num] = (struct event){node, &node->parts[p]};
+                    out[num] = (struct event){node, &node->parts[p], num};
                 }
                 num++;
             }

@@ -189,7 +189,9 @@ void mlt_html_sources(struct mlt_view *v, struct mlt_buf *out) {
         put_cell(v, s, "system", out);
         put_cell(v, s, "table", out);
         put_text_cell(mlt_view_range(v, mlt_view_at(v, s, "date_range")), out);
-        put_cell(v, s, "rows", out);
+        mlt_buf_put_str(out, "<td class=\"num\">");
+        mlt_html_value(v, mlt_view_at(v, s, "rows"), out);
+        mlt_buf_put_str(out, "</td>");
         put_cell(v, s, mlt_view_absent(v, mlt_view_at(v, s, "query")) ? "snapshot" : "query", out);
         mlt_buf_put_str(out, "<td>");
         mlt_html_value(v, mlt_view_at(v, s, "dataset"), out);

@@ -1,6 +1,10 @@
 // The plain answer: what an auditor would read out, and how sure one may be of it.
 #include "dossier/view.h"
 
+// A paragraph stays one: more datasets, or tables of one dataset, are counted here and listed in their sections.
+#define NAMED_DATASETS_MAX 8
+#define NAMED_TABLES_MAX 8
+
 static void put(struct mlt_buf *out, const char *before, struct mlt_bytes text, const char *after) {
     mlt_buf_put_str(out, before);
     if (text.len) {
@@ -42,18 +46,22 @@ static void put_deployment(struct mlt_view *v, struct mlt_buf *out, mlt_json_at 
 }
 
 static void put_tables(struct mlt_view *v, struct mlt_buf *out, struct mlt_bytes dataset, struct mlt_bytes version) {
-    bool first = true;
+    size_t num = 0;
     MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "sources"), s) {
         if (!mlt_bytes_equal(mlt_view_string(v, s, "dataset"), dataset) ||
             !mlt_bytes_equal(mlt_view_string(v, s, "version"), version)) {
             continue;
         }
-        put(out, first ? " (from table " : ", ", mlt_view_string(v, s, "table"), "");
-        put(out, " of ", mlt_view_string(v, s, "system"), "");
-        put(out, ", ", mlt_view_range(v, mlt_view_at(v, s, "date_range")), "");
-        first = false;
+        if (num++ < NAMED_TABLES_MAX) {
+            put(out, num == 1 ? " (from table " : "; ", mlt_view_string(v, s, "table"), "");
+            put(out, " of ", mlt_view_string(v, s, "system"), "");
+            put(out, ", ", mlt_view_range(v, mlt_view_at(v, s, "date_range")), "");
+        }
     }
-    mlt_buf_put_str(out, first ? "" : ")");
+    if (num > NAMED_TABLES_MAX) {
+        mlt_buf_printf(out, "; and %zu more", num - NAMED_TABLES_MAX);
+    }
+    mlt_buf_put_str(out, num ? ")" : "");
 }
 
 static void put_training(struct mlt_view *v, struct mlt_buf *out, mlt_json_at version) {
@@ -66,20 +74,24 @@ static void put_training(struct mlt_view *v, struct mlt_buf *out, mlt_json_at ve
     put(out, " It was trained by job ", job, "");
     put(out, ", triggered by ", mlt_view_string(v, run, "triggered_by"), "");
     put(out, ", at git commit ", mlt_view_string(v, run, "git_commit"), "");
-    bool first = true;
+    size_t num = 0;
     MLT_VIEW_EACH(v, mlt_view_at(v, run, "datasets"), d) {
         const struct mlt_bytes name = mlt_view_string(v, d, "dataset");
         const struct mlt_bytes dataset_version = mlt_view_string(v, d, "version");
-        put(out, first ? ", on dataset " : " and on dataset ", name, "");
-        put(out, " version ", dataset_version, "");
         const struct mlt_bytes role = mlt_view_string(v, d, "role");
+        if (num++ == NAMED_DATASETS_MAX) {
+            mlt_buf_printf(out, " and on %zu more",
+                           mlt_view_count(v, mlt_view_at(v, run, "datasets")) - NAMED_DATASETS_MAX);
+            break;
+        }
+        put(out, num == 1 ? ", on dataset " : " and on dataset ", name, "");
+        put(out, " version ", dataset_version, "");
         if (role.len) {
-            put(out, " for ", role, "");
+            mlt_buf_printf(out, " (%.*s)", MLT_ARG(role));
         }
         put_tables(v, out, name, dataset_version);
-        first = false;
     }
-    mlt_buf_put_str(out, first ? ". No dataset of the run is recorded." : ".");
+    mlt_buf_put_str(out, num ? "." : ". No dataset of the run is recorded.");
 }
 
 void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {

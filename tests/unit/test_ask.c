@@ -130,6 +130,23 @@ static void who_approved_it(void **state) {
     expect_said("It had expired on 2027-01-01T00:00:00Z");
 }
 
+static void a_model_without_a_version_means_the_one_in_production(void **state) {
+    // The newest move to production by the time asked about decides; before any there is no answer.
+    (void)state;
+    struct mlt_ask question = {.model = mlt_str("fna")};
+    ask("APR-01", question);
+    expect("answered", "true");
+    expect("data.model_version", "\"7\"");
+    expect_said("Version 7 is the one that was last moved to production (entry 5). okafor (model risk) approved");
+    question.has_at = true;
+    question.at = at("2026-11-23T09:38:00Z");
+    ask("TRN-02", question);
+    expect("answered", "false");
+    expect_said("No version of model fna is recorded to have been moved to production by then.");
+    ask("TRN-02", (struct mlt_ask){.model = mlt_str("other")});
+    expect("answered", "false");
+}
+
 static void a_revoked_approval_is_no_approval(void **state) {
     // After the revocation the answer is no, and names who revoked it.
     (void)state;
@@ -206,6 +223,7 @@ int main(void) {
         T(what_it_was_trained_on),
         T(who_approved_it),
         T(a_revoked_approval_is_no_approval),
+        T(a_model_without_a_version_means_the_one_in_production),
         T(what_is_not_recorded_is_an_answer_too),
         T(a_question_without_its_parameters_is_refused),
         T(answers_read_well_on_a_terminal),
