@@ -10,7 +10,8 @@
 #include "base_posix/env_posix.h"
 #include "crypto/sha256.h"
 #include "index/delta.h"
-#include "index/index.h"
+#include "index/private.h"
+#include "lib/records.h"
 
 #include <cmocka.h>
 
@@ -431,6 +432,184 @@ static void readers_see_whole_answers_while_the_writer_goes_on(void **state) {
     assert_int_equal(mlt_lookup_close(lk, true, NULL), MLT_OK);
 }
 
+// ---- on a trail ----
+
+#define TRAIL_RECORDS 4600 // more than stay in the log alone at close
+#define KNOWN_TERMS_MAX 60000
+
+struct trail_test {
+    char base[64];
+    char path[80];
+    struct mlt_env *env;
+    struct mlt_error err;
+    struct mlt_trail_options opt;
+    struct mlt_trail *trail;
+    struct mlt_index *ix;
+    struct records records;
+    struct mlt_term *terms; // of every record, as drafted
+    size_t num_terms;
+};
+
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        if ((call) != MLT_OK) {                                                                                        \
+            fail_msg("%s: %s", #call, t->err.text);                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+static void open_trail(struct trail_test *t) {
+    OK(mlt_trail_open(&t->trail, t->env, &t->opt, &t->err));
+    OK(mlt_index_open(&t->ix, t->trail, NULL, &t->err));
+    struct mlt_admission admission = mlt_index_admission(t->ix);
+    OK(mlt_trail_start(t->trail, &admission, &t->err));
+    uint64_t next = t->records.next;
+    records_open(&t->records, t->env, mlt_trail_keys(t->trail));
+    t->records.next = next;
+}
+
+// `cleanly` false: the index is left as a death would leave it.
+static void close_trail(struct trail_test *t, bool cleanly) {
+    records_close(&t->records);
+    OK(mlt_trail_close(t->trail, &t->err));
+    if (cleanly) {
+        OK(mlt_index_close(t->ix, &t->err));
+    } else {
+        OK(mlt_lookup_close(t->ix->lookup, false, &t->err));
+        free(t->ix);
+    }
+}
+
+static int set_up_trail(void **state) {
+    struct trail_test *t = calloc(1, sizeof(*t));
+    t->env = mlt_env_posix();
+    snprintf(t->base, sizeof(t->base), "/tmp/mlt-index-trail-XXXXXX");
+    if (mkdtemp(t->base) == NULL) {
+        return 1;
+    }
+    snprintf(t->path, sizeof(t->path), "%s/t", t->base);
+    t->opt.dir = t->path;
+    t->opt.journal_bytes = 1 << 20;
+    t->opt.reserve_bytes = 1;
+    t->terms = malloc(KNOWN_TERMS_MAX * sizeof(*t->terms));
+    OK(mlt_trail_create(t->env, &t->opt, ORIGIN, false, false, &t->err));
+    *state = t;
+    return 0;
+}
+
+static int tear_down_trail(void **state) {
+    struct trail_test *t = *state;
+    char command[128];
+    snprintf(command, sizeof(command), "rm -r %s", t->base);
+    int status = system(command);
+    free(t->terms);
+    free(t);
+    return status;
+}
+
+static void append(struct trail_test *t, size_t n, enum mlt_added want) {
+    struct mlt_receipt receipts[100];
+    struct mlt_head head;
+    while (n > 0) {
+        size_t k = n < 99 ? n : 99;
+        mlt_batch_reset(&t->records.batch);
+        for (size_t i = 0; i < k; i++) {
+            records_prediction(&t->records, 20);
+        }
+        records_dataset(&t->records, 20000);
+        for (size_t i = 0; i < t->records.batch.num_drafts && want == MLT_ADDED_NEW; i++) {
+            const struct mlt_draft *d = &t->records.batch.drafts[i];
+            for (size_t j = 0; j < d->num_terms && t->num_terms < KNOWN_TERMS_MAX; j++) {
+                t->terms[t->num_terms++] = d->terms[j];
+            }
+        }
+        OK(mlt_trail_append_wait(t->trail, &t->records.batch, false, receipts, &head, &t->err));
+        for (size_t i = 0; i < k; i++) {
+            assert_int_equal(receipts[i].added, want);
+        }
+        n -= k;
+    }
+}
+
+// A hash over the answers for every term, at a size.
+static void hash_answers(struct trail_test *t, uint64_t size, uint8_t out[static MLT_HASH_LEN]) {
+    struct mlt_source src;
+    struct mlt_buf all = {0};
+    static uint64_t page[MLT_FIND_PAGE_MAX];
+    OK(mlt_index_source(t->ix, size, true, &src, &t->err));
+    for (size_t i = 0; i < t->num_terms; i += i < 2000 ? 1 : 61) {
+        size_t n;
+        uint64_t total;
+        bool more;
+        OK(src.find(src.ctx, &t->terms[i], 1, 0, false, 50, page, &n, &total, &more, &t->err));
+        mlt_buf_put(&all, page, n * sizeof(*page));
+        mlt_buf_put_u64be(&all, total);
+        assert_true(more == (total > 50));
+    }
+    mlt_sha256_one(out, mlt_buf_bytes(&all));
+    assert_false(all.failed);
+    mlt_buf_clear(&all);
+    mlt_index_source_clear(&src);
+}
+
+static void a_rebuilt_index_answers_as_the_first(void **state) {
+    // After a clean close, a death, and a removal of the index the answers are those given before; so are those at an
+    // earlier size; and what was recorded before is a duplicate.
+    struct trail_test *t = *state;
+    uint8_t early[MLT_HASH_LEN];
+    uint8_t late[MLT_HASH_LEN];
+    uint8_t again[MLT_HASH_LEN];
+    struct mlt_head head;
+    open_trail(t);
+    append(t, TRAIL_RECORDS, MLT_ADDED_NEW);
+    mlt_trail_head(t->trail, &head);
+    uint64_t early_size = head.size;
+    close_trail(t, true);
+    open_trail(t);
+    struct mlt_index_stats stats;
+    mlt_index_get_stats(t->ix, &stats);
+    assert_int_equal(stats.watermark, early_size);
+    append(t, 300, MLT_ADDED_NEW);
+    mlt_trail_head(t->trail, &head);
+    hash_answers(t, early_size, early);
+    hash_answers(t, head.size, late);
+    for (int how = 0; how < 3; how++) {
+        close_trail(t, how == 0);
+        if (how == 2) {
+            OK(mlt_index_destroy(t->env, t->path, &t->err));
+        }
+        open_trail(t);
+        hash_answers(t, early_size, again);
+        assert_memory_equal(again, early, sizeof(early));
+        hash_answers(t, head.size, again);
+        assert_memory_equal(again, late, sizeof(late));
+        uint64_t next = t->records.next;
+        t->records.next = 0;
+        append(t, 198, MLT_ADDED_DUPLICATE);
+        t->records.next = next;
+    }
+    close_trail(t, true);
+}
+
+static void a_damaged_index_is_made_again(void **state) {
+    // Files that RocksDB does not accept are removed and made again from the log.
+    struct trail_test *t = *state;
+    uint8_t before[MLT_HASH_LEN];
+    uint8_t after[MLT_HASH_LEN];
+    struct mlt_head head;
+    open_trail(t);
+    append(t, TRAIL_RECORDS, MLT_ADDED_NEW);
+    mlt_trail_head(t->trail, &head);
+    hash_answers(t, head.size, before);
+    close_trail(t, true);
+    char path[120];
+    snprintf(path, sizeof(path), "%s/index/CURRENT", t->path);
+    OK(mlt_env_replace_file(t->env, path, mlt_str("MANIFEST-999999\n"), false, &t->err));
+    open_trail(t);
+    hash_answers(t, head.size, after);
+    assert_memory_equal(after, before, sizeof(before));
+    close_trail(t, true);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_are_those_of_a_table, make_dir, remove_log),
@@ -439,6 +618,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_group_sees_its_own_drafts_until_dropped, make_dir, remove_log),
         cmocka_unit_test_setup_teardown(a_long_log_goes_through_segments, make_dir, remove_dir),
         cmocka_unit_test_setup_teardown(readers_see_whole_answers_while_the_writer_goes_on, make_dir, remove_log),
+        cmocka_unit_test_setup_teardown(a_rebuilt_index_answers_as_the_first, set_up_trail, tear_down_trail),
+        cmocka_unit_test_setup_teardown(a_damaged_index_is_made_again, set_up_trail, tear_down_trail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
