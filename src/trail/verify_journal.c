@@ -137,22 +137,25 @@ static bool all_zero(const uint8_t *p, size_t len) {
     return any == 0;
 }
 
-// After a clean close both headers have a fixed place and nothing follows them.
+// A header that was never written is zeros; one that a crash tore is possible only where the regions still
+// take space.
 static enum mlt_status check_headers(struct mlt_verify *v, struct mlt_journal *j, struct mlt_error *err) {
     uint8_t block[MLT_IO_ALIGN];
     uint64_t len;
+    uint64_t full = mlt_journal_region_offset(j, MLT_JOURNAL_REGIONS);
     enum mlt_status st = v->env->size(v->env, j->file, &len, err);
-    if (!st && v->closed && len != MLT_JOURNAL_HEADERS_LEN) {
+    // Between emptying and cutting off, and between taking space and using it, a crash leaves empty regions.
+    if (!st && (len < MLT_JOURNAL_HEADERS_LEN || len > full)) {
         mlt_verify_fault(v, MLT_VERIFY_JOURNAL, "journal/groups", NO_INDEX,
-                         "%llu bytes; a closed journal is %d bytes (FORMAT.md, journal)", (unsigned long long)len,
-                         MLT_JOURNAL_HEADERS_LEN);
+                         "%llu bytes; %d to %llu would be right (FORMAT.md, journal)", (unsigned long long)len,
+                         MLT_JOURNAL_HEADERS_LEN, (unsigned long long)full);
     }
+    bool at_rest = v->closed && len == MLT_JOURNAL_HEADERS_LEN;
     for (uint64_t i = 0; i < 2 && !st; i++) {
         struct mlt_journal_header h;
         size_t got;
         st = v->env->read(v->env, j->file, block, sizeof(block), i * MLT_IO_ALIGN, &got, err);
-        // A header that was never written is zeros; one that a crash tore is possible only in a journal in use.
-        if (!st && !mlt_journal_header_parse(&h, mlt_bytes_of(block, got)) && v->closed && !all_zero(block, got)) {
+        if (!st && !mlt_journal_header_parse(&h, mlt_bytes_of(block, got)) && at_rest && !all_zero(block, got)) {
             mlt_verify_fault(v, MLT_VERIFY_JOURNAL, "journal/groups", NO_INDEX,
                              "header %c is not valid (FORMAT.md, journal)", i == 0 ? 'A' : 'B');
         }
