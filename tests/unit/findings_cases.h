@@ -47,14 +47,14 @@ static const struct finding_case CASES[] = {
     {.code = "dataset-unknown", EDITS(1, WITHOUT(DATA))},
     {.code = "dataset-unknown", EDITS(1, WITHOUT(RAW))},
     {.code = "served-unclear",
-     .also = "transition-missing stream-unchecked prediction-outside-production in-force-differs",
+     .also = "prediction-outside-production",
      EARLY(1, {"kserve", SERVED_TIME,
                PREDICTION("\"model\":\"credit\",\"model_version\":\"7\",\"deployment\":{\"environment\":\"prod\","
                           "\"region\":\"eu\",\"endpoint\":\"/other\"}")})},
     {.code = "served-none", EDITS(1, REPLACE(SERVED, "\"champion\"", "\"shadow\""))},
     {.code = "served-none", EDITS(1, REPLACE(SERVED, "\"sequence\"", "\"status\":\"error\",\"sequence\""))},
     {.code = "prediction-ambiguous",
-     .also = "served-unclear evidence-missing model-version-resolved model-version-unresolved",
+     .also = "served-unclear evidence-missing model-version-unresolved",
      EARLY(1, {"kserve", SERVED_TIME, PREDICTION(SHADOW)}),
      EXTRA(1, {"kserve", SERVED_TIME,
                "{\"kind\":\"prediction\",\"request_id\":\"r-1\",\"timestamp\":\"2026-01-07T00:00:01Z\"}"})},
@@ -110,10 +110,8 @@ static const struct finding_case CASES[] = {
     {.code = "prediction-outside-production",
      EDITS(1, REPLACE(MOVE, "\"to_stage\":\"production\"", "\"to_stage\":\"staging\""))},
     {.code = "prediction-outside-production",  // at another endpoint only
-     EDITS(1, REPLACE(MOVE, "/score", "/other")),
-     .also = "approval-revoked"},
+     EDITS(1, REPLACE(MOVE, "/score", "/other"))},
     {.code = "prediction-outside-production",  // retired before
-     .also = "evidence-missing",
      EARLY(1, {"cd", "2026-01-06T12:00:01Z",
                "{\"kind\":\"transition\",\"model\":\"credit\",\"model_version\":\"7\",\"from_stage\":\"production\","
                "\"to_stage\":\"archived\",\"timestamp\":\"2026-01-06T12:00:00Z\",\"performed_by\":\"cd\",\"reason\":"

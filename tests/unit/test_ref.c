@@ -56,10 +56,10 @@ static void test_reads_an_entry(void **state) {
 
 static void test_refuses_what_is_no_reference(void **state) {
     // What is no reference is refused, and the text says what would be right.
-    static const char *const cases[] = {"",           "r-1",          "model:",       "model:credit", "model:/7",
-                                        "model:m/",   "job:",         "entry:",       "entry:-1",     "entry:042",
-                                        "job:%",      "job:%4",       "job:%zz",      "job:%ff",      "Model:m/1",
-                                        "table:core/", "prediction:", "unknown:a/b"};
+    static const char *const cases[] = {
+        "",        "r-1",     "model:",    "model:credit", "model:/7",    "model:m/",
+        "job:",    "entry:",  "entry:-1",  "entry:042",    "job:%",       "job:%4",
+        "job:%zz", "job:%ff", "Model:m/1", "table:core/",  "prediction:", "unknown:a/b"};
     struct mlt_arena arena = {0};
     (void)state;
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
