@@ -27,7 +27,7 @@ void mlt_answer_missing(struct mlt_answer *a, const char *fmt, ...) {
     char text[512];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(text, sizeof(text), fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     va_end(args);
     if (a->num_missing < MLT_ASK_MISSING_MAX) {
         a->missing[a->num_missing++] = mlt_arena_cstr(a->arena, mlt_str(text));

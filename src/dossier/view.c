@@ -196,7 +196,9 @@ bool mlt_view_is_envelope(struct mlt_bytes name) {
 struct mlt_bytes mlt_view_label(struct mlt_view *v, struct mlt_bytes name) {
     char *copy = mlt_arena_cstr(&v->arena, name);
     for (size_t i = 0; copy && i < name.len; i++) {
-        copy[i] = copy[i] == '_' ? ' ' : copy[i];
+        if (copy[i] == '_') {
+            copy[i] = ' ';
+        }
     }
     return copy ? mlt_bytes_of(copy, name.len) : name;
 }
