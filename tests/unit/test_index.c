@@ -610,6 +610,75 @@ static void a_damaged_index_is_made_again(void **state) {
     close_trail(t, true);
 }
 
+static void another_content_under_a_name_stands_beside_the_first(void **state) {
+    // A record that has the name of an earlier one and other content is new, and both are found.
+    struct trail_test *t = *state;
+    struct mlt_receipt receipt;
+    struct mlt_head head;
+    struct mlt_source src;
+    uint64_t page[4];
+    size_t n;
+    open_trail(t);
+    for (size_t payload = 20; payload < 22; payload++) {
+        t->records.next = 0;
+        mlt_batch_reset(&t->records.batch);
+        records_prediction(&t->records, payload);
+        t->terms[0] = t->records.batch.drafts[0].name;
+        OK(mlt_trail_append_wait(t->trail, &t->records.batch, false, &receipt, &head, &t->err));
+        assert_int_equal(receipt.added, MLT_ADDED_NEW);
+    }
+    OK(mlt_index_source(t->ix, head.size, true, &src, &t->err));
+    OK(src.find(src.ctx, t->terms, 1, UINT64_MAX, true, 4, page, &n, NULL, NULL, &t->err));
+    assert_int_equal(n, 2);
+    assert_int_equal(page[0], 1);
+    int64_t hour = 498700; // a few days before the records' event time
+    OK(mlt_index_find_hours(&src, t->terms, 1, hour, hour + 24 * 366, 0, false, 4, page, &n, NULL, NULL, &t->err));
+    assert_int_equal(n, 2);
+    OK(mlt_index_find_hours(&src, NULL, 0, hour - 48, hour, 0, false, 4, page, &n, NULL, NULL, &t->err));
+    assert_int_equal(n, 0);
+    assert_int_equal(mlt_index_find_hours(&src, NULL, 0, 5, 5, 0, false, 4, page, &n, NULL, NULL, NULL), MLT_INVALID);
+    mlt_index_source_clear(&src);
+    assert_int_equal(mlt_index_source(t->ix, head.size + 1, true, &src, NULL), MLT_INVALID);
+    close_trail(t, true);
+}
+
+static bool count_each(void *arg, const char *name) {
+    (void)name;
+    ++*(int *)arg;
+    return true;
+}
+
+static void a_read_only_index_writes_nothing(void **state) {
+    // Read-only, with files and without, the answers are the same and the directory stays as it was.
+    struct trail_test *t = *state;
+    uint8_t before[MLT_HASH_LEN];
+    uint8_t after[MLT_HASH_LEN];
+    struct mlt_head head;
+    char path[120];
+    snprintf(path, sizeof(path), "%s/index", t->path);
+    open_trail(t);
+    append(t, TRAIL_RECORDS, MLT_ADDED_NEW);
+    mlt_trail_head(t->trail, &head);
+    hash_answers(t, head.size, before);
+    close_trail(t, true);
+    t->opt.read_only = true;
+    struct mlt_index_options opt = {.read_only = true};
+    for (int i = 0; i < 2; i++) {
+        int had = 0;
+        int has_now = 0;
+        OK(t->env->list(t->env, path, count_each, &had, &t->err));
+        OK(mlt_trail_open(&t->trail, t->env, &t->opt, &t->err));
+        OK(mlt_index_open(&t->ix, t->trail, &opt, &t->err));
+        hash_answers(t, head.size, after);
+        assert_memory_equal(after, before, sizeof(before));
+        OK(mlt_trail_close(t->trail, &t->err));
+        OK(mlt_index_close(t->ix, &t->err));
+        OK(t->env->list(t->env, path, count_each, &has_now, &t->err));
+        assert_int_equal(has_now, had);
+        OK(mlt_index_destroy(t->env, t->path, &t->err));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_are_those_of_a_table, make_dir, remove_log),
@@ -620,6 +689,9 @@ int main(void) {
         cmocka_unit_test_setup_teardown(readers_see_whole_answers_while_the_writer_goes_on, make_dir, remove_log),
         cmocka_unit_test_setup_teardown(a_rebuilt_index_answers_as_the_first, set_up_trail, tear_down_trail),
         cmocka_unit_test_setup_teardown(a_damaged_index_is_made_again, set_up_trail, tear_down_trail),
+        cmocka_unit_test_setup_teardown(another_content_under_a_name_stands_beside_the_first, set_up_trail,
+                                        tear_down_trail),
+        cmocka_unit_test_setup_teardown(a_read_only_index_writes_nothing, set_up_trail, tear_down_trail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
