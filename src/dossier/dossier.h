@@ -16,6 +16,12 @@ struct mlt_dossier_context {
 // mlt_dossier_json writes the dossier of design section 10 for `request_id` as of src->size. Every entry it rests on
 // is proved: leaf hash recomputed from the entry's bytes, inclusion proof made and verified against the checkpoint.
 // MLT_NOTFOUND: no such prediction. Same source, size and build give the same bytes.
+//
+// A record is {"kind","entry","entries","id","time","received","producer", the members of its kind (null: not recorded;
+// {"withheld":"erased"|"not-granted"|"missing","commitment"}: there and not to be shown), whatever else it said,
+// "other_entries":[{"entry","relation","differs",…}]}; a prediction has "served" (null: cannot be told) and "resolved"
+// too. A record's own member whose name is one of these stands as "recorded_<name>". integrity.verdict is about proofs
+// alone: "verified", "failed" (with `problem`), "unchecked" (no checkpoint or key).
 enum mlt_status mlt_dossier_json(const struct mlt_source *src, const struct mlt_dossier_context *ctx,
                                  struct mlt_bytes request_id, struct mlt_buf *out, struct mlt_error *err) MLT_MUST_USE;
 
@@ -31,7 +37,7 @@ enum mlt_status mlt_dossier_html(struct mlt_bytes dossier_json, struct mlt_buf *
 struct mlt_question {
     const char *id;     // "PRD-01"
     const char *text;   // word for word
-    const char *params; // "request-id" | "model,model-version,at"
+    const char *params; // those it takes: "request-id,at", "model,model-version,request-id,at"
 };
 extern const struct mlt_question mlt_questions[];
 extern const size_t mlt_num_questions;
@@ -41,7 +47,9 @@ struct mlt_ask {
     bool has_at;
     int64_t at;
 };
-// mlt_ask_json answers question `id`: {"question":{…},"answered":bool,"answer":"…","data":{…},"missing":[…],
+// mlt_ask_json answers question `id` (the id in any case, or the question word for word). A model without a version
+// means the version that was last moved to production, up to `at` where that is given. Writes
+// {"question":{…},"answered":bool,"answer":"…","data":{…},"missing":[…],
 // "findings":[…],"entries":[…],"integrity":{…},"generated":{…}}. MLT_NOTFOUND: no such question. MLT_INVALID: a
 // parameter is missing or wrong. "answered": false with what is missing is an answer, not an error.
 enum mlt_status mlt_ask_json(const struct mlt_source *src, const struct mlt_dossier_context *ctx, const char *id,

@@ -223,6 +223,39 @@ static void records_that_contradict_both_stand(void **state) {
     expect("integrity.verdict", "\"verified\"");
 }
 
+static void a_version_that_the_trail_resolved_is_marked(void **state) {
+    // A prediction that names no version says null, and what the trail makes of it stands apart with its entry.
+    (void)state;
+    trail_add(
+        &trail, "gateway",
+        "{\"kind\":\"prediction\",\"request_id\":\"r-2\",\"timestamp\":\"2026-11-23T10:30:00Z\",\"model\":\"fna\","
+        "\"prediction\":\"benign\"}");
+    trail_seal(&trail, E_ALL + 1);
+    tell("r-2");
+    expect("predictions.0.model_version", "null");
+    expect("predictions.0.resolved", "{\"model\":\"fna\",\"model_version\":\"7\",\"from_entry\":5}");
+    expect("model_versions.0.entry", "2");
+    expect("completeness.stream.checked", "false");
+    expect("completeness.stream.result", "\"could not check\"");
+}
+
+static void a_correction_stands_beside_what_it_corrects(void **state) {
+    // Both versions are shown, the timeline has the correction once, and it is proved like the rest.
+    (void)state;
+    trail_add(
+        &trail, "ehr",
+        "{\"kind\":\"correction\",\"event_id\":\"c1\",\"corrects\":{\"entry\":6},\"members\":{\"serving_node\":\"n2\"},"
+        "\"reason\":\"typo\",\"corrected_by\":\"jari\",\"timestamp\":\"2026-11-23T10:40:00Z\"}");
+    trail_seal(&trail, E_ALL + 1);
+    tell("r-1");
+    expect("predictions.0.serving_node", "\"n1\"");
+    expect("predictions.0.other_entries.0.relation", "\"corrects\"");
+    expect("predictions.0.other_entries.0.differs.members", "{\"serving_node\":\"n2\"}");
+    assert_int_equal(doc.json.tape[look(&doc, "timeline")].count, E_ALL + 1);
+    assert_int_equal(doc.json.tape[look(&doc, "integrity.entries")].count, E_ALL + 1);
+    expect("integrity.verdict", "\"verified\"");
+}
+
 static void the_renderings_take_a_real_dossier(void **state) {
     // Text and page of a dossier made from records carry its answer.
     (void)state;
@@ -253,6 +286,8 @@ int main(void) {
         T(the_timeline_marks_claims_that_disagree),
         T(records_that_contradict_both_stand),
         T(the_renderings_take_a_real_dossier),
+        T(a_version_that_the_trail_resolved_is_marked),
+        T(a_correction_stands_beside_what_it_corrects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
