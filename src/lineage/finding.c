@@ -59,6 +59,7 @@ static void trim_utf8(char *text) {
     }
 }
 
+MLT_PRINTF(5, 0)
 static enum mlt_status add(struct mlt_walk *w, enum mlt_finding_id id, const struct mlt_grounds *grounds,
                            uint64_t resolved_by, const char *fmt, va_list args) {
     const struct mlt_finding_def *def = &mlt_finding_table[id];

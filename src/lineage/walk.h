@@ -44,7 +44,10 @@ struct mlt_subject {
     struct mlt_in_force in_force;
     bool in_production_by_log, in_production_by_time;
 };
-bool mlt_prediction_is_shadow(const struct mlt_walk *w, const struct mlt_node *prediction);
+// mlt_prediction_may_be_served: it is no shadow or challenger and did not fail.
+bool mlt_prediction_may_be_served(const struct mlt_walk *w, const struct mlt_node *prediction);
+// mlt_walk_choose_served sets story->served, or says why it cannot be told.
+enum mlt_status mlt_walk_choose_served(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *prediction, struct mlt_subject *out)
     MLT_MUST_USE;
 
