@@ -58,7 +58,8 @@ const char *const mlt_html_css[] = {
     "stroke-dasharray:1 4}\n",
     "@media print{@page{size:A4;margin:16mm 14mm}:root{--ink:#000;--soft:#444;--line:#bbb;--paper:#fff;--tint:#f4f4f4;"
     "--accent:#1f4e8c;--good:#17653a;--goodbg:#eef7f0;--bad:#a3151a;--badbg:#fdf0f0;--warn:#7a4b00;--warnbg:#fff7e6}\n"
-    "body{font-size:10pt;-webkit-print-color-adjust:exact;print-color-adjust:exact}main{max-width:none;padding:0}"
+    "body{font-size:10pt}h1{font-size:17pt}.answer{font-size:11pt}body{-webkit-print-color-adjust:exact;print-color-"
+    "adjust:exact}main{max-width:none;padding:0}"
     "h2{break-after:avoid}.finding,figure,tr,header{break-inside:avoid}thead{display:table-header-group}"
     ".wide{overflow:visible}table{font-size:8.5pt}code,pre{font-size:7.5pt}a{color:inherit;text-decoration:none}"
     "details:not([open])>summary{list-style:none}}\n",

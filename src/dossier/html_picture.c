@@ -118,7 +118,7 @@ static void box_lines(struct picture *p, enum layer layer, mlt_json_at n, struct
     static const struct {
         const char *format[3]; // '%' and a path in braces stand for a value
     } forms[LAYERS] = {
-        {{"{system} {table}", "{date_range}", "{rows} rows"}},
+        {{"{table}", "{system}, {rows} rows", "{date_range}"}},
         {{"{dataset} {version}", "{hash}", "{created_by}"}},
         {{"job {training_job_id}", "git {git_commit}", "by {triggered_by}"}},
         {{"{model} {model_version}", "{model_artifact_hash}", "registered by {registered_by}"}},
