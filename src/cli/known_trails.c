@@ -1,0 +1,91 @@
+#include <stdio.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/verify.h"
+#include "dossier/visible.h"
+
+#define KNOWN_FILE "known_trails"
+#define KNOWN_MAX (1024 * 1024) // thousands of trails
+
+static bool read_known(struct mlt_cli *cli, const char *path, struct mlt_buf *out) {
+    struct mlt_error err = {0};
+    enum mlt_status status = mlt_env_read_file(cli->env, path, KNOWN_MAX, out, &err);
+    if (status != MLT_OK && status != MLT_NOTFOUND) {
+        mlt_cli_note(cli, "%s is passed over: %s", path, err.text);
+    }
+    return status == MLT_OK;
+}
+
+static struct mlt_bytes without_slash(const char *url) {
+    struct mlt_bytes b = mlt_str(url);
+    while (b.len > 0 && b.ptr[b.len - 1] == '/') {
+        b.len--;
+    }
+    return b;
+}
+
+bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out) {
+    const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
+    struct mlt_bytes wanted = without_slash(url);
+    struct mlt_buf text = {0};
+    bool found = false;
+    if (path && read_known(cli, path, &text)) {
+        mlt_buf_put_u8(&text, '\n');
+        struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&text));
+        while (!found && mlt_cursor_left(&c) > 0) {
+            struct mlt_bytes line = mlt_cursor_line(&c);
+            found =
+                line.len > wanted.len && memcmp(line.ptr, wanted.ptr, wanted.len) == 0 && line.ptr[wanted.len] == ' ' &&
+                mlt_vkey_parse(out, mlt_bytes_of(line.ptr + wanted.len + 1, line.len - wanted.len - 1), NULL) == MLT_OK;
+        }
+    }
+    mlt_buf_clear(&text);
+    return found;
+}
+
+static void make_parents(struct mlt_cli *cli, const char *path) {
+    char *copy = mlt_arena_printf(&cli->arena, "%s", path);
+    for (char *slash = copy ? strchr(copy + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(copy, 0700);
+        *slash = '/';
+    }
+}
+
+static void remember(struct mlt_cli *cli, const char *url, const char *vkey) {
+    const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
+    struct mlt_buf text = {0};
+    struct mlt_error err = {0};
+    if (!path) {
+        return;
+    }
+    make_parents(cli, path);
+    (void)read_known(cli, path, &text);
+    mlt_buf_printf(&text, "%.*s %s\n", MLT_ARG(without_slash(url)), vkey);
+    if (mlt_env_replace_file(cli->env, path, mlt_buf_bytes(&text), true, &err) != MLT_OK) {
+        mlt_cli_note(cli, "the key is not remembered: %s", err.text);
+    }
+    mlt_buf_clear(&text);
+}
+
+bool mlt_known_trail_ask(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key) {
+    char vkey[MLT_VKEY_TEXT_MAX];
+    char answer[16] = "";
+    if (!cli->err_terminal || isatty(STDIN_FILENO) != 1) {
+        return false;
+    }
+    mlt_vkey_format(vkey, key);
+    struct mlt_buf shown = {0};
+    mlt_visible_put(&shown, mlt_str(vkey), MLT_VISIBLE_PLAIN);
+    (void)fprintf(stderr,
+                  "The trail at %s is not known yet. It says that its key is\n  %.*s\n"
+                  "Compare it with what its owner gave you. Trust it from now on (yes/no)? ",
+                  url, MLT_ARG(mlt_buf_bytes(&shown)));
+    mlt_buf_clear(&shown);
+    if (!fgets(answer, sizeof answer, stdin) || strcmp(answer, "yes\n") != 0) {
+        return false;
+    }
+    remember(cli, url, vkey);
+    return true;
+}

@@ -1,0 +1,104 @@
+#define _GNU_SOURCE // getopt_long
+#include <getopt.h>
+#include <stdio.h>
+
+#include "cli/cli.h"
+
+#define FIRST_LONG 256 // values of long options begin above any letter
+
+static void collect(struct mlt_cli *cli) {
+    const struct mlt_cli_option *tables[2] = {cli->command->options, mlt_cli_global_options};
+    for (size_t t = 0; t < 2; t++) {
+        for (const struct mlt_cli_option *o = tables[t]; o && o->name && cli->num_known < MLT_CLI_OPTIONS_MAX; o++) {
+            bool shadowed = false; // a command's own option stands before the global one of that name
+            for (size_t i = 0; i < cli->num_known; i++) {
+                shadowed = shadowed || strcmp(cli->known[i]->name, o->name) == 0;
+            }
+            if (!shadowed) {
+                cli->known[cli->num_known++] = o;
+            }
+        }
+    }
+}
+
+static int complain(struct mlt_cli *cli, const char *word, int letter, bool missing) {
+    char text[64];
+    if (word && strncmp(word, "--", 2) == 0) {
+        (void)snprintf(text, sizeof text, "%.*s", (int)strcspn(word, "="), word);
+    } else {
+        (void)snprintf(text, sizeof text, "-%c", letter ? letter : '?');
+    }
+    if (missing) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "option %s needs a value; \"mltrail help %s\" shows which", text,
+                            cli->command->name);
+    }
+    const char *names[MLT_CLI_OPTIONS_MAX + 1] = {0};
+    for (size_t i = 0; i < cli->num_known; i++) {
+        names[i] = cli->known[i]->name;
+        if (text[1] == '-' && strcmp(text + 2, names[i]) == 0) {
+            return mlt_cli_fail(cli, MLT_EXIT_USAGE, "option %s takes no value", text);
+        }
+    }
+    const char *near = text[1] == '-' ? mlt_cli_nearest(text + 2, names) : NULL;
+    if (near) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no option %s; did you mean --%s?", text, near);
+    }
+    return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no option %s; \"mltrail help %s\" lists them", text,
+                        cli->command->name);
+}
+
+bool mlt_cli_parse(struct mlt_cli *cli, int argc, char **argv) {
+    collect(cli);
+    struct option longs[MLT_CLI_OPTIONS_MAX + 1] = {0};
+    char letters[2 * MLT_CLI_OPTIONS_MAX + 2] = ":";
+    size_t num_letters = 1;
+    for (size_t i = 0; i < cli->num_known; i++) {
+        const struct mlt_cli_option *o = cli->known[i];
+        longs[i] = (struct option){o->name, o->arg ? required_argument : no_argument, NULL, FIRST_LONG + (int)i};
+        if (o->letter) {
+            letters[num_letters++] = o->letter;
+            if (o->arg) {
+                letters[num_letters++] = ':';
+            }
+        }
+    }
+    opterr = 0;
+    int found;
+    while ((found = getopt_long(argc, argv, letters, longs, NULL)) != -1) {
+        if (found == '?' || found == ':') {
+            (void)complain(cli, optind > 0 ? argv[optind - 1] : NULL, optopt < FIRST_LONG ? optopt : 0, found == ':');
+            return false;
+        }
+        size_t at = 0;
+        while (at < cli->num_known &&
+               (found >= FIRST_LONG ? (size_t)(found - FIRST_LONG) != at : cli->known[at]->letter != found)) {
+            at++;
+        }
+        cli->given[at] = optarg ? optarg : "";
+    }
+    cli->args = argv + optind;
+    cli->num_args = argc - optind;
+    return true;
+}
+
+const char *mlt_cli_value(const struct mlt_cli *cli, const char *name) {
+    for (size_t i = 0; i < cli->num_known; i++) {
+        if (strcmp(cli->known[i]->name, name) == 0) {
+            return cli->given[i];
+        }
+    }
+    return NULL;
+}
+
+bool mlt_cli_flag(const struct mlt_cli *cli, const char *name) {
+    return mlt_cli_value(cli, name) != NULL;
+}
+
+bool mlt_cli_number(struct mlt_cli *cli, const char *name, uint64_t *out) {
+    const char *text = mlt_cli_value(cli, name);
+    if (text && !mlt_decimal_decode(out, mlt_str(text))) {
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "--%s %s is no number; give digits, as in --%s 100", name, text, name);
+        return false;
+    }
+    return true;
+}

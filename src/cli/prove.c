@@ -1,0 +1,65 @@
+#include <inttypes.h>
+
+#include "cli/json_text.h"
+#include "cli/resolve.h"
+#include "cli/transport.h"
+
+static const struct mlt_cli_option options[] = {
+    {"output", 'o', "FILE", "Write to FILE instead of standard output.", "<file>"},
+    {0},
+};
+static const struct mlt_cli_example examples[] = {
+    {"mltrail prove 17 -o 17.tlog-proof", "a proof that entry 17 is in the log, checkable without the trail"},
+    {"mltrail prove req-8f2c --json", "the parts of the proof, for programs"},
+    {0},
+};
+
+static int prove(struct mlt_cli *cli, uint64_t index) {
+    struct mlt_reply reply = {0};
+    struct mlt_json json = {0};
+    const char *path = mlt_arena_printf(&cli->arena, "/v1/records/%" PRIu64 "/proof", index);
+    const char *file = mlt_cli_value(cli, "output");
+    int code = mlt_cli_get(cli, path, NULL, &reply);
+    if (code != 0) {
+        mlt_reply_clear(&reply);
+        return code;
+    }
+    if (cli->json) {
+        code = mlt_cli_out_to(cli, file, mlt_buf_bytes(&reply.body));
+        mlt_cli_out(cli, mlt_str(file ? "" : "\n"));
+    } else if (mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK &&
+               mlt_json_is(&json, mlt_json_get(&json, 0, "tlog_proof"), MLT_JSON_STRING)) {
+        // Text of the trail's own making: base64, digits, the checkpoint.
+        code = mlt_cli_out_to(cli, file, mlt_json_string(&json, mlt_json_get(&json, 0, "tlog_proof"), &cli->arena));
+    } else {
+        code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer holds no proof");
+    }
+    mlt_json_clear(&json);
+    mlt_reply_clear(&reply);
+    return code;
+}
+
+static int run(struct mlt_cli *cli) {
+    uint64_t indexes[MLT_RESOLVE_MAX];
+    size_t num;
+    int code = mlt_cli_resolve(cli, cli->args[0], indexes, &num);
+    if (code == 0 && num > 1) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "%zu predictions have the request id \"%s\", the first is entry %" PRIu64
+                            "; give the index of one",
+                            num, cli->args[0], indexes[0]);
+    }
+    return code == 0 ? prove(cli, indexes[0]) : code;
+}
+
+const struct mlt_cli_command mlt_cmd_prove = {
+    .name = "prove",
+    .args = "INDEX|ID",
+    .summary = "make an offline proof for one entry",
+    .text = "Prints a C2SP tlog-proof: the inclusion proof of the entry with the checkpoint that it leads to.",
+    .min_args = 1,
+    .max_args = 1,
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,161 @@
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/duration.h"
+#include "server/server.h"
+
+static const struct mlt_cli_option options[] = {
+    {"listen", 'l', "ADDRESS", "Where to listen: HOST:PORT, [IPV6]:PORT or :PORT (default: 127.0.0.1:8470).", NULL},
+    {"port-file", 0, "FILE", "Write the port there once connections are accepted (with --listen HOST:0).", "<file>"},
+    {"socket-only", 0, NULL, "Listen on TRAIL/sock alone.", NULL},
+    {"tls-cert", 0, "FILE", "PEM file with the server's certificate chain.", "<file>"},
+    {"tls-key", 0, "FILE", "PEM file with the certificate's key.", "<file>"},
+    {"tls-client-ca", 0, "FILE", "PEM file with the authorities of client certificates, which are then asked for.",
+     "<file>"},
+    {"insecure", 0, NULL, "Allow plain HTTP on an address that is not loopback.", NULL},
+    {"threads", 0, "N", "Threads that answer requests (default: one per processor).", NULL},
+    {"publish-interval", 0, "TIME", "At most how often a checkpoint is published, 100ms or more (default: 1s).", NULL},
+    {0},
+};
+static const struct mlt_cli_example examples[] = {
+    {"mltrail serve trail", "serve on 127.0.0.1:8470 until SIGTERM or SIGINT"},
+    {"mltrail serve /srv/trail --listen :8470 --tls-cert cert.pem --tls-key key.pem", "serve everybody, over TLS"},
+    {"mltrail serve trail --listen 127.0.0.1:0 --port-file port", "let the system choose a port"},
+    {0},
+};
+
+#define LISTEN_DEFAULT "127.0.0.1:8470"
+#define PUBLISH_MIN_NS (MLT_NS_PER_S / 10)
+#define THREADS_MAX 1024
+
+struct serving {
+    struct mlt_api_options api;
+    struct mlt_server_options server;
+};
+
+static int read_options(struct mlt_cli *cli, struct serving *s) {
+    uint64_t threads = 0;
+    const char *interval = mlt_cli_value(cli, "publish-interval");
+    if (!mlt_cli_number(cli, "threads", &threads)) {
+        return MLT_EXIT_USAGE;
+    }
+    if (threads > THREADS_MAX) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--threads is at most %d", THREADS_MAX);
+    }
+    if (interval && (!mlt_duration_parse(&s->api.trail.publish_interval_ns, interval) ||
+                     s->api.trail.publish_interval_ns < PUBLISH_MIN_NS)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--publish-interval %s is no time of 100ms or more; write it as 500ms, 1s or 1m", interval);
+    }
+    const char *listen = mlt_cli_value(cli, "listen");
+    s->server = (struct mlt_server_options){
+        .listen = mlt_cli_flag(cli, "socket-only") ? NULL
+                  : listen                         ? listen
+                                                   : LISTEN_DEFAULT,
+        .tls_cert = mlt_cli_value(cli, "tls-cert"),
+        .tls_key = mlt_cli_value(cli, "tls-key"),
+        .tls_client_ca = mlt_cli_value(cli, "tls-client-ca"),
+        .insecure = mlt_cli_flag(cli, "insecure"),
+        .threads = (unsigned)threads,
+    };
+    if (!s->server.tls_cert != !s->server.tls_key) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--tls-cert and --tls-key go together; give both");
+    }
+    if (s->server.tls_client_ca && !s->server.tls_cert) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--tls-client-ca needs --tls-cert and --tls-key");
+    }
+    return 0;
+}
+
+// tell prints the one line that says where: with the port that the system chose.
+static int tell(struct mlt_cli *cli, const struct mlt_server *server, const struct serving *s) {
+    unsigned port = mlt_server_port(server);
+    const char *port_file = mlt_cli_value(cli, "port-file");
+    const char *listen = s->server.listen;
+    if (listen) {
+        const char *colon = strrchr(listen, ':');
+        int host_len = colon ? (int)(colon - listen) : (int)strlen(listen);
+        mlt_cli_outf(cli, "serving %s at %s://%.*s:%u\n", s->api.trail.dir, s->server.tls_cert ? "https" : "http",
+                     host_len > 0 ? host_len : 1, host_len > 0 ? listen : "*", port);
+    } else {
+        mlt_cli_outf(cli, "serving %s at %s/sock\n", s->api.trail.dir, s->api.trail.dir);
+    }
+    (void)mlt_cli_flush(cli);
+    if (port_file) {
+        char text[16];
+        int len = snprintf(text, sizeof text, "%u\n", port);
+        struct mlt_error err = {0};
+        if (mlt_env_replace_file(cli->env, port_file, mlt_bytes_of(text, (size_t)len), false, &err) != MLT_OK) {
+            return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot write %s: %s", port_file, err.text);
+        }
+    }
+    return 0;
+}
+
+static int serve(struct mlt_cli *cli, const struct serving *s, const sigset_t *ending) {
+    struct mlt_api *api = NULL;
+    struct mlt_server *server = NULL;
+    struct mlt_error err = {0};
+    int code;
+    if (mlt_api_open(&api, cli->env, &s->api, &err) != MLT_OK) {
+        return mlt_cli_fail_error(cli, &err);
+    }
+    if (mlt_server_start(&server, api, &s->server, &err) != MLT_OK) {
+        code = mlt_cli_fail_error(cli, &err);
+    } else {
+        code = tell(cli, server, s);
+        int signal_number;
+        if (code == 0) {
+            (void)sigwait(ending, &signal_number);
+        }
+        mlt_server_stop(server);
+    }
+    if (mlt_api_close(api, &err) != MLT_OK) {
+        code = mlt_cli_fail_error(cli, &err);
+    }
+    return code;
+}
+
+static int run(struct mlt_cli *cli) {
+    const char *dir = cli->num_args > 0 ? cli->args[0] : mlt_cli_trail(cli);
+    if (!dir) {
+        return MLT_EXIT_USAGE;
+    }
+    if (mlt_cli_is_url(dir)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "%s is a URL; give the directory of the trail", dir);
+    }
+    struct mlt_progress progress;
+    mlt_progress_init(&progress, cli, "indexing");
+    struct serving s = {.api = {.trail = {.dir = dir, .state_dir = mlt_cli_state(cli)},
+                                .progress = mlt_progress_step,
+                                .progress_arg = &progress}};
+    int code = read_options(cli, &s);
+    if (code != 0) {
+        return code;
+    }
+    // Blocked before any thread starts, so that the signals come to sigwait alone.
+    sigset_t ending;
+    (void)sigemptyset(&ending);
+    (void)sigaddset(&ending, SIGTERM);
+    (void)sigaddset(&ending, SIGINT);
+    (void)sigprocmask(SIG_BLOCK, &ending, NULL);
+    code = serve(cli, &s, &ending);
+    mlt_progress_end(&progress);
+    return code;
+}
+
+const struct mlt_cli_command mlt_cmd_serve = {
+    .name = "serve",
+    .args = "[DIR]",
+    .summary = "serve the HTTP API of a trail",
+    .text =
+        "Serves the trail until SIGTERM or SIGINT, then finishes what runs and closes the trail. Commands on the same "
+        "directory go through DIR/sock meanwhile.",
+    .words = "<dir>",
+    .max_args = 1,
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,103 @@
+#include "cli/json_text.h"
+#include "cli/transport.h"
+
+static const struct mlt_cli_option options[] = {
+    {"reason", 'r', "TEXT", "Why the setting changes; kept in the trail (with set).", NULL},
+    {0},
+};
+static const struct mlt_cli_example examples[] = {
+    {"mltrail settings", "the settings in force"},
+    {"mltrail settings set production-stages '[\"production\",\"canary\"]' --reason \"canaries decide too\"",
+     "set one; the change is a record of its own"},
+    {0},
+};
+
+static int list(struct mlt_cli *cli) {
+    struct mlt_reply reply = {0};
+    struct mlt_json json = {0};
+    struct mlt_buf out = {0};
+    struct mlt_error err = {0};
+    int code = mlt_cli_get(cli, "/v1/settings", NULL, &reply);
+    if (code == 0 && cli->json) {
+        mlt_cli_out_json(cli, mlt_buf_bytes(&reply.body));
+    } else if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
+        code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
+    } else if (code == 0) {
+        mlt_json_at items = mlt_json_get(&json, 0, "items");
+        static const struct mlt_column columns[] = {
+            {"NAME", "name", 32}, {"VALUE", "value", 60}, {"SINCE", "entry|since", 20}, {"REASON", "reason", 40}};
+        if (items != MLT_JSON_NONE) {
+            mlt_json_table(cli, &json, items, columns, sizeof columns / sizeof columns[0]);
+        } else {
+            mlt_json_outline(&out, &json, 0, 0);
+            mlt_cli_out(cli, mlt_buf_bytes(&out));
+        }
+    }
+    mlt_json_clear(&json);
+    mlt_buf_clear(&out);
+    mlt_reply_clear(&reply);
+    return code;
+}
+
+// The value is JSON where it reads as JSON, else a string: people need not quote twice.
+static void put_value(struct mlt_json_writer *w, const char *text) {
+    struct mlt_json json = {0};
+    if (mlt_json_scan(&json, mlt_str(text), NULL) == MLT_OK) {
+        mlt_jw_raw(w, mlt_str(text));
+    } else {
+        mlt_jw_cstr(w, text);
+    }
+    mlt_json_clear(&json);
+}
+
+static int set(struct mlt_cli *cli, const char *name, const char *value) {
+    const char *reason = mlt_cli_value(cli, "reason");
+    if (!reason || !reason[0]) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "a change needs --reason TEXT, which the trail keeps");
+    }
+    struct mlt_buf body = {0};
+    struct mlt_reply reply = {0};
+    struct mlt_json_writer w;
+    mlt_jw_init(&w, &body);
+    mlt_jw_object(&w);
+    mlt_jw_member(&w, "name", name);
+    mlt_jw_name(&w, "value");
+    put_value(&w, value);
+    mlt_jw_member(&w, "reason", reason);
+    mlt_jw_end_object(&w);
+    const struct mlt_call call = {
+        .method = "POST", .path = "/v1/settings", .content_type = "application/json", .body = mlt_buf_bytes(&body)};
+    int code = mlt_cli_send(cli, &call, &reply);
+    if (code == 0 && cli->json) {
+        mlt_cli_out_json(cli, mlt_buf_bytes(&reply.body));
+    } else if (code == 0) {
+        mlt_cli_note(cli, "%s is set", name);
+    }
+    mlt_reply_clear(&reply);
+    mlt_buf_clear(&body);
+    return code;
+}
+
+static int run(struct mlt_cli *cli) {
+    if (cli->num_args == 0) {
+        return list(cli);
+    }
+    if (strcmp(cli->args[0], "set") == 0 && cli->num_args == 3) {
+        return set(cli, cli->args[1], cli->args[2]);
+    }
+    return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                        "usage: mltrail settings, or mltrail settings set NAME VALUE --reason TEXT");
+}
+
+const struct mlt_cli_command mlt_cmd_settings = {
+    .name = "settings",
+    .args = "[set NAME VALUE]",
+    .summary = "show the settings in force, or set one",
+    .text = "Findings and answers depend on settings, so each change is a record in the trail, in force from its entry "
+            "on. VALUE is JSON, or else taken as a string.",
+    .words = "set",
+    .max_args = 3,
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,55 @@
+// "Send this request": over HTTP(S) for a URL, over <dir>/sock when the directory is being served, else in this
+// process.
+#ifndef MLT_CLI_TRANSPORT_H
+#define MLT_CLI_TRANSPORT_H
+
+#include "cli/cli.h"
+
+struct mlt_call {
+    const char *method;
+    const char *path;  // percent-encoded
+    const char *query; // without '?'; NULL: none
+    const char *content_type;
+    struct mlt_bytes body;
+};
+
+struct mlt_reply {
+    int status;
+    struct mlt_buf body;
+    char next_cursor[24];
+};
+void mlt_reply_clear(struct mlt_reply *reply);
+
+enum mlt_status mlt_transport_open(struct mlt_transport **out, struct mlt_cli *cli, const char *trail,
+                                   struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_transport_send(struct mlt_transport *t, const struct mlt_call *call, struct mlt_reply *reply,
+                                   struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_transport_close(struct mlt_transport *t, struct mlt_error *err);
+// mlt_transport_served says whether somebody answers on <dir>/sock.
+bool mlt_transport_served(const char *dir);
+
+// What one connection is made of; transport_http.c.
+struct mlt_http;
+struct mlt_http_options {
+    const char *base;        // "https://host:port", no slash at the end
+    const char *unix_socket; // NULL: TCP
+    const char *token;       // NULL: none
+    const char *cacert, *cert, *key;
+};
+enum mlt_status mlt_http_open(struct mlt_http **out, const struct mlt_http_options *opt,
+                              struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_http_send(struct mlt_http *http, const struct mlt_call *call, struct mlt_reply *reply,
+                              struct mlt_error *err) MLT_MUST_USE;
+void mlt_http_close(struct mlt_http *http);
+
+// ask_api.c: what nearly every command does.
+// mlt_cli_send opens the trail at first use, sends, and reports what went wrong. 0: `reply` is a 2xx answer. Otherwise
+// the exit status, already explained: 1 not found, 2 a value the server refused, 3 anything else.
+int mlt_cli_send(struct mlt_cli *cli, const struct mlt_call *call, struct mlt_reply *reply);
+int mlt_cli_get(struct mlt_cli *cli, const char *path, const char *query, struct mlt_reply *reply);
+// mlt_cli_explain prints a refused answer (a problem document) and returns the exit status.
+int mlt_cli_explain(struct mlt_cli *cli, const struct mlt_reply *reply);
+void mlt_query_add(struct mlt_buf *query, const char *name, const char *value); // NULL value: nothing
+void mlt_path_add(struct mlt_buf *path, struct mlt_bytes segment);              // '/' and the segment, encoded
+
+#endif

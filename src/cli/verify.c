@@ -1,0 +1,250 @@
+#include "cli/verify.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "cli/lines.h"
+#include "cli/transport.h"
+#include "dossier/visible.h"
+#include "record/json.h"
+
+static const struct mlt_cli_option options[] = {
+    {"key", 'k', "VKEY|FILE", "The trail's verifier key, from somebody other than the trail.", "<file>"},
+    {"receipts", 'r', "FILE", "Receipts of \"append --receipts\": the trail must extend each of them (directories).",
+     "<file>"},
+    {0},
+};
+static const struct mlt_cli_example examples[] = {
+    {"mltrail verify trail", "check everything in ./trail with the key in ./trail.state"},
+    {"mltrail verify copy --key trail.vkey --receipts receipts.ndjson", "check a copy, with what you hold yourself"},
+    {"mltrail verify https://trail.example.com --key trail.vkey", "fetch everything and compute it again"},
+    {0},
+};
+
+#define RECEIPT_MAX (64 * 1024) // a line of a receipts file
+#define HEADS_MAX 100000        // distinct heads of one receipts file
+
+struct heads {
+    struct mlt_bytes *notes;
+    size_t num;
+};
+
+// read_heads takes the distinct checkpoints of a receipts file; those of one batch follow each other.
+static int read_heads(struct mlt_cli *cli, struct heads *out) {
+    const char *path = mlt_cli_value(cli, "receipts");
+    if (!path) {
+        return 0;
+    }
+    struct mlt_lines lines = {.in = fopen(path, "re"), .max = RECEIPT_MAX};
+    out->notes = mlt_arena_zero(&cli->arena, HEADS_MAX * sizeof *out->notes);
+    if (!lines.in || !out->notes) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot read %s: %s", path, strerror(errno));
+    }
+    int code = 0;
+    struct mlt_json json = {0};
+    while (code == 0 && mlt_lines_next(&lines)) {
+        struct mlt_bytes note = {0};
+        if (mlt_json_scan(&json, mlt_buf_bytes(&lines.line), NULL) == MLT_OK) {
+            note = mlt_json_string(&json, mlt_json_get(&json, 0, "checkpoint"), &cli->arena);
+        }
+        if (note.len == 0 || out->num == HEADS_MAX) {
+            code = mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                                note.len == 0 ? "%s line %" PRIu64 " is no receipt"
+                                              : "%s line %" PRIu64 ": too many receipts in a file",
+                                path, lines.number);
+        } else if (out->num == 0 || !mlt_bytes_equal(out->notes[out->num - 1], note)) {
+            out->notes[out->num++] = mlt_arena_copy(&cli->arena, note);
+        }
+    }
+    mlt_json_clear(&json);
+    mlt_buf_clear(&lines.line);
+    (void)fclose(lines.in);
+    return code;
+}
+
+static const char *what_name(enum mlt_verify_what what) {
+    static const char *const names[] = {"checkpoint", "journal", "entry", "tile", "payload",
+                                        "slot",       "detail",  "file",  "state"};
+    return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
+}
+
+static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, const char *signer) {
+    struct mlt_buf out = {0};
+    struct mlt_json_writer w;
+    mlt_jw_init(&w, &out);
+    mlt_jw_object(&w);
+    mlt_jw_member_bool(&w, "verdict", r->verdict);
+    mlt_jw_member_bool(&w, "authenticated", r->authenticated);
+    mlt_jw_member(&w, "key", signer[0] ? signer : NULL);
+    mlt_jw_member_u64(&w, "size", r->size);
+    mlt_jw_name(&w, "root");
+    mlt_jw_hex(&w, mlt_bytes_of(r->root, sizeof r->root));
+    mlt_jw_member_u64(&w, "entries", r->entries);
+    mlt_jw_member_u64(&w, "payloads", r->payloads);
+    mlt_jw_member_u64(&w, "erased", r->erased);
+    mlt_jw_member_u64(&w, "details", r->details);
+    mlt_jw_member_u64(&w, "journal_groups", r->journal_groups);
+    mlt_jw_member_bool(&w, "payloads_checked", r->payloads_checked);
+    mlt_jw_member_u64(&w, "num_faults", r->num_faults);
+    mlt_jw_name(&w, "faults");
+    mlt_jw_array(&w);
+    for (size_t i = 0; i < r->num_faults && i < MLT_VERIFY_FAULTS_MAX; i++) {
+        const struct mlt_verify_fault *f = &r->faults[i];
+        mlt_jw_object(&w);
+        mlt_jw_member(&w, "what", what_name(f->what));
+        mlt_jw_member(&w, "file", f->file);
+        mlt_jw_name(&w, "index");
+        f->has_index ? mlt_jw_u64(&w, f->index) : mlt_jw_null(&w);
+        mlt_jw_member(&w, "text", f->text);
+        mlt_jw_end_object(&w);
+    }
+    mlt_jw_end_array(&w);
+    mlt_jw_end_object(&w);
+    mlt_cli_out_json(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
+static void print_fault(struct mlt_cli *cli, const struct mlt_verify_fault *f) {
+    struct mlt_buf line = {0};
+    mlt_buf_put_str(&line, what_name(f->what));
+    if (f->has_index) {
+        mlt_buf_printf(&line, " %" PRIu64, f->index);
+    }
+    if (f->file[0]) {
+        mlt_buf_put_str(&line, " (");
+        mlt_visible_put(&line, mlt_str(f->file), MLT_VISIBLE_PLAIN);
+        mlt_buf_put_str(&line, ")");
+    }
+    mlt_buf_put_str(&line, ": ");
+    mlt_visible_put(&line, mlt_str(f->text), MLT_VISIBLE_PLAIN);
+    mlt_buf_put_str(&line, "\n");
+    mlt_cli_out(cli, mlt_buf_bytes(&line));
+    mlt_buf_clear(&line);
+}
+
+static void print_text(struct mlt_cli *cli, const struct mlt_verify_report *r, const char *signer) {
+    char root[2 * MLT_HASH_LEN + 1];
+    for (size_t i = 0; i < r->num_faults && i < MLT_VERIFY_FAULTS_MAX; i++) {
+        print_fault(cli, &r->faults[i]);
+    }
+    if (r->num_faults > MLT_VERIFY_FAULTS_MAX) {
+        mlt_cli_outf(cli, "and %" PRIu64 " further faults\n", r->num_faults - MLT_VERIFY_FAULTS_MAX);
+    }
+    const char *on = cli->color ? (r->verdict && r->authenticated ? "\x1b[32m" : "\x1b[31m") : "";
+    const char *off = cli->color ? "\x1b[0m" : "";
+    struct mlt_buf key = {0};
+    mlt_visible_put(&key, mlt_str(signer), MLT_VISIBLE_PLAIN);
+    if (!r->verdict) {
+        mlt_cli_outf(cli, "%sNOT VERIFIED%s: %" PRIu64 " fault%s\n", on, off, r->num_faults,
+                     r->num_faults == 1 ? "" : "s");
+    } else if (!r->authenticated) {
+        mlt_cli_outf(
+            cli, "%sconsistent with key %.*s, not authenticated%s; give --key with the key that its owner gave you\n",
+            on, MLT_ARG(mlt_buf_bytes(&key)), off);
+    } else {
+        mlt_cli_outf(cli, "%sverified%s with key %.*s\n", on, off, MLT_ARG(mlt_buf_bytes(&key)));
+    }
+    mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
+    mlt_cli_outf(cli, "size %" PRIu64 ", root %s\n", r->size, root);
+    mlt_cli_outf(cli, "%" PRIu64 " entries, %" PRIu64 " payloads (%s), %" PRIu64 " erased, %" PRIu64 " details\n",
+                 r->entries, r->payloads, r->payloads_checked ? "checked" : "not checked", r->erased, r->details);
+    mlt_buf_clear(&key);
+}
+
+// name_key says which key a local trail was checked with: the given one, or the one in trail.json.
+static void name_key(struct mlt_cli *cli, const struct mlt_vkey *key, const char *dir,
+                     char signer[static MLT_VKEY_TEXT_MAX]) {
+    struct mlt_buf text = {0};
+    struct mlt_json json = {0};
+    if (key) {
+        mlt_vkey_format(signer, key);
+        return;
+    }
+    const char *path = mlt_arena_printf(&cli->arena, "%s/trail.json", dir);
+    if (path && mlt_env_read_file(cli->env, path, MLT_NOTE_MAX, &text, NULL) == MLT_OK &&
+        mlt_json_scan(&json, mlt_buf_bytes(&text), NULL) == MLT_OK) {
+        mlt_json_at keys = mlt_json_get(&json, 0, "keys");
+        mlt_json_at at =
+            mlt_json_is(&json, keys, MLT_JSON_ARRAY) ? mlt_json_first(&json, keys) : mlt_json_get(&json, 0, "vkey");
+        struct mlt_bytes vkey = mlt_json_string(&json, at, &cli->arena);
+        (void)snprintf(signer, MLT_VKEY_TEXT_MAX, "%.*s", MLT_ARG(vkey));
+    }
+    mlt_json_clear(&json);
+    mlt_buf_clear(&text);
+}
+
+static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vkey *key,
+                      struct mlt_verify_report *report, char signer[static MLT_VKEY_TEXT_MAX]) {
+    struct heads heads = {0};
+    struct mlt_progress progress;
+    struct mlt_error err = {0};
+    int code = read_heads(cli, &heads);
+    if (code != 0) {
+        return code;
+    }
+    mlt_progress_init(&progress, cli, "verifying");
+    const struct mlt_verify_options opt = {
+        .dir = dir,
+        .state_dir = mlt_cli_state(cli),
+        .key = key,
+        .live = mlt_transport_served(dir),
+        .heads = heads.notes,
+        .num_heads = heads.num,
+        .progress = mlt_progress_step,
+        .progress_arg = &progress,
+    };
+    name_key(cli, key, dir, signer);
+    enum mlt_status status = mlt_verify_trail(cli->env, &opt, report, &err);
+    mlt_progress_end(&progress);
+    return status == MLT_OK ? 0 : mlt_cli_fail_error(cli, &err);
+}
+
+static int run(struct mlt_cli *cli) {
+    const char *trail = cli->num_args > 0 ? cli->args[0] : mlt_cli_trail(cli);
+    struct mlt_verify_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
+    struct mlt_vkey key;
+    bool have_key;
+    char signer[MLT_VKEY_TEXT_MAX] = "";
+    int code;
+    if (!trail || !mlt_verify_key_given(cli, &key, &have_key)) {
+        return MLT_EXIT_USAGE;
+    }
+    if (!report) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
+    }
+    if (mlt_cli_is_url(trail)) {
+        if (mlt_cli_value(cli, "receipts")) {
+            return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--receipts checks directories; give the directory of the trail");
+        }
+        have_key = have_key || mlt_known_trail(cli, trail, &key);
+        code = mlt_verify_url(cli, trail, have_key ? &key : NULL, report, signer);
+    } else {
+        code = verify_dir(cli, trail, have_key ? &key : NULL, report, signer);
+    }
+    if (code != 0) {
+        return code == MLT_EXIT_FALSE ? MLT_EXIT_FAILED : code; // a missing tile means: could not be checked
+    }
+    if (cli->json) {
+        print_json(cli, report, signer);
+    } else {
+        print_text(cli, report, signer);
+    }
+    return report->verdict && report->authenticated ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
+}
+
+const struct mlt_cli_command mlt_cmd_verify = {
+    .name = "verify",
+    .args = "[DIR|URL]",
+    .summary = "check that a trail is what was signed",
+    .text =
+        "Reads everything, computes every hash again and compares it with the signed tree head. Changes and repairs "
+        "nothing. Exits with 1 when anything is not as signed, and also when the key did not come from outside the "
+        "thing verified. On a local directory the key in the state directory serves; for a URL it is --key, or the one "
+        "remembered in ~/.config/mltrail/known_trails.",
+    .words = "<dir>",
+    .max_args = 1,
+    .options = options,
+    .examples = examples,
+    .run = run,
+};

@@ -1,0 +1,34 @@
+#include "cli/verify.h"
+
+#define KEY_FILE_MAX 4096
+
+static struct mlt_bytes first_line(struct mlt_bytes text) {
+    const uint8_t *end = text.len > 0 ? memchr(text.ptr, '\n', text.len) : NULL;
+    size_t len = end ? (size_t)(end - text.ptr) : text.len;
+    while (len > 0 && text.ptr[len - 1] <= ' ') {
+        len--;
+    }
+    return mlt_bytes_of(text.ptr, len);
+}
+
+bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have) {
+    const char *given = mlt_cli_value(cli, "key");
+    struct mlt_error err = {0};
+    struct mlt_buf text = {0};
+    *have = given != NULL;
+    if (!given || mlt_vkey_parse(out, mlt_str(given), &err) == MLT_OK) {
+        return true;
+    }
+    struct mlt_error file_err = {0};
+    if (mlt_env_read_file(cli->env, given, KEY_FILE_MAX, &text, &file_err) != MLT_OK) {
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "--key is neither a verifier key (%s) nor a file that can be read (%s)",
+                           err.text, file_err.text);
+        return false;
+    }
+    bool good = mlt_vkey_parse(out, first_line(mlt_buf_bytes(&text)), &err) == MLT_OK;
+    if (!good) {
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "the first line of %s is no verifier key: %s", given, err.text);
+    }
+    mlt_buf_clear(&text);
+    return good;
+}
