@@ -16,6 +16,17 @@ static uint32_t slot_of(const struct mlt_termmap *m, const struct mlt_term *term
     return (h + term->dim * 0x9e3779b1u) & (m->num_slots - 1);
 }
 
+// What stands in the slot of a term: most others in the way are told apart without a look at `terms`.
+static uint64_t slot_value(const struct mlt_term *term, uint32_t number) {
+    uint32_t tag;
+    memcpy(&tag, term->hash + 8, sizeof(tag));
+    return (uint64_t)tag << 32 | (number + 1);
+}
+
+static uint32_t slot_number(uint64_t slot) {
+    return (uint32_t)slot - 1;
+}
+
 void mlt_termmap_clear(struct mlt_termmap *m) {
     free(m->terms);
     free(m->slots);
@@ -33,12 +44,14 @@ uint32_t mlt_termmap_find(const struct mlt_termmap *m, const struct mlt_term *te
     if (m->num_terms == 0) {
         return MLT_TERMMAP_NONE;
     }
+    uint64_t tag = slot_value(term, 0) >> 32;
     for (uint32_t s = slot_of(m, term);; s = (s + 1) & (m->num_slots - 1)) {
-        if (m->slots[s] == 0) {
+        uint64_t slot = m->slots[s];
+        if (slot == 0) {
             return MLT_TERMMAP_NONE;
         }
-        if (same(&m->terms[m->slots[s] - 1], term)) {
-            return m->slots[s] - 1;
+        if (slot >> 32 == tag && same(&m->terms[slot_number(slot)], term)) {
+            return slot_number(slot);
         }
     }
 }
@@ -48,7 +61,7 @@ static void occupy(struct mlt_termmap *m, uint32_t number) {
     while (m->slots[s] != 0) {
         s = (s + 1) & (m->num_slots - 1);
     }
-    m->slots[s] = number + 1;
+    m->slots[s] = slot_value(&m->terms[number], number);
 }
 
 static bool grow(struct mlt_termmap *m) {
@@ -61,7 +74,7 @@ static bool grow(struct mlt_termmap *m) {
         return false;
     }
     m->terms = terms;
-    uint32_t *slots = calloc((size_t)cap * 2, sizeof(*slots));
+    uint64_t *slots = calloc((size_t)cap * 2, sizeof(*slots));
     if (slots == NULL) {
         return false;
     }
@@ -151,5 +164,5 @@ uint32_t *mlt_termmap_sorted(const struct mlt_termmap *m) {
 }
 
 size_t mlt_termmap_memory(const struct mlt_termmap *m) {
-    return m->num_terms * sizeof(*m->terms) + (size_t)m->num_terms * 4 * sizeof(*m->slots);
+    return m->num_terms * sizeof(*m->terms) + (size_t)m->num_terms * 2 * sizeof(*m->slots);
 }

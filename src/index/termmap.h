@@ -11,7 +11,7 @@ struct mlt_termmap {
     struct mlt_term *terms;
     uint32_t num_terms;
     uint32_t cap;
-    uint32_t *slots; // number + 1; 0 is free; a power of two of them, at most half in use
+    uint64_t *slots; // 32 bits of the hash || number + 1; 0 is free; a power of two, at most half of them in use
     uint32_t num_slots;
 };
 
