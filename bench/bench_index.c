@@ -79,7 +79,7 @@ static long resident_mib(void) {
     return pages * sysconf(_SC_PAGESIZE) / (1 << 20);
 }
 
-static void die(const struct mlt_error *err) {
+static MLT_NORETURN void die(const struct mlt_error *err) {
     (void)fprintf(stderr, "bench_index: %s\n", err->text);
     exit(3);
 }
@@ -88,7 +88,7 @@ static void append(struct mlt_lookup *lk, uint64_t n) {
     static struct mlt_draft drafts[GROUP];
     static struct mlt_term terms[GROUP][TERMS];
     static const struct mlt_draft *pointers[GROUP];
-    struct mlt_error err;
+    struct mlt_error err = {.text = "no directory for the index"};
     double in_index = 0;
     double admitting = 0;
     double adding = 0;
@@ -131,7 +131,7 @@ static void append(struct mlt_lookup *lk, uint64_t n) {
 static void look_up(struct mlt_lookup *lk, const char *what, const struct mlt_query *q, int rounds) {
     static uint64_t out[10000];
     struct mlt_answer a = {.out = out, .want_total = true};
-    struct mlt_error err;
+    struct mlt_error err = {.text = "no directory for the index"};
     double first = 0;
     double begin = seconds();
     for (int i = 0; i <= rounds; i++) {
@@ -170,7 +170,7 @@ static void look_up_all(struct mlt_lookup *lk, uint64_t n) {
 static void absent(struct mlt_lookup *lk, uint64_t n) {
     struct mlt_draft d;
     struct mlt_term terms[TERMS];
-    struct mlt_error err;
+    struct mlt_error err = {.text = "no directory for the index"};
     enum { ROUNDS = 200000 };
     double spent = 0;
     for (uint64_t i = 0; i < ROUNDS / 1000; i++) {
@@ -194,8 +194,8 @@ int main(int argc, char **argv) {
     const char *dir = argc > 1 ? argv[1] : mkdtemp(made);
     uint64_t n = (argc > 2 ? strtoull(argv[2], NULL, 10) : 5) * 1000000;
     n = n / GROUP * GROUP;
-    struct mlt_lookup *lk;
-    struct mlt_error err;
+    struct mlt_lookup *lk = NULL;
+    struct mlt_error err = {.text = "no directory for the index"};
     if (dir == NULL || mlt_lookup_open(&lk, dir, "example.com/bench", 0, false, &err) != MLT_OK) {
         die(&err);
     }
