@@ -29,6 +29,8 @@ MODEL = "tumour-risk"
 DATASET = "biopsy-features"
 PRODUCTION: Dict[str, Any] = {"environment": "clinic", "region": "local", "endpoint": "tumour-risk",
                               "variant": "champion", "traffic_percent": 100}
+# As the trail names who holds this token: an approver under any other name would be a claim, and a finding.
+APPROVER = "token:model-risk-officer"
 # Role, rights, may see payloads, kinds it may append.
 ROLES = [
     ("data-engineer", "append", False, "dataset.version,access"),
@@ -154,7 +156,7 @@ class Demo:
         card = self.registry("model-risk-officer").card(MODEL, version, "approval")
         with self.trail("model-risk-officer") as trail:
             facts["approval_entry"] = trail.log_approval(
-                facts["approval"], MODEL, version, "approved", "model-risk-officer",
+                facts["approval"], MODEL, version, "approved", APPROVER,
                 model_artifact_hash=facts["digest"], reason=f"{reason}: validation AUC {card['validation_auc']}",
                 role="model risk", conditions="re-assess when the share of malignant predictions moves by 10 points",
                 evidence=[{"type": "training.run", "id": facts["job"]}]).index
@@ -283,7 +285,7 @@ def main() -> int:
         ("the same as a page", [str(html)]),
         ("one record", [str(binary), "show", "0", *where]),
         ("questions", [str(binary), "ask", *where]),
-        ("who approved it?", [str(binary), "ask", "DEP-01", "--model", MODEL, "--model-version", "2", *where]),
+        ("who approved it?", [str(binary), "ask", "APR-01", "--model", MODEL, "--model-version", "2", *where]),
         ("what depends on the data", [str(binary), "lineage", "dataset:" + DATASET + "/1", "--forward", *where]),
         ("who read what", [str(binary), "access", *where]),
         ("check it again", [str(binary), "verify", trail]),

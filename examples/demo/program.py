@@ -44,7 +44,7 @@ class Program:
 
     def token(self, role: str, rights: str, payloads: bool, kinds: str, file: Path) -> None:
         """Makes a token for a role; the file is readable by its owner alone."""
-        arguments = ["token", "create", role, "--trail", str(self.trail), "--rights", rights, "--json"]
+        arguments = ["token", "create", role, "--trail", str(self.trail), "--allow", rights, "--json"]
         if payloads:
             arguments.append("--payloads")
         if kinds:

@@ -91,12 +91,13 @@ def test_nothing_acknowledged_is_lost_when_the_server_is_killed(binary, tmp_path
     assert len(acknowledged) > KILLS
     for name, receipt in acknowledged.items():
         assert leaves[receipt.index].hex() == receipt.leaf, name
-        assert json.loads(entries[receipt.index])["id"] == name
+        assert json.loads(entries[receipt.index])["facts"]["request_id"] == name
     checkpoints = set().union(*(writer.checkpoints for writer in writers))
     for checkpoint in checkpoints:
         head = open_checkpoint(checkpoint, vkey)
         assert known[head.size] == head.root, f"the tree does not extend the head of size {head.size}"
-    names = [json.loads(entry)["id"] for entry in entries if json.loads(entry)["kind"] == "prediction"]
+    parsed = [json.loads(entry) for entry in entries]
+    names = [entry["facts"]["request_id"] for entry in parsed if entry["kind"] == "prediction"]
     assert len(names) == len(set(names)), "a retry was recorded twice"
     print(f"{len(entries)} entries, {len(acknowledged)} acknowledged, {len(checkpoints)} heads checked")
 
