@@ -36,7 +36,7 @@ struct mlt_json {
     // Where scanning failed: byte offset, and a JSON pointer (RFC 6901) to the innermost value reached.
     uint32_t error_off;
     const char *error_code;  // static: "not-json", "invalid-utf8", "duplicate-member", "too-deep", "too-many-values"
-    char error_pointer[128];
+    char error_pointer[256];
     // Scratch of the search for duplicate names.
     uint32_t *slots;
     size_t slots_cap;
