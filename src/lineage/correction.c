@@ -3,8 +3,23 @@
 
 #include "lineage/finding.h"
 
-// How a correction may name what it corrects: the entry's number, or its identity.
-static size_t correction_names(const struct mlt_walk *w, const struct mlt_node *node, struct mlt_bytes out[4]) {
+// How a correction may name what it corrects: by the number or id of an entry, or by its identity.
+#define NAMES_MAX 4
+
+static size_t part_names(const struct mlt_walk *w, const struct mlt_part *part, struct mlt_bytes out[NAMES_MAX]) {
+    size_t num = 0;
+    char *number = mlt_arena_printf(w->arena, "entry:%" PRIu64, part->index);
+    if (number != NULL) {
+        out[num++] = mlt_str(number + strlen("entry:"));
+        out[num++] = mlt_str(number);
+    }
+    if (part->entry.id.len > 0) {
+        out[num++] = part->entry.id;
+    }
+    return num;
+}
+
+static size_t identity_name(const struct mlt_walk *w, const struct mlt_node *node, struct mlt_bytes out[NAMES_MAX]) {
     static const struct {
         enum mlt_kind kind;
         const char *prefix, *name, *version;
@@ -16,14 +31,6 @@ static size_t correction_names(const struct mlt_walk *w, const struct mlt_node *
         {MLT_KIND_APPROVAL, "approval", "approval_reference", NULL},
     };
     size_t num = 0;
-    char *number = mlt_arena_printf(w->arena, "entry:%" PRIu64, node->entry);
-    if (number != NULL) {
-        out[num++] = mlt_str(number + strlen("entry:"));
-        out[num++] = mlt_str(number);
-    }
-    if (node->parts[0].entry.id.len > 0) {
-        out[num++] = node->parts[0].entry.id;
-    }
     for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
         if (forms[i].kind != node->kind) {
             continue;
@@ -71,9 +78,8 @@ static enum mlt_status attach(const struct mlt_walk *w, struct mlt_node *node, u
 
 #define CORRECTIONS_MAX 64 // of one record
 
-enum mlt_status mlt_node_attach_corrections(const struct mlt_walk *w, struct mlt_node *node) {
-    struct mlt_bytes names[4];
-    size_t num_names = correction_names(w, node, names);
+static enum mlt_status attach_named(const struct mlt_walk *w, struct mlt_node *node, const struct mlt_bytes *names,
+                                    size_t num_names) {
     enum mlt_status status = MLT_OK;
     for (size_t i = 0; status == MLT_OK && i < num_names; i++) {
         struct mlt_term term;
@@ -85,6 +91,16 @@ enum mlt_status mlt_node_attach_corrections(const struct mlt_walk *w, struct mlt
         for (size_t f = 0; status == MLT_OK && f < num; f++) {
             status = attach(w, node, found[f]);
         }
+    }
+    return status;
+}
+
+enum mlt_status mlt_node_attach_corrections(const struct mlt_walk *w, struct mlt_node *node) {
+    struct mlt_bytes names[NAMES_MAX];
+    size_t num_parts = node->num_parts; // attaching adds parts
+    enum mlt_status status = attach_named(w, node, names, identity_name(w, node, names));
+    for (size_t i = 0; status == MLT_OK && i < num_parts; i++) {
+        status = attach_named(w, node, names, part_names(w, &node->parts[i], names));
     }
     return status;
 }

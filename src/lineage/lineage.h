@@ -15,6 +15,7 @@ struct mlt_node {
     struct mlt_part *parts;  // the entries, in log order; parts[0] is `entry`
     size_t num_parts;
     size_t number;  // position within its list of the story
+    struct mlt_bytes name, version;  // that a version, run or dataset was looked up by
 };
 struct mlt_part {
     uint64_t index;

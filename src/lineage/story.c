@@ -77,7 +77,8 @@ static enum mlt_status walk_prediction(struct mlt_walk *w, struct mlt_node *pred
     return status == MLT_OK ? mlt_walk_transitions(w, model, version) : status;
 }
 
-enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *prediction, struct mlt_subject *out) {
+enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *prediction, struct mlt_bytes model,
+                                 struct mlt_bytes version, struct mlt_subject *out) {
     struct mlt_story *story = w->story;
     struct mlt_value deployment = {.at = MLT_JSON_NONE};
     struct mlt_moment by_log = {.by_log = true, .position = w->src->size};
@@ -91,9 +92,9 @@ enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *pred
         deployment = mlt_node_get(prediction, "deployment");
         by_log.position = prediction->entry;
         mlt_node_time(prediction, &by_time.at);
-    } else if (story->model_versions.num > 0) {
-        out->model = mlt_node_string(story->model_versions.nodes[0], "model", w->arena);
-        out->version = mlt_node_string(story->model_versions.nodes[0], "model_version", w->arena);
+    } else {
+        out->model = model;
+        out->version = version;
     }
     out->registered = mlt_story_version(w, out->model, out->version);
     enum mlt_status status = mlt_stages_load(w, &stages);
@@ -176,7 +177,7 @@ enum mlt_status mlt_walk_finish(struct mlt_walk *w) {
         if (story->served != NULL ? p != story->served : !mlt_prediction_may_be_served(w, p)) {
             continue;
         }
-        status = mlt_walk_subject(w, p, &subject);
+        status = mlt_walk_subject(w, p, (struct mlt_bytes){0}, (struct mlt_bytes){0}, &subject);
         if (status == MLT_OK && p == story->served) {
             story->in_force = subject.in_force;
         }
@@ -231,9 +232,7 @@ enum mlt_status mlt_story_tell_version(const struct mlt_source *src, struct mlt_
     }
     status = status == MLT_OK ? mlt_walk_access(&w) : status;
     if (status == MLT_OK) {
-        status = mlt_walk_subject(&w, NULL, &subject);
-        subject.model = model;
-        subject.version = version;
+        status = mlt_walk_subject(&w, NULL, model, version, &subject);
         w.story->in_force = subject.in_force;
     }
     status = status == MLT_OK ? check_subject(&w, &subject) : status;

@@ -58,12 +58,10 @@ bool mlt_node_names_version(const struct mlt_walk *w, const struct mlt_node *nod
            mlt_bytes_equal(mlt_node_string(node, "model_version", w->arena), version);
 }
 
-static struct mlt_node *named(const struct mlt_walk *w, const struct mlt_node_list *list, const char *name_member,
-                              struct mlt_bytes name, const char *version_member, struct mlt_bytes version) {
+static struct mlt_node *named(const struct mlt_node_list *list, struct mlt_bytes name, struct mlt_bytes version) {
     for (size_t i = 0; i < list->num; i++) {
         struct mlt_node *node = list->nodes[i];
-        if (mlt_bytes_equal(mlt_node_string(node, name_member, w->arena), name) &&
-            (version_member == NULL || mlt_bytes_equal(mlt_node_string(node, version_member, w->arena), version))) {
+        if (mlt_bytes_equal(node->name, name) && mlt_bytes_equal(node->version, version)) {
             return node;
         }
     }
@@ -71,15 +69,15 @@ static struct mlt_node *named(const struct mlt_walk *w, const struct mlt_node_li
 }
 
 const struct mlt_node *mlt_story_version(const struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version) {
-    return named(w, &w->story->model_versions, "model", model, "model_version", version);
+    return named(&w->story->model_versions, model, version);
 }
 
 const struct mlt_node *mlt_story_run(const struct mlt_walk *w, struct mlt_bytes job) {
-    return named(w, &w->story->training_runs, "training_job_id", job, NULL, (struct mlt_bytes){0});
+    return named(&w->story->training_runs, job, (struct mlt_bytes){0});
 }
 
 const struct mlt_node *mlt_story_dataset(const struct mlt_walk *w, struct mlt_bytes dataset, struct mlt_bytes version) {
-    return named(w, &w->story->dataset_versions, "dataset", dataset, "version", version);
+    return named(&w->story->dataset_versions, dataset, version);
 }
 
 // The way from where the walk began to where it stands: a node met again on it closes a loop.
@@ -106,14 +104,15 @@ static enum mlt_status loop_found(struct mlt_walk *w, const struct mlt_node *fro
                            mlt_node_label(w, to));
 }
 
-// Whether to go on from `path`; says so when not.
-static enum mlt_status too_deep(struct mlt_walk *w, const struct path *path, const struct mlt_node_list *list,
-                                bool *stop) {
-    *stop = path->depth >= MLT_STORY_DEPTH_MAX || list->num >= MLT_STORY_NODES_MAX;
-    if (!*stop) {
+// Whether to go on from `path`, where `done` of a record's members were followed; says so once when not.
+static enum mlt_status at_limit(struct mlt_walk *w, const struct path *path, const struct mlt_node_list *list,
+                                size_t done, bool *stop) {
+    struct mlt_grounds g = {0};
+    *stop = path->depth >= MLT_STORY_DEPTH_MAX || list->num >= MLT_STORY_NODES_MAX || done >= MLT_STORY_NODES_MAX;
+    if (!*stop || w->cut) {
         return MLT_OK;
     }
-    struct mlt_grounds g = {0};
+    w->cut = true;
     mlt_grounds_add_node(&g, path->node);
     return mlt_finding_add(
         w, MLT_F_LINEAGE_TOO_DEEP, &g,
@@ -136,6 +135,8 @@ static enum mlt_status load_named(struct mlt_walk *w, enum mlt_dim dim, enum mlt
         return status;
     }
     status = mlt_node_attach_corrections(w, *out);
+    (*out)->name = a;
+    (*out)->version = b;
     if (status == MLT_OK && !mlt_list_add(w->arena, list, *out)) {
         status = mlt_node_no_memory(w);
     }
@@ -144,7 +145,7 @@ static enum mlt_status load_named(struct mlt_walk *w, enum mlt_dim dim, enum mlt
 
 static enum mlt_status dataset(struct mlt_walk *w, struct mlt_bytes name, struct mlt_bytes version,
                                const struct path *path, const char *how) {
-    struct mlt_node *node = named(w, &w->story->dataset_versions, "dataset", name, "version", version);
+    struct mlt_node *node = named(&w->story->dataset_versions, name, version);
     bool known = node != NULL, stop = false;
     if (name.ptr == NULL || version.ptr == NULL) {
         return MLT_OK;
@@ -166,12 +167,14 @@ static enum mlt_status dataset(struct mlt_walk *w, struct mlt_bytes name, struct
     }
     struct path here = {path, node, path->depth + 1};
     struct mlt_value inputs = mlt_node_get(node, "inputs");
-    mlt_json_at at = mlt_value_first(inputs);
-    if (at != MLT_JSON_NONE) {
-        status = too_deep(w, &here, &w->story->dataset_versions, &stop);
-    }
-    for (; status == MLT_OK && !stop && at != MLT_JSON_NONE; at = mlt_json_next(inputs.json, inputs.at, at)) {
+    size_t done = 0;
+    for (mlt_json_at at = mlt_value_first(inputs); status == MLT_OK && at != MLT_JSON_NONE;
+         at = mlt_json_next(inputs.json, inputs.at, at)) {
         struct mlt_value input = mlt_value_at(inputs, at);
+        status = at_limit(w, &here, &w->story->dataset_versions, done++, &stop);
+        if (status != MLT_OK || stop) {
+            break;
+        }
         status = dataset(w, mlt_value_string(mlt_value_get(input, "dataset"), w->arena),
                          mlt_value_string(mlt_value_get(input, "version"), w->arena), &here, "input");
     }
@@ -193,12 +196,14 @@ static enum mlt_status versions_in(struct mlt_walk *w, const struct mlt_node *no
     struct mlt_value members = mlt_node_get(node, list);
     enum mlt_status status = MLT_OK;
     bool stop = false;
-    mlt_json_at at = mlt_value_first(members);
-    if (at != MLT_JSON_NONE) {
-        status = too_deep(w, here, &w->story->model_versions, &stop);
-    }
-    for (; status == MLT_OK && !stop && at != MLT_JSON_NONE; at = mlt_json_next(members.json, members.at, at)) {
+    size_t done = 0;
+    for (mlt_json_at at = mlt_value_first(members); status == MLT_OK && at != MLT_JSON_NONE;
+         at = mlt_json_next(members.json, members.at, at)) {
         struct mlt_value member = mlt_value_at(members, at);
+        status = at_limit(w, here, &w->story->model_versions, done++, &stop);
+        if (status != MLT_OK || stop) {
+            break;
+        }
         status = version_at(w, mlt_value_string(mlt_value_get(member, "model"), w->arena),
                             mlt_value_string(mlt_value_get(member, "model_version"), w->arena), here, how);
     }
@@ -206,7 +211,7 @@ static enum mlt_status versions_in(struct mlt_walk *w, const struct mlt_node *no
 }
 
 static enum mlt_status run_at(struct mlt_walk *w, struct mlt_bytes job, const struct path *path) {
-    struct mlt_node *node = named(w, &w->story->training_runs, "training_job_id", job, NULL, (struct mlt_bytes){0});
+    struct mlt_node *node = named(&w->story->training_runs, job, (struct mlt_bytes){0});
     bool known = node != NULL;
     enum mlt_status status = MLT_OK;
     if (job.ptr == NULL) {
@@ -224,6 +229,8 @@ static enum mlt_status run_at(struct mlt_walk *w, struct mlt_bytes job, const st
     }
     struct path here = {path, node, path->depth + 1};
     struct mlt_value datasets = mlt_node_get(node, "datasets");
+    bool stop = false;
+    size_t done = 0;
     for (mlt_json_at at = mlt_value_first(datasets); status == MLT_OK && at != MLT_JSON_NONE;
          at = mlt_json_next(datasets.json, datasets.at, at)) {
         struct mlt_value used = mlt_value_at(datasets, at);
@@ -231,6 +238,10 @@ static enum mlt_status run_at(struct mlt_walk *w, struct mlt_bytes job, const st
         const char *how = role.len > 0 ? mlt_arena_cstr(w->arena, role) : "used";
         if (how == NULL) {
             return mlt_node_no_memory(w);
+        }
+        status = at_limit(w, &here, &w->story->dataset_versions, done++, &stop);
+        if (status != MLT_OK || stop) {
+            break;
         }
         status = dataset(w, mlt_value_string(mlt_value_get(used, "dataset"), w->arena),
                          mlt_value_string(mlt_value_get(used, "version"), w->arena), &here, how);
@@ -245,7 +256,7 @@ enum mlt_status mlt_walk_run(struct mlt_walk *w, struct mlt_bytes job, const str
 
 static enum mlt_status version_at(struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version,
                                   const struct path *path, const char *how) {
-    struct mlt_node *node = named(w, &w->story->model_versions, "model", model, "model_version", version);
+    struct mlt_node *node = named(&w->story->model_versions, model, version);
     bool known = node != NULL;
     enum mlt_status status = MLT_OK;
     if (model.ptr == NULL || version.ptr == NULL) {
@@ -331,11 +342,21 @@ static enum mlt_status load_list(struct mlt_walk *w, const struct mlt_term *term
     return status;
 }
 
+static bool lists_version(const struct mlt_walk *w, const struct mlt_node_list *list, struct mlt_bytes model,
+                          struct mlt_bytes version) {
+    for (size_t i = 0; i < list->num; i++) {
+        if (mlt_node_names_version(w, list->nodes[i], model, version)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum mlt_status mlt_walk_approvals(struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version) {
     struct mlt_term term;
     struct mlt_node_list *list = &w->story->approvals;
     size_t first = list->num;
-    if (named(w, list, "model", model, "model_version", version) != NULL) {
+    if (lists_version(w, list, model, version)) {
         return MLT_OK;
     }
     mlt_walk_term(w, &term, MLT_DIM_APPROVES, model, version);
@@ -350,7 +371,7 @@ enum mlt_status mlt_walk_transitions(struct mlt_walk *w, struct mlt_bytes model,
     struct mlt_term term;
     struct mlt_node_list *list = &w->story->transitions;
     size_t first = list->num;
-    if (named(w, list, "model", model, "model_version", version) != NULL) {
+    if (lists_version(w, list, model, version)) {
         return MLT_OK;
     }
     mlt_walk_term(w, &term, MLT_DIM_MOVES, model, version);

@@ -48,8 +48,9 @@ struct mlt_subject {
 bool mlt_prediction_may_be_served(const struct mlt_walk *w, const struct mlt_node *prediction);
 // mlt_walk_choose_served sets story->served, or says why it cannot be told.
 enum mlt_status mlt_walk_choose_served(struct mlt_walk *w) MLT_MUST_USE;
-enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *prediction, struct mlt_subject *out)
-    MLT_MUST_USE;
+// mlt_walk_subject: of a prediction, or (prediction NULL) of this version as it stands at the end of the log.
+enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *prediction, struct mlt_bytes model,
+                                 struct mlt_bytes version, struct mlt_subject *out) MLT_MUST_USE;
 
 // Which stages and aliases count as production: the newest setting below the size, or the default.
 struct mlt_stages {

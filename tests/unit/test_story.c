@@ -278,6 +278,7 @@ static void test_story_of_a_version(void **state) {
     mlt_story_clear(story);
     assert_int_equal(mlt_story_tell_version(&source, mlt_str("m"), mlt_str("8"), &arena, &story, &err), MLT_OK);
     assert_true(has_finding(story, "model-version-unknown"));
+    assert_int_equal(story->in_force.by_log->entry, 2);
     mlt_story_clear(story);
     assert_int_equal(mlt_story_tell_version(&source, mlt_str("m"), mlt_str("9"), &arena, &story, &err), MLT_NOTFOUND);
     done(NULL, &arena, m);
