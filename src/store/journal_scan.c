@@ -58,6 +58,15 @@ static void unstamp(const struct region *r, uint64_t at, uint64_t len, struct ml
     }
 }
 
+// What fills the last block up is zero: a bit flipped there is damage as anywhere else.
+static bool padded(const struct region *r, uint64_t at, uint64_t len) {
+    uint8_t any = 0;
+    for (uint64_t p = len; p < mlt_group_disk_len(len) / MLT_SECTOR * MLT_SECTOR_DATA; p++) {
+        any |= r->bytes[at + p / MLT_SECTOR_DATA * MLT_SECTOR + p % MLT_SECTOR_DATA];
+    }
+    return any == 0;
+}
+
 static enum mlt_status damage(struct mlt_journal *j, uint64_t file_off, uint64_t number, const char *what,
                               struct mlt_error *err) {
     enum mlt_status st = mlt_fail(err, MLT_CORRUPT, "%s: group %llu at offset %llu: %s (FORMAT.md, journal)", j->path,
@@ -102,6 +111,10 @@ static enum mlt_status scan_region(struct mlt_journal *j, const struct region *r
             break;
         }
         struct mlt_error why = {0};
+        if (!padded(r, at, len)) {
+            st = damage(j, r->file_off + at, tail->next_group, "not padded with zeros", err);
+            break;
+        }
         if (mlt_group_parse(&g, mlt_buf_bytes(&plain), true, &why) != MLT_OK) {
             st = damage(j, r->file_off + at, tail->next_group, why.text, err);
             break;
