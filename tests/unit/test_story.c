@@ -284,6 +284,56 @@ static void test_story_of_a_version(void **state) {
     done(NULL, &arena, m);
 }
 
+static void test_wide_record_is_cut_and_not_called_unknown(void **state) {
+    // Inputs beyond the limit are left out, which is said once; none of them is called unknown.
+    struct mlt_memsource *m = mlt_memsource_new();
+    struct mlt_arena arena = {0};
+    struct mlt_buf json = {0};
+    (void)state;
+    mlt_buf_put_str(&json, "{\"kind\":\"dataset.version\",\"dataset\":\"wide\",\"version\":\"1\",\"inputs\":[");
+    for (int i = 0; i < MLT_STORY_NODES_MAX + 100; i++) {
+        mlt_buf_printf(&json, "%s{\"dataset\":\"d%d\",\"version\":\"1\"}", i > 0 ? "," : "", i);
+    }
+    mlt_buf_put_str(&json, "]}");
+    mlt_memsource_add(m, "e", NOW, mlt_buf_cstr(&json));
+    mlt_memsource_add(m, "t", NOW,
+                      "{\"kind\":\"training.run\",\"training_job_id\":\"j\",\"datasets\":[{\"role\":\"train\","
+                      "\"dataset\":\"wide\",\"version\":\"1\"}]}");
+    mlt_memsource_add(m, "r", NOW, VERSION("1", ",\"training_job_id\":\"j\""));
+    mlt_memsource_add(m, "k", NOW, PREDICTION("r", NAMED("1")));
+    struct mlt_story *story = tell(m, "r", &arena);
+    assert_true(has_finding(story, "lineage-too-deep"));
+    assert_false(has_finding(story, "dataset-unknown"));
+    mlt_buf_clear(&json);
+    done(story, &arena, m);
+}
+
+static void test_findings_say_since_when(void **state) {
+    // A finding names the entry with which it became known, an absence none, and a later record may resolve it.
+    struct mlt_memsource *m = mlt_memsource_new();
+    struct mlt_arena arena = {0};
+    bool unknown = false, conflict = false;
+    (void)state;
+    mlt_memsource_add(m, "k", NOW, PREDICTION("r", NAMED("1")));
+    mlt_memsource_add(m, "r", NOW, VERSION("1", ",\"registered_by\":\"a\""));
+    mlt_memsource_add(m, "r", NOW, VERSION("1", ",\"registered_by\":\"b\""));
+    struct mlt_story *story = tell(m, "r", &arena);
+    for (size_t i = 0; i < story->num_findings; i++) {
+        const struct mlt_finding *f = &story->findings[i];
+        if (strcmp(f->code, "model-version-unknown") == 0) {
+            unknown = true;
+            assert_true(f->known_since == UINT64_MAX);
+            assert_int_equal(f->resolved_by, 1);
+        } else if (strcmp(f->code, "conflicting-records") == 0) {
+            conflict = true;
+            assert_int_equal(f->known_since, 2);
+            assert_true(f->resolved_by == UINT64_MAX);
+        }
+    }
+    assert_true(unknown && conflict);
+    done(story, &arena, m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_unknown_request),
@@ -298,6 +348,8 @@ int main(void) {
         cmocka_unit_test(test_reads_do_not_grow_with_predictions),
         cmocka_unit_test(test_same_story_twice),
         cmocka_unit_test(test_story_of_a_version),
+        cmocka_unit_test(test_wide_record_is_cut_and_not_called_unknown),
+        cmocka_unit_test(test_findings_say_since_when),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
