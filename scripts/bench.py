@@ -16,12 +16,14 @@ from typing import List, Tuple
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "sdk" / "python")]
+import mltrail.receipts  # noqa: E402
 from program import Program  # noqa: E402
 
 LOAD = ROOT / "build" / "bench" / "load"
 RECORD_BYTES = 700
 BATCH = 1000
 DOSSIERS = 1000
+SLICE_SECONDS = 5.0
 
 
 def resident_mb(pid: int) -> float:
@@ -36,13 +38,44 @@ def size_of(folder: Path) -> int:
     return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file() and not file.is_symlink())
 
 
-def load(program: Program, token: Path, arguments: List[str]) -> str:
-    """Runs the load generator; what it says."""
-    done = subprocess.run([str(LOAD), "--url", program.url, "--token-file", str(token), *arguments],
-                          capture_output=True, text=True, check=False)
+def load(program: Program, token: Path, connections: int, batch: int, seconds: float) -> str:
+    """Runs the load generator for a while; the line that it prints."""
+    done = subprocess.run([str(LOAD), "--port", str(program.port), "--token-file", str(token), "--connections",
+                           str(connections), "--batch", str(batch), "--seconds", str(seconds), "--bytes",
+                           str(RECORD_BYTES)], capture_output=True, text=True, check=False)
     if done.returncode != 0:
-        raise SystemExit(f"load {' '.join(arguments)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    return done.stdout.strip()
+        raise SystemExit(f"load: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    return re.sub(r"  connections.*batch \d+", "", done.stdout.strip())
+
+
+def tree_size(program: Program) -> int:
+    """Size of the last published tree."""
+    time.sleep(1.2)  # published at most once a second
+    with mltrail.Trail(program.url) as trail:
+        return mltrail.receipts.tree_head(trail.checkpoint()).size
+
+
+def fill(program: Program, token: Path, records: int) -> Tuple[int, List[str]]:
+    """Batches until the trail holds so many records: the slices show whether the rate holds."""
+    slices: List[str] = []
+    size = tree_size(program)
+    while size < records:
+        slices.append(load(program, token, 4, BATCH, SLICE_SECONDS))
+        grown = tree_size(program)
+        if grown <= size:
+            raise SystemExit("the load generator appended nothing")
+        size = grown
+    return size, slices
+
+
+def some_requests(trail: mltrail.Trail, size: int) -> List[str]:
+    """Request ids of predictions spread over the whole trail."""
+    chance, found = random.Random(1), []
+    while len(found) < DOSSIERS:
+        entry = trail.record(chance.randrange(size))["entry"]
+        if entry["kind"] == "prediction":
+            found.append(entry["facts"]["request_id"])
+    return found
 
 
 def dossiers(program: Program, token: Path, ids: List[str]) -> Tuple[float, float, int]:
@@ -75,23 +108,25 @@ def main() -> None:
         assert program.server is not None
         token = folder / "trail.state" / "admin.token"
         before = resident_mb(program.server.pid)
-        rows.append((f"{records} records, NDJSON batches of {BATCH}",
-                     load(program, token, ["--records", str(records), "--batch", str(BATCH), "--connections", "4"])))
-        rows.append(("one record a request, 64 connections",
-                     load(program, token, ["--records", str(min(records, 200000)), "--batch", "1",
-                                           "--connections", "64", "--prefix", "single"])))
-        rows.append(("server memory", f"{before:.0f} MB before, {resident_mb(program.server.pid):.0f} MB after"))
-        chance = random.Random(1)
-        median, high, length = dossiers(program, token, [f"load-{chance.randrange(records)}" for _ in range(DOSSIERS)])
+        size, slices = fill(program, token, records)
+        rows += [(f"NDJSON, {BATCH} a batch, 4 connections, slice {n}", line) for n, line in enumerate(slices, 1)
+                 if n in (1, len(slices) // 2, len(slices))]
+        rows.append(("one record a request, 64 connections", load(program, token, 64, 1, SLICE_SECONDS)))
+        size = tree_size(program)
+        rows.append((f"server memory at {size} entries",
+                     f"{before:.0f} MB before, {resident_mb(program.server.pid):.0f} MB after"))
+        with mltrail.Trail(program.url, token_file=token) as trail:
+            asked = some_requests(trail, size)
+        median, high, length = dossiers(program, token, asked)
         rows.append((f"dossier JSON over HTTP, {DOSSIERS} requests",
                      f"p50 {median:.2f} ms, p99 {high:.2f} ms, {length} bytes"))
+        size = tree_size(program)
         program.stop()
         used = size_of(folder / "trail")
-        total = records + min(records, 200000)
-        rows.append(("on disk after a clean stop", f"{used / total:.0f} bytes a record of {RECORD_BYTES} bytes"))
+        rows.append(("on disk after a clean stop", f"{used / size:.0f} bytes a record of {RECORD_BYTES} bytes"))
         begin = time.monotonic()
         program.run("verify", str(program.trail))
-        rows.append(("verify, whole trail", f"{total / (time.monotonic() - begin):,.0f} entries/s"))
+        rows.append(("verify, whole trail", f"{size / (time.monotonic() - begin):,.0f} entries/s"))
     finally:
         program.stop()
         shutil.rmtree(folder, ignore_errors=True)
