@@ -16,6 +16,7 @@ struct mlt_builder {
     struct mlt_sealer *sealer;
     struct mlt_json json;
     struct mlt_arena scratch;
+    struct mlt_term_cache cache;
     struct mlt_buf facts, payload, commitments, details, entry;
     struct mlt_member_ref refs[MLT_RECORD_MEMBERS_MAX];
     uint8_t pool[RANDOM_POOL_LEN];
@@ -378,6 +379,7 @@ static enum mlt_status draft_record(struct mlt_builder *b, struct mlt_batch *bat
                                         .id = id,
                                         .principal = mlt_str(producer->principal),
                                         .index_key = b->keys.index_key,
+                                        .cache = &b->cache,
                                         .payload_known = true};
         status = mlt_identify(d, &batch->arena, &b->scratch, &in, err);
     }

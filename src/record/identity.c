@@ -21,7 +21,7 @@ static void add(struct collect *c, enum mlt_dim dim, const struct mlt_bytes *val
         return;
     }
     struct mlt_term *t = &c->terms[c->num];
-    mlt_term_make(t, c->in->index_key, dim, values, n);
+    mlt_term_make_cached(mlt_dim_is_name(dim) ? NULL : c->in->cache, t, c->in->index_key, dim, values, n);
     for (size_t i = 0; i < c->num; i++) {
         if (same_term(&c->terms[i], t)) {
             return;
@@ -102,7 +102,7 @@ static void add_stream(struct collect *c, struct mlt_draft *out, struct mlt_byte
         return;
     }
     struct mlt_bytes values[] = {node, stream};
-    mlt_term_make(&out->stream, c->in->index_key, MLT_DIM_STREAM, values, 2);
+    mlt_term_make_cached(c->in->cache, &out->stream, c->in->index_key, MLT_DIM_STREAM, values, 2);
     add(c, MLT_DIM_STREAM, values, 2);
     const struct mlt_member_ref *sequence = mlt_members_find(c->in->members, "sequence");
     out->has_sequence =
@@ -252,7 +252,7 @@ static void hash_owner(struct mlt_draft *out, struct collect *c) {
     }
     struct mlt_bytes values[] = {mlt_str("owner"), c->in->principal, row};
     struct mlt_term t;
-    mlt_term_make(&t, c->in->index_key, (enum mlt_dim)0, values, 3);
+    mlt_term_make_cached(c->in->cache, &t, c->in->index_key, (enum mlt_dim)0, values, 3);
     out->owner = mlt_load_u64be(t.hash);
 }
 
@@ -297,8 +297,8 @@ static void name_record(struct mlt_draft *out, struct collect *c) {
         break;
     }
     out->has_identity = true;
-    mlt_term_make(&out->name, c->in->index_key, dim, values, n);
     add(c, dim, values, n);
+    out->name = c->terms[0]; // the first term of all
 }
 
 enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, struct mlt_arena *scratch,

@@ -10,6 +10,7 @@ struct mlt_identity_input {
     struct mlt_bytes id;               // of the entry
     struct mlt_bytes principal;        // of the producer
     const uint8_t *index_key;          // MLT_INDEX_KEY_LEN
+    struct mlt_term_cache *cache;      // NULL: none
     bool payload_known;                // false: erased or sealed to us, the content is 0
 };
 // Fills name, owner, content, terms, stream, sequence and event time. Terms go to `arena`, scratch strings to

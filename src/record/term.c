@@ -25,3 +25,45 @@ void mlt_term_make(struct mlt_term *out, const uint8_t key[static MLT_INDEX_KEY_
     memcpy(out->hash, hash, MLT_TERM_LEN);
     out->dim = dim_byte;
 }
+
+// Dimension and values in one string that no other dimension and values give; 0 when it does not fit.
+static size_t cache_key(uint8_t out[static MLT_TERM_CACHE_KEY_MAX], enum mlt_dim dim, const struct mlt_bytes *values,
+                        size_t num_values) {
+    size_t len = 0;
+    out[len++] = (uint8_t)dim;
+    for (size_t i = 0; i < num_values; i++) {
+        if (values[i].len > MLT_TERM_CACHE_KEY_MAX - 1 - len) {
+            return 0;
+        }
+        out[len++] = (uint8_t)values[i].len;
+        if (values[i].len) {
+            memcpy(out + len, values[i].ptr, values[i].len);
+            len += values[i].len;
+        }
+    }
+    return len;
+}
+
+void mlt_term_make_cached(struct mlt_term_cache *cache, struct mlt_term *out,
+                          const uint8_t key[static MLT_INDEX_KEY_LEN], enum mlt_dim dim, const struct mlt_bytes *values,
+                          size_t num_values) {
+    uint8_t text[MLT_TERM_CACHE_KEY_MAX];
+    size_t len = cache ? cache_key(text, dim, values, num_values) : 0;
+    if (len == 0) {
+        mlt_term_make(out, key, dim, values, num_values);
+        return;
+    }
+    uint32_t hash = 2166136261u; // FNV-1a; a collision costs one SHA-256, no more
+    for (size_t i = 0; i < len; i++) {
+        hash = (hash ^ text[i]) * 16777619u;
+    }
+    size_t at = (hash ^ hash >> 16) % MLT_TERM_CACHE_SLOTS;
+    if (cache->slot[at].len == len && memcmp(cache->slot[at].key, text, len) == 0) {
+        *out = cache->slot[at].term;
+        return;
+    }
+    mlt_term_make(out, key, dim, values, num_values);
+    cache->slot[at].len = (uint8_t)len;
+    memcpy(cache->slot[at].key, text, len);
+    cache->slot[at].term = *out;
+}
