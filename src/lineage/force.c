@@ -270,26 +270,15 @@ enum mlt_status mlt_force_check(const struct mlt_walk *w, const struct mlt_node_
     return status;
 }
 
-// The transitions that may tell which version a prediction without one came from: those of its model, else those at
-// exactly its deployment.
-static enum mlt_status moves_near(const struct mlt_walk *w, const struct mlt_node *prediction,
-                                  struct mlt_node_list *out) {
-    struct mlt_bytes model = mlt_node_string(prediction, "model", w->arena);
-    struct mlt_value deployment = mlt_node_get(prediction, "deployment");
+// Adds the transitions under one term that fit the deployment.
+static enum mlt_status moves_under(const struct mlt_walk *w, const struct mlt_term *term, const struct key *key,
+                                   struct mlt_node_list *out) {
     struct mlt_bytes transition = mlt_str("transition");
-    struct key key = key_of(w, deployment);
-    struct mlt_term terms[2];
-    if (model.len > 0) {
-        mlt_term_make(&terms[0], w->src->index_key, MLT_DIM_USES_MODEL, &model, 1);
-    } else if (mlt_value_given(deployment)) {
-        mlt_term_make(&terms[0], w->src->index_key, MLT_DIM_DEPLOYMENT, key.part, NUM_KEYS);
-    } else {
-        return MLT_OK;
-    }
-    mlt_term_make(&terms[1], w->src->index_key, MLT_DIM_KIND, &transition, 1);
+    struct mlt_term terms[2] = {*term};
     uint64_t found[MLT_STORY_LIST_MAX];
     size_t num = 0;
     bool more = false;
+    mlt_term_make(&terms[1], w->src->index_key, MLT_DIM_KIND, &transition, 1);
     enum mlt_status status =
         w->src->find(w->src->ctx, terms, 2, UINT64_MAX, true, MLT_STORY_LIST_MAX, found, &num, NULL, &more, w->err);
     for (size_t i = 0; status == MLT_OK && i < num; i++) {
@@ -299,10 +288,43 @@ static enum mlt_status moves_near(const struct mlt_walk *w, const struct mlt_nod
             continue;
         }
         struct key at = key_of(w, mlt_node_get(t, "deployment"));
-        if (key_fits(&at, &key) && !mlt_list_add(w->arena, out, t)) {
+        if (key_fits(&at, key) && !mlt_list_add(w->arena, out, t)) {
             status = mlt_node_no_memory(w);
         }
     }
+    return status;
+}
+
+// The same deployment as a transition may write it: each subset of the members that the prediction gives.
+static enum mlt_status moves_at(const struct mlt_walk *w, const struct key *key, struct mlt_node_list *out) {
+    enum mlt_status status = MLT_OK;
+    for (unsigned subset = 1; status == MLT_OK && subset < 1u << NUM_KEYS; subset++) {
+        struct key some = {0};
+        struct mlt_term term;
+        bool given = true;
+        for (size_t i = 0; i < NUM_KEYS; i++) {
+            if (subset >> i & 1) {
+                some.part[i] = key->part[i];
+                given = given && key->part[i].ptr != NULL;
+            }
+        }
+        if (given) {
+            mlt_term_make(&term, w->src->index_key, MLT_DIM_DEPLOYMENT, some.part, NUM_KEYS);
+            status = moves_under(w, &term, key, out);
+        }
+    }
+    return status;
+}
+
+// The transitions that may tell which version a prediction without one came from: those of its model, else those at
+// its deployment.
+static enum mlt_status moves_near(const struct mlt_walk *w, const struct mlt_node *prediction,
+                                  struct mlt_node_list *out) {
+    struct mlt_bytes model = mlt_node_string(prediction, "model", w->arena);
+    struct key key = key_of(w, mlt_node_get(prediction, "deployment"));
+    struct mlt_term term;
+    mlt_term_make(&term, w->src->index_key, MLT_DIM_USES_MODEL, &model, 1);
+    enum mlt_status status = model.len > 0 ? moves_under(w, &term, &key, out) : moves_at(w, &key, out);
     mlt_list_sort(out);
     return status;
 }

@@ -10,7 +10,7 @@ struct mlt_walk {
     struct mlt_arena *arena;
     struct mlt_story *story;
     struct mlt_error *err;
-    bool cut;  // a limit ended the walk: what is not here may yet be in the trail
+    bool cut; // a limit ended the walk: what is not here may yet be in the trail
 };
 
 enum mlt_status mlt_node_no_memory(const struct mlt_walk *w);
@@ -44,7 +44,7 @@ static inline struct mlt_value mlt_value_get(struct mlt_value v, const char *nam
     }
     return out;
 }
-struct mlt_bytes mlt_value_string(struct mlt_value v, struct mlt_arena *arena);  // {NULL,0}: absent or no string
+struct mlt_bytes mlt_value_string(struct mlt_value v, struct mlt_arena *arena); // {NULL,0}: absent or no string
 // Elements of an array, or an empty iteration for anything else.
 static inline mlt_json_at mlt_value_first(struct mlt_value v) {
     return v.json != NULL && mlt_json_is(v.json, v.at, MLT_JSON_ARRAY) ? mlt_json_first(v.json, v.at) : MLT_JSON_NONE;
@@ -53,7 +53,7 @@ static inline struct mlt_value mlt_value_at(struct mlt_value container, mlt_json
     container.at = at;
     return container;
 }
-enum mlt_digest_match mlt_value_compare_digest(struct mlt_value a, struct mlt_value b);  // not comparable when absent
+enum mlt_digest_match mlt_value_compare_digest(struct mlt_value a, struct mlt_value b); // not comparable when absent
 
 // The claimed time of the node's first entry; false when it has none.
 static inline bool mlt_node_time(const struct mlt_node *node, int64_t *out) {

@@ -39,8 +39,8 @@ enum mlt_status mlt_walk_begin(struct mlt_walk *w, const struct mlt_source *src,
 // A version in use: by a prediction, or (prediction NULL) asked about as such.
 struct mlt_subject {
     const struct mlt_node *prediction;
-    struct mlt_bytes model, version;     // empty: not named and not resolved
-    const struct mlt_node *registered;   // its model.version; NULL: none
+    struct mlt_bytes model, version;   // empty: not named and not resolved
+    const struct mlt_node *registered; // its model.version; NULL: none
     struct mlt_in_force in_force;
     bool in_production_by_log, in_production_by_time;
 };
@@ -54,7 +54,7 @@ enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *pred
 
 // Which stages and aliases count as production: the newest setting below the size, or the default.
 struct mlt_stages {
-    const struct mlt_node *setting;  // NULL: the default
+    const struct mlt_node *setting; // NULL: the default
     struct mlt_value names;
 };
 enum mlt_status mlt_stages_load(const struct mlt_walk *w, struct mlt_stages *out) MLT_MUST_USE;
@@ -67,8 +67,8 @@ struct mlt_moment {
     int64_t at;
 };
 struct mlt_standing {
-    const struct mlt_node *last;   // the last transition that concerns the deployment; NULL: never moved
-    const struct mlt_node *since;  // the one that brought it into production; NULL: not in production
+    const struct mlt_node *last;  // the last transition that concerns the deployment; NULL: never moved
+    const struct mlt_node *since; // the one that brought it into production; NULL: not in production
 };
 // `deployment`: of the prediction; an absent one, or an absent member of it, fits all.
 enum mlt_status mlt_force_standing(const struct mlt_walk *w, const struct mlt_stages *stages,

@@ -158,6 +158,27 @@ static void test_resolves_the_version(void **state) {
     done(story, &arena, m);
 }
 
+static void test_resolves_by_deployment(void **state) {
+    // A prediction without model and version is resolved by its deployment, also when the transition names less of it.
+    struct mlt_memsource *m = mlt_memsource_new();
+    struct mlt_arena arena = {0};
+    (void)state;
+    mlt_memsource_add(m, "c", NOW, MOVE("1", "none", "prod", "00:00:00", ",\"deployment\":{\"endpoint\":\"/score\"}"));
+    mlt_memsource_add(m, "c", NOW, MOVE("2", "none", "prod", "00:00:00", ",\"deployment\":{\"endpoint\":\"/other\"}"));
+    mlt_memsource_add(m, "k", NOW,
+                      PREDICTION("r", "\"deployment\":{\"endpoint\":\"/score\",\"environment\":\"eu\",\"variant\":"
+                                      "\"champion\"}"));
+    mlt_memsource_add(m, "k", NOW, PREDICTION("s", "\"status\":\"ok\""));
+    struct mlt_story *story = tell(m, "r", &arena);
+    assert_int_equal(story->num_resolutions, 1);
+    assert_true(mlt_bytes_is(story->resolutions[0].model_version, "1"));
+    mlt_story_clear(story);
+    story = tell(m, "s", &arena);
+    assert_int_equal(story->num_resolutions, 0);
+    assert_true(has_finding(story, "model-version-unresolved"));
+    done(story, &arena, m);
+}
+
 static void test_in_force_by_log_and_by_time(void **state) {
     // The transition in force is told by the order of the log and by claimed times, which need not agree.
     struct mlt_memsource *m = mlt_memsource_new();
@@ -342,6 +363,7 @@ int main(void) {
         cmocka_unit_test(test_late_part_completes_its_prediction),
         cmocka_unit_test(test_components_and_base_models),
         cmocka_unit_test(test_resolves_the_version),
+        cmocka_unit_test(test_resolves_by_deployment),
         cmocka_unit_test(test_in_force_by_log_and_by_time),
         cmocka_unit_test(test_aliases_beside_stages),
         cmocka_unit_test(test_related_records),
