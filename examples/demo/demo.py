@@ -157,7 +157,7 @@ class Demo:
         with self.trail("model-risk-officer") as trail:
             facts["approval_entry"] = trail.log_approval(
                 facts["approval"], MODEL, version, "approved", APPROVER,
-                model_artifact_hash=facts["digest"], reason=f"{reason}: validation AUC {card['validation_auc']}",
+                model_artifact_hash=facts["digest"], reason=f"{reason}: {metrics_line(card)}",
                 role="model risk", conditions="re-assess when the share of malignant predictions moves by 10 points",
                 evidence=[{"type": "training.run", "id": facts["job"]}]).index
 
@@ -220,14 +220,14 @@ class Demo:
         say("source tables", f"569 patients in {clinic.SYSTEM}; biopsy_id and biopsy_date are added")
         self.build_version(first)
         said = self.facts["versions"]["1"]["run"]["metrics"]
-        say("version 1", f"trained and registered; validation AUC {said['validation_auc']}")
+        say("version 1", f"trained and registered; {metrics_line(said)}")
         self.approve("1", "first model for this use")
         self.move("1", "none", "staging", "rehearsal with the clinic's client")
         self.move("1", "staging", "production", "rehearsal passed")
         say("scoring", f"{len(self.serve_patients(first))} held-back patients by version 1")
         self.build_version(second)
         said = self.facts["versions"]["2"]["run"]["metrics"]
-        say("version 2", f"half a year more of data; validation AUC {said['validation_auc']}")
+        say("version 2", f"half a year more of data; {metrics_line(said)}")
         self.approve("2", "more data, stronger regularisation")
         self.move("2", "none", "staging", "rehearsal with the clinic's client")
         self.move("1", "production", "archived", "replaced by version 2")
@@ -238,6 +238,12 @@ class Demo:
         self.audit(chosen, "2")
         say("auditor", "read the registry, the training data and the prediction log; that too is on record")
         return chosen
+
+
+def metrics_line(metrics: Dict[str, Any]) -> str:
+    """The metrics that people quote."""
+    return (f"accuracy {metrics['validation_accuracy']:.3f}, log loss {metrics['validation_log_loss']:.3f} "
+            f"on {metrics['validation_rows']} unseen patients")
 
 
 def say(what: str, text: str) -> None:
@@ -275,6 +281,7 @@ def main() -> int:
         (demo.folder / "facts.json").write_text(json.dumps(demo.facts, indent=1, default=str) + "\n", encoding="utf-8")
         if not options.keep:
             demo.program.stop()
+        print("\nmltrail verify:", flush=True)
         verdict = subprocess.run([str(binary), "verify", str(demo.program.trail)], check=False).returncode
     except BaseException:
         demo.program.stop()
@@ -282,7 +289,8 @@ def main() -> int:
     trail, token = str(demo.program.trail), str(demo.token_file("auditor"))
     where = ["--trail", demo.program.url, "--token-file", token] if options.keep else ["--trail", trail]
     say_by_hand = [
-        ("the same as a page", [str(html)]),
+        ("the dossier as a page", [str(html)]),
+        ("and once more", [str(binary), "report", request_id, *where]),
         ("one record", [str(binary), "show", "0", *where]),
         ("questions", [str(binary), "ask", *where]),
         ("who approved it?", [str(binary), "ask", "APR-01", "--model", MODEL, "--model-version", "2", *where]),

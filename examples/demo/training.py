@@ -10,7 +10,7 @@ from typing import Any, Dict
 import numpy
 import sklearn
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import accuracy_score, recall_score, roc_auc_score
+from sklearn.metrics import accuracy_score, log_loss, recall_score, roc_auc_score
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -34,6 +34,7 @@ def evaluate(model: Pipeline, file: Path) -> Dict[str, float]:
     return {"validation_auc": round(float(roc_auc_score(labels, score)), 6),
             "validation_accuracy": round(float(accuracy_score(labels, score >= 0.5)), 6),
             "validation_sensitivity": round(float(recall_score(labels, score >= 0.5)), 6),
+            "validation_log_loss": round(float(log_loss(labels, score)), 6),
             "validation_rows": len(labels)}
 
 
