@@ -10,6 +10,7 @@ import argparse
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ import training
 from program import Program, command_line
 from registry import ModelRegistry
 
+PUBLISHED_SECONDS = 1.2  # a checkpoint is published at most once a second
 MODEL = "tumour-risk"
 DATASET = "biopsy-features"
 PRODUCTION: Dict[str, Any] = {"environment": "clinic", "region": "local", "endpoint": "tumour-risk",
@@ -58,6 +60,7 @@ class Demo:
         if folder.exists():
             if not (folder / ".mltrail-demo").exists() and any(folder.iterdir()):
                 raise SystemExit(f"{folder} is not empty and not from an earlier demo: name another with --folder")
+            end_earlier_server(folder)
             shutil.rmtree(folder)
         folder.mkdir(parents=True)
         (folder / ".mltrail-demo").touch()
@@ -85,6 +88,8 @@ class Demo:
         for role, rights, payloads, kinds in ROLES:
             self.program.token(role, rights, payloads, kinds, self.token_file(role))
         self.program.serve(self.folder / "server.log")
+        assert self.program.server is not None
+        (self.folder / "server.pid").write_text(f"{self.program.server.pid}\n", encoding="ascii")
         clinic.load_source_tables(self.database)
         self.facts["git"] = mltrail.git_state(paths.ROOT).members
 
@@ -240,6 +245,21 @@ class Demo:
         return chosen
 
 
+def end_earlier_server(folder: Path) -> None:
+    """Ends the server that an earlier demo was told to keep, before its trail is replaced under it."""
+    try:
+        pid = int((folder / "server.pid").read_text(encoding="ascii"))
+        command = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except (OSError, ValueError):
+        return
+    if b"serve" in command and os.fsencode(folder / "trail") in command:
+        say("earlier demo", f"ending its server, pid {pid}")
+        os.kill(pid, signal.SIGTERM)
+        deadline = time.monotonic() + 20
+        while Path(f"/proc/{pid}").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+
 def metrics_line(metrics: Dict[str, Any]) -> str:
     """The metrics that people quote."""
     return (f"accuracy {metrics['validation_accuracy']:.3f}, log loss {metrics['validation_log_loss']:.3f} "
@@ -281,6 +301,8 @@ def main() -> int:
         (demo.folder / "facts.json").write_text(json.dumps(demo.facts, indent=1, default=str) + "\n", encoding="utf-8")
         if not options.keep:
             demo.program.stop()
+        else:
+            time.sleep(PUBLISHED_SECONDS)  # beside a running server, verify goes up to the published checkpoint
         print("\nmltrail verify:", flush=True)
         verdict = subprocess.run([str(binary), "verify", str(demo.program.trail)], check=False).returncode
     except BaseException:
