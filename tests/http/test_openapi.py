@@ -1,7 +1,7 @@
 """The OpenAPI document is true: it names every route, and schemathesis finds no answer that it does not describe."""
 import os
+import shutil
 import subprocess
-import sys
 import warnings
 
 import pytest
@@ -34,14 +34,13 @@ def test_every_reference_resolves(server):
 
 
 def test_schemathesis_finds_nothing(server, tmp_path):
-    python = os.environ.get("SCHEMATHESIS_PYTHON", sys.executable)
-    found = subprocess.run([python, "-c", "import schemathesis"], capture_output=True)
-    if found.returncode != 0:
-        warnings.warn("schemathesis is not installed; set SCHEMATHESIS_PYTHON to a Python that has it")
+    program = os.environ.get("SCHEMATHESIS") or shutil.which("schemathesis")
+    if not program:
+        warnings.warn("schemathesis is not installed; set SCHEMATHESIS to its program (version 4)")
         pytest.skip("schemathesis is not installed")
     server.append(prediction("seen"))
     done = subprocess.run(
-        [python, "-m", "schemathesis.cli", "run", f"http://127.0.0.1:{server.port}/openapi.json", "--header",
+        [program, "run", f"http://127.0.0.1:{server.port}/openapi.json", "--header",
          f"Authorization: Bearer {token_of('admin')}", "--checks",
          "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
          *os.environ.get("SCHEMATHESIS_ARGS", "").split()],
