@@ -147,6 +147,7 @@ int mlt_cli_main(int argc, char **argv) {
                 !(term && strcmp(term, "dumb") == 0);
     mlt_cli_config_load(&cli);
     if (!name && !mlt_cli_flag(&cli, "help") && !mlt_cli_flag(&cli, "version")) {
+        cli.command = NULL; // nobody's message
         return finish(&cli, mlt_cli_fail(&cli, MLT_EXIT_USAGE, "no command given; \"mltrail help\" lists them"));
     }
     return finish(&cli, run_command(&cli));

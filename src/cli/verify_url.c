@@ -188,7 +188,8 @@ static int open_checkpoint(struct mlt_cli *cli, const char *url, struct mlt_byte
         key = &offered;
         out->authenticated = mlt_known_trail_ask(cli, url, key);
     }
-    if (key && mlt_checkpoint_open(head, bytes, key, &err) != MLT_OK) {
+    struct mlt_checkpoint signed_head;
+    if (key && mlt_checkpoint_open(&signed_head, bytes, key, &err) != MLT_OK) {
         mlt_verify_fault_add(out, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0, "%s", err.text);
     }
     return 0;

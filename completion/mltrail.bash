@@ -1,0 +1,106 @@
+# bash completion for mltrail; made by "mltrail completion bash"
+_mltrail() {
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export settings token index completion help version'
+    COMPREPLY=()
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
+    done
+    case "$cmd:$prev" in
+    init:--origin|init:-o) return ;;
+    serve:--listen|serve:-l) return ;;
+    serve:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--tls-client-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--threads) return ;;
+    serve:--publish-interval) return ;;
+    append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
+    append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    search:--kind|search:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally control alert export erasure hold anchor' -- "$cur")); return ;;
+    search:--model|search:-m) return ;;
+    search:--model-version) return ;;
+    search:--node) return ;;
+    search:--principal) return ;;
+    search:--producer) return ;;
+    search:--subject) return ;;
+    search:--from) return ;;
+    search:--to) return ;;
+    search:--order) COMPREPLY=($(compgen -W 'asc desc' -- "$cur")); return ;;
+    search:--limit|search:-n) return ;;
+    report:--format|report:-f) COMPREPLY=($(compgen -W 'text json html' -- "$cur")); return ;;
+    report:--output|report:-o) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    report:--at-size) return ;;
+    ask:--request-id|ask:-r) return ;;
+    ask:--model|ask:-m) return ;;
+    ask:--model-version) return ;;
+    ask:--at) return ;;
+    ask:--at-size) return ;;
+    ask:--limit|ask:-n) return ;;
+    lineage:--limit|lineage:-n) return ;;
+    lineage:--cursor) return ;;
+    verify:--key|verify:-k) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    verify:--receipts|verify:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    prove:--output|prove:-o) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    access:--resource|access:-r) COMPREPLY=($(compgen -W 'model_registry prediction_log training_data trail config other' -- "$cur")); return ;;
+    access:--principal|access:-p) return ;;
+    access:--from) return ;;
+    access:--to) return ;;
+    access:--limit|access:-n) return ;;
+    export:--from) return ;;
+    export:--to) return ;;
+    export:--kind|export:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access' -- "$cur")); return ;;
+    export:--model|export:-m) return ;;
+    export:--format|export:-f) COMPREPLY=($(compgen -W 'ndjson' -- "$cur")); return ;;
+    settings:--reason|settings:-r) return ;;
+    token:--allow|token:-a) COMPREPLY=($(compgen -W 'append read approve erase mirror admin' -- "$cur")); return ;;
+    token:--kinds) return ;;
+    token:--models) return ;;
+    token:--datasets) return ;;
+    token:--expires|token:-e) return ;;
+    *:--trail|*:-t) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    *:--state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    *:--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    *:--cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    *:--cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    *:--key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    esac
+    case "$cmd" in
+    init) options=' --origin --raw --public' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --publish-interval' ;;
+    append) options=' --kind --receipts' ;;
+    show) options='' ;;
+    search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
+    report) options=' --format --output --at-size --strict' ;;
+    ask) options=' --request-id --model --model-version --at --at-size --limit' ;;
+    lineage) options=' --forward --limit --cursor' ;;
+    verify) options=' --key --receipts' ;;
+    prove) options=' --output' ;;
+    access) options=' --resource --principal --from --to --limit' ;;
+    export) options=' --from --to --kind --model --format' ;;
+    settings) options=' --reason' ;;
+    token) options=' --allow --kinds --models --datasets --payloads --expires' ;;
+    index) options='' ;;
+    completion) options='' ;;
+    help) options='' ;;
+    version) options='' ;;
+    esac
+    if [[ $cur == -* ]]; then
+        options+=' --trail --state --json --quiet --no-color --token-file --cacert --cert --key --help --version'
+        COMPREPLY=($(compgen -W "$options" -- "$cur"))
+        return
+    fi
+    case "$cmd" in
+    '') COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+    init) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    serve) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    append) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    lineage) COMPREPLY=($(compgen -W 'prediction: model: dataset: job: approval: table: node: entry:' -- "$cur")) ;;
+    verify) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    settings) COMPREPLY=($(compgen -W 'set' -- "$cur")) ;;
+    token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
+    index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
+    completion) COMPREPLY=($(compgen -W 'bash' -- "$cur")) ;;
+    help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
+    esac
+}
+complete -o filenames -F _mltrail mltrail
