@@ -7,7 +7,6 @@
 
 static EVP_MD *sha256;
 static EVP_CIPHER *aes256_gcm;
-static EVP_CIPHER *aes256_wrap;
 static pthread_key_t thread_key; // its only purpose is the destructor
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static _Thread_local EVP_MD_CTX *thread_digest;
@@ -40,9 +39,8 @@ static void free_thread_digest(void *ctx) {
 static void fetch_all(void) {
     sha256 = EVP_MD_fetch(NULL, "SHA2-256", NULL);
     aes256_gcm = EVP_CIPHER_fetch(NULL, "AES-256-GCM", NULL);
-    aes256_wrap = EVP_CIPHER_fetch(NULL, "AES-256-WRAP", NULL);
-    if (!sha256 || !aes256_gcm || !aes256_wrap) {
-        mlt_provider_die("fetch SHA2-256, AES-256-GCM, AES-256-WRAP");
+    if (!sha256 || !aes256_gcm) {
+        mlt_provider_die("fetch SHA2-256 and AES-256-GCM");
     }
     if (pthread_key_create(&thread_key, free_thread_digest) != 0) {
         mlt_provider_die("create a thread-specific key");
@@ -63,11 +61,6 @@ const EVP_MD *mlt_provider_sha256(void) {
 const EVP_CIPHER *mlt_provider_aes256_gcm(void) {
     fetch_once();
     return aes256_gcm;
-}
-
-const EVP_CIPHER *mlt_provider_aes256_wrap(void) {
-    fetch_once();
-    return aes256_wrap;
 }
 
 EVP_MD_CTX *mlt_provider_thread_digest(void) {

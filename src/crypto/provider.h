@@ -11,7 +11,6 @@
 // Never NULL: a library without these algorithms ends the process, since nothing can be proved without them.
 const EVP_MD *mlt_provider_sha256(void);
 const EVP_CIPHER *mlt_provider_aes256_gcm(void);
-const EVP_CIPHER *mlt_provider_aes256_wrap(void);
 
 // mlt_provider_thread_digest returns this thread's digest context, which lives as long as the thread.
 EVP_MD_CTX *mlt_provider_thread_digest(void);

@@ -7,7 +7,9 @@
 //   sealed payload = AES-256-GCM(key, nonce 0^12, aad "mltrail/v1 payload") ciphertext || 16-byte tag;
 //                    the zero nonce is safe because a secret seals one message only
 //   commitment(member) = SHA-256("mltrail/v1 commitment" || 0x00 || salt || u16be name length || name || value bytes)
-//   wrapped secret = AES-256-KW (RFC 3394) of the secret under the key-encryption key: 40 bytes
+//   wrapped secret = nonce || AES-256-GCM(key-encryption key, nonce, aad "mltrail/v1 wrap") of the secret || tag: 60 bytes;
+//                    nonce = the first 12 bytes of KDF(secret, "mltrail/v1 wrap nonce"): a secret is random, so its nonce
+//                    is, and only the same secret could meet the same nonce (up to 2^32 wraps under one key: 2^-33)
 #ifndef MLT_CRYPTO_SEAL_H
 #define MLT_CRYPTO_SEAL_H
 
@@ -15,7 +17,7 @@
 
 #define MLT_SECRET_LEN 32
 #define MLT_KEK_LEN 32
-#define MLT_WRAPPED_LEN 40
+#define MLT_WRAPPED_LEN 60
 #define MLT_SEAL_TAG_LEN 16
 #define MLT_SEAL_NAME_MAX 65535 // bytes of a member name: its length is committed to as u16; the caller checks
 

@@ -214,7 +214,7 @@ enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const st
     mlt_jw_array(w);
     bool all = head.verified;
     for (size_t i = 0; i < set->num; i++) {
-        bool verified;
+        bool verified = false;
         const enum mlt_status status = put_entry_proof(d, src, &head, &set->items[i], &verified, err);
         if (status) {
             return status;

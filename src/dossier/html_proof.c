@@ -78,8 +78,8 @@ void mlt_html_integrity(struct mlt_view *v, struct mlt_buf *out) {
     put_proofs(v, integrity, out);
     mlt_buf_put_str(out,
                     "<h3>How to check it yourself</h3><p>Get the verifier key of the log from somewhere other than "
-                    "this file, then, offline:</p><pre>mltrail report REQUEST_ID --format bundle -o dossier.bundle\n"
-                    "mltrail verify dossier.bundle --key KEY</pre><h3>What this does not show</h3><ul>");
+                    "this file, then:</p><pre>mltrail verify TRAIL --key KEY\n"
+                    "mltrail prove INDEX</pre><h3>What this does not show</h3><ul>");
     MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "what_this_does_not_show"), s) {
         mlt_buf_put_str(out, "<li>");
         mlt_html_text(out, mlt_json_string(&v->json, s, &v->arena));

@@ -58,22 +58,12 @@ void mlt_text_findings(struct mlt_text *t, struct mlt_view *v) {
     }
 }
 
-static void put_verify_hint(struct mlt_text *t, struct mlt_view *v) {
-    struct mlt_buf line = {0};
-    const struct mlt_bytes request = mlt_view_string(v, 0, "request_id");
-    mlt_text_wrap(
-        t, 2, 2, MLT_STYLE_PLAIN,
-        mlt_str("To check it yourself, offline and without trusting whoever runs the log, with a key that you "
-                "got from elsewhere:"));
-    if (request.len) {
-        mlt_buf_put_str(&line, "mltrail report REQUEST_ID --format bundle -o dossier.bundle");
-        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
-        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail verify dossier.bundle --key KEY"));
-    } else {
-        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail verify TRAIL --key KEY"));
-        mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail prove INDEX"));
-    }
-    mlt_buf_clear(&line);
+static void put_verify_hint(struct mlt_text *t) {
+    mlt_text_wrap(t, 2, 2, MLT_STYLE_PLAIN,
+                  mlt_str("To check it yourself, without trusting whoever runs the log, with a key that you got from "
+                          "elsewhere:"));
+    mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail verify TRAIL --key KEY"));
+    mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail prove INDEX"));
 }
 
 void mlt_text_integrity(struct mlt_text *t, struct mlt_view *v) {
@@ -105,7 +95,7 @@ void mlt_text_integrity(struct mlt_text *t, struct mlt_view *v) {
         mlt_text_wrap(t, 2, 4, MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
     }
     mlt_text_line(t);
-    put_verify_hint(t, v);
+    put_verify_hint(t);
     mlt_buf_clear(&line);
 }
 

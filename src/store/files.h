@@ -7,7 +7,7 @@
 //   payloads/data   sealed payloads, one after the other
 //   payloads/index  per 256 entries a block of 1032 bytes: u64 where the block's payloads begin in payloads/data, then
 //                   256 x u32 where each entry's payload ends, counted from there. The last block is cut short.
-//   slots           40 bytes per entry: the wrapped secret; all zero: no payload; all 0xff: erased
+//   slots           60 bytes per entry: the wrapped secret; all zero: no payload; all 0xff: erased
 //   details/<hex>   one file per detail, named by its SHA-256; written once
 #ifndef MLT_STORE_FILES_H
 #define MLT_STORE_FILES_H

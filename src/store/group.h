@@ -15,7 +15,7 @@
 //            64  8  length of the payloads section
 //            72 32  root of the tree that ends with this group
 //   entries       u16 length || bytes, per entry
-//   slots         40 bytes per entry; zero: no payload
+//   slots         60 bytes per entry; zero: no payload
 //   lengths       u32 length of the sealed payload, per entry; zero: no payload
 //   payloads      sealed payloads, one after the other
 //   details       u32 count, then per detail: 32-byte hash || u32 length || bytes
