@@ -42,9 +42,9 @@ step() {
 }
 
 configure() { cmake -S . -G Ninja -DMLT_WERROR=ON -DMLT_TESTS=ON -DMLT_BENCH=ON --log-level=WARNING "$@" >/dev/null; }
-build_gcc() { configure -B build && ninja -C build -j "$JOBS" --quiet; }
+build_gcc() { configure -B build && ninja -C build -j "$JOBS" -k 0 --quiet; }
 build_clang() {
-    configure -B build-clang -DCMAKE_C_COMPILER=clang-14 && ninja -C build-clang -j "$JOBS" --quiet
+    configure -B build-clang -DCMAKE_C_COMPILER=clang-14 && ninja -C build-clang -j "$JOBS" -k 0 --quiet
 }
 run_ctest() { ctest --test-dir "$1" --verbose -j "$JOBS" "${@:2}"; }
 

@@ -9,6 +9,6 @@ build=build-$(echo "$sanitizers" | tr , -)
 # RocksDB is not instrumented: what the thread sanitizer says about its insides is no finding about us.
 TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp ${TSAN_OPTIONS:-}"
 export TSAN_OPTIONS
-cmake -S . -B "$build" -G Ninja -DMLT_WERROR=ON -DMLT_BENCH=OFF -DMLT_SANITIZE="$sanitizers" --log-level=WARNING >/dev/null
+cmake -S . -B "$build" -G Ninja -DMLT_BENCH=OFF -DMLT_TESTS=ON -DMLT_SANITIZE="$sanitizers" --log-level=WARNING >/dev/null
 ninja -C "$build" -j "${JOBS:-2}" --quiet
 ctest --test-dir "$build" --verbose -j "${JOBS:-2}" "$@"
