@@ -5,6 +5,7 @@
 
 #define MESSAGE_MAX 4096 // longer ones are cut: a message is a sentence
 
+MLT_PRINTF(2, 0)
 static void say(const struct mlt_cli *cli, const char *fmt, va_list args) {
     char text[MESSAGE_MAX];
     (void)vsnprintf(text, sizeof text, fmt, args);

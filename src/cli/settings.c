@@ -7,7 +7,7 @@ static const struct mlt_cli_option options[] = {
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail settings", "the settings in force"},
-    {"mltrail settings set production-stages '[\"production\",\"canary\"]' --reason \"canaries decide too\"",
+    {"mltrail settings set production_stages '[\"production\",\"canary\"]' --reason \"canaries decide too\"",
      "set one; the change is a record of its own"},
     {0},
 };
