@@ -88,6 +88,7 @@ tidy_quick() {
 
 sdk_types() { (cd sdk/python && mypy --strict mltrail) && mypy --strict --ignore-missing-imports examples/demo/*.py; }
 sdk_tests() { (cd sdk/python && $PYTHON -m pytest -q -rs -p no:cacheprovider); }
+http_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/http; }
 e2e_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/e2e; }
 shell_scripts() { local s; for s in scripts/*.sh .ci/run; do bash -n "$s" || return 1; done; }
 
@@ -103,6 +104,7 @@ step "man pages" one man_pages
 step "shell scripts parse" one shell_scripts
 step "Python SDK: mypy --strict" one sdk_types
 step "Python SDK: tests" pytest sdk_tests
+step "HTTP: routes, refusals, connections, TLS" pytest http_tests
 step "end to end: demo, proof, kill -9" pytest e2e_tests
 
 echo "logs: $logs"

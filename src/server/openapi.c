@@ -127,10 +127,13 @@ static void write_content(struct mlt_json_writer *w, const char *media, const ch
     mlt_jw_end_object(w);
 }
 
-static bool has_param(const struct mlt_route *r, const char *name) {
+// A parameter "format" with this value makes the answer that media type.
+static bool has_format(const struct mlt_route *r, const char *format) {
     for (const struct mlt_param *p = r->params; p && p->name; p++) {
-        if (strcmp(p->name, name) == 0) {
-            return true;
+        for (const char *const *v = p->values; v && *v && strcmp(p->name, "format") == 0; v++) {
+            if (strcmp(*v, format) == 0) {
+                return true;
+            }
         }
     }
     return false;
@@ -148,8 +151,10 @@ static void write_answer(struct mlt_json_writer *w, const struct mlt_route *r, i
     if (status < 400 || batch_rejected) {
         write_content(w, r->media, r->schema);
     }
-    if (status < 400 && has_param(r, "format")) {
+    if (status < 400 && has_format(r, "text")) {
         write_content(w, MLT_TYPE_TEXT, "Text");
+    }
+    if (status < 400 && has_format(r, "html")) {
         write_content(w, MLT_TYPE_HTML, "Text");
     }
     if (status >= 400) {

@@ -55,7 +55,8 @@ class Answer:
 
 
 class Server:
-    def __init__(self, binary: Path, folder: Path, raw: bool = False):
+    def __init__(self, binary: Path, folder: Path, raw: bool = False, serve=()):
+        self.serve = list(serve)
         self.binary, self.dir, self.state = binary, folder / "trail", folder / "trail.state"
         self.port_file = folder / "port"
         subprocess.run([binary, "init", self.dir, "--origin", "example.org/http", *(["--raw"] if raw else [])], check=True,
@@ -68,7 +69,8 @@ class Server:
     def start(self):
         self.port_file.unlink(missing_ok=True)
         self.process = subprocess.Popen(
-            [self.binary, "serve", self.dir, "--listen", "127.0.0.1:0", "--port-file", self.port_file],
+            [self.binary, "serve", self.dir, "--listen", "127.0.0.1:0", "--port-file", self.port_file,
+             *self.serve],
             stdout=subprocess.DEVNULL)
         until = time.monotonic() + START_S
         while not (self.port_file.exists() and self.port_file.read_text().strip()):

@@ -41,8 +41,9 @@ def test_schemathesis_finds_nothing(server, tmp_path):
     server.append(prediction("seen"))
     done = subprocess.run(
         [program, "run", f"http://127.0.0.1:{server.port}/openapi.json", "--header",
-         f"Authorization: Bearer {token_of('admin')}", "--checks",
-         "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance",
+         f"Authorization: Bearer {token_of('admin')}",
+         # What a record must hold goes beyond its schema here, so a schema-valid one may be rejected.
+         "--checks", "all", "--exclude-checks", "positive_data_acceptance",
          *os.environ.get("SCHEMATHESIS_ARGS", "").split()],
         capture_output=True, text=True, timeout=280, cwd=tmp_path)
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
