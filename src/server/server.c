@@ -27,6 +27,7 @@ void mlt_server_log(struct mlt_server *s, const char *fmt, ...) {
     }
 }
 
+static void daemon_log(void *arg, const char *fmt, va_list args) MLT_PRINTF(2, 0);
 static void daemon_log(void *arg, const char *fmt, va_list args) {
     char line[512];
     vsnprintf(line, sizeof line, fmt, args);
