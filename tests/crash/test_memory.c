@@ -1,0 +1,128 @@
+// links: mlt_trail mlt_base_posix mlt_testlib -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=aligned_alloc
+//
+// The first, second, … allocation of a session fails, until the session gets through: nothing crashes, what was
+// acknowledged is there, and `verify` says true.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base_posix/env_posix.h"
+#include "lib/records.h"
+#include "trail/trail.h"
+#include "trail/verify.h"
+
+#include <cmocka.h>
+
+void *__real_malloc(size_t len);
+void *__real_calloc(size_t n, size_t len);
+void *__real_realloc(void *p, size_t len);
+void *__real_aligned_alloc(size_t align, size_t len);
+void *__wrap_malloc(size_t len);
+void *__wrap_calloc(size_t n, size_t len);
+void *__wrap_realloc(void *p, size_t len);
+void *__wrap_aligned_alloc(size_t align, size_t len);
+
+static atomic_long countdown = -1; // negative: no allocation fails
+static atomic_bool failed_one;
+
+static bool fails(void) {
+    if (atomic_load(&countdown) < 0 || atomic_fetch_sub(&countdown, 1) != 1) {
+        return false;
+    }
+    atomic_store(&failed_one, true);
+    return true;
+}
+
+void *__wrap_malloc(size_t len) {
+    return fails() ? NULL : __real_malloc(len);
+}
+
+void *__wrap_calloc(size_t n, size_t len) {
+    return fails() ? NULL : __real_calloc(n, len);
+}
+
+void *__wrap_realloc(void *p, size_t len) {
+    return fails() ? NULL : __real_realloc(p, len);
+}
+
+void *__wrap_aligned_alloc(size_t align, size_t len) {
+    return fails() ? NULL : __real_aligned_alloc(align, len);
+}
+
+static void ignore_fatal(void *arg, const struct mlt_error *err) {
+    (void)arg;
+    (void)err;
+}
+
+// Opens, appends once, closes; the head when the append was acknowledged.
+static bool session(struct mlt_env *env, const struct mlt_trail_options *opt, struct mlt_batch *batch,
+                    struct mlt_head *head) {
+    struct mlt_trail *t;
+    struct mlt_receipt receipts[8];
+    struct mlt_head acknowledged;
+    if (mlt_trail_open(&t, env, opt, NULL) != MLT_OK) {
+        return false;
+    }
+    bool good = mlt_trail_start(t, NULL, NULL) == MLT_OK;
+    if (good && mlt_trail_append_wait(t, batch, true, receipts, &acknowledged, NULL) == MLT_OK) {
+        *head = acknowledged;
+    } else {
+        good = false;
+    }
+    return mlt_trail_close(t, NULL) == MLT_OK && good;
+}
+
+static void make_batch(struct mlt_env *env, const struct mlt_trail_options *opt, struct records *r) {
+    struct mlt_trail *t;
+    assert_int_equal(mlt_trail_open(&t, env, opt, NULL), MLT_OK);
+    records_open(r, env, mlt_trail_keys(t));
+    records_prediction(r, 100);
+    records_dataset(r, 17000);
+    assert_int_equal(mlt_trail_close(t, NULL), MLT_OK);
+}
+
+// Whichever allocation fails, the trail is whole afterwards.
+static void test_sweep(void **state) {
+    struct mlt_env *env = mlt_env_posix();
+    struct mlt_head head = {0};
+    struct records r;
+    char base[64] = "/tmp/mlt-memory-XXXXXX";
+    char dir[80];
+    char command[128];
+    (void)state;
+    assert_non_null(mkdtemp(base));
+    (void)snprintf(dir, sizeof(dir), "%s/t", base);
+    struct mlt_trail_options opt = {.dir = dir, .journal_bytes = 128 << 10, .fatal = ignore_fatal};
+    assert_int_equal(mlt_trail_create(env, &opt, "example.org/memory", false, false, NULL), MLT_OK);
+    make_batch(env, &opt, &r);
+    bool through = false;
+    long n;
+    for (n = 1; !through; n++) {
+        assert_true(n < 2000);
+        atomic_store(&failed_one, false);
+        atomic_store(&countdown, n);
+        bool good = session(env, &opt, &r.batch, &head);
+        atomic_store(&countdown, -1);
+        through = good && !atomic_load(&failed_one);
+        struct mlt_bytes note = mlt_bytes_of(head.note, head.note_len);
+        struct mlt_verify_options vo = {.dir = dir, .heads = &note, .num_heads = head.note_len ? 1 : 0};
+        struct mlt_verify_report *report = calloc(1, sizeof(*report));
+        assert_non_null(report);
+        struct mlt_error err = {0};
+        if (mlt_verify_trail(env, &vo, report, &err) || !report->verdict) {
+            fail_msg("allocation %ld: %s %s: %s", n, err.text, report->faults[0].file, report->faults[0].text);
+        }
+        free(report);
+    }
+    assert_true(n > 10); // some did fail
+    records_close(&r);
+    (void)snprintf(command, sizeof(command), "rm -r %s", base);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sweep)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
