@@ -271,7 +271,8 @@ static void tell(struct appending *a) {
         mlt_cli_outf(cli, "entries %" PRIu64 " to %" PRIu64 "\n", a->first_index, a->last_index);
     }
     if (a->checkpoint) {
-        mlt_cli_outf(cli, "\n%s", a->checkpoint);
+        mlt_cli_out(cli, mlt_str("\n"));
+        mlt_cli_out_text(cli, mlt_str(a->checkpoint));
     }
     mlt_buf_clear(&out);
 }

@@ -64,6 +64,24 @@ void mlt_cli_out_json(struct mlt_cli *cli, struct mlt_bytes json) {
     mlt_buf_clear(&out);
 }
 
+void mlt_cli_out_text(struct mlt_cli *cli, struct mlt_bytes text) {
+    struct mlt_buf out = {0};
+    if (!cli->out_terminal) {
+        mlt_cli_out(cli, text);
+        return;
+    }
+    while (text.len > 0) {
+        const uint8_t *end = memchr(text.ptr, '\n', text.len);
+        size_t len = end ? (size_t)(end - text.ptr) : text.len;
+        mlt_visible_put(&out, mlt_bytes_of(text.ptr, len), MLT_VISIBLE_PLAIN);
+        mlt_buf_put_u8(&out, '\n');
+        len += end != NULL;
+        text = mlt_bytes_of(text.ptr + len, text.len - len);
+    }
+    mlt_cli_out(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
 bool mlt_cli_flush(struct mlt_cli *cli) {
     if (cli->out_closed) {
         return true;

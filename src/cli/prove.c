@@ -24,15 +24,20 @@ static int prove(struct mlt_cli *cli, uint64_t index) {
         mlt_reply_clear(&reply);
         return code;
     }
-    if (cli->json) {
-        code = mlt_cli_out_to(cli, file, mlt_buf_bytes(&reply.body));
-        mlt_cli_out(cli, mlt_str(file ? "" : "\n"));
-    } else if (mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK &&
-               mlt_json_is(&json, mlt_json_get(&json, 0, "tlog_proof"), MLT_JSON_STRING)) {
-        // Text of the trail's own making: base64, digits, the checkpoint.
-        code = mlt_cli_out_to(cli, file, mlt_json_string(&json, mlt_json_get(&json, 0, "tlog_proof"), &cli->arena));
-    } else {
+    struct mlt_bytes text = mlt_buf_bytes(&reply.body);
+    if (!cli->json) {
+        text = mlt_json_scan(&json, text, NULL) == MLT_OK
+                   ? mlt_json_string(&json, mlt_json_get(&json, 0, "tlog_proof"), &cli->arena)
+                   : mlt_bytes_of(NULL, 0);
+    }
+    if (text.len == 0) {
         code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer holds no proof");
+    } else if (file && strcmp(file, "-") != 0) {
+        code = mlt_cli_out_to(cli, file, text);
+    } else if (cli->json) {
+        mlt_cli_out_json(cli, text);
+    } else {
+        mlt_cli_out_text(cli, text);
     }
     mlt_json_clear(&json);
     mlt_reply_clear(&reply);
