@@ -32,7 +32,7 @@ DATASET = "biopsy-features"
 PRODUCTION: Dict[str, Any] = {"environment": "clinic", "region": "local", "endpoint": "tumour-risk",
                               "variant": "champion", "traffic_percent": 100}
 # As the trail names who holds this token: an approver under any other name would be a claim, and a finding.
-APPROVER = "token:model-risk-officer"
+APPROVER = "model-risk-officer"
 # Role, rights, may see payloads, kinds it may append.
 ROLES = [
     ("data-engineer", "append", False, "dataset.version,access"),

@@ -180,14 +180,23 @@ static enum mlt_status check_artifact(const struct approval_case *c) {
                      c->effective, other, what);
 }
 
-// The approver speaks for himself when he submitted one of the records; "local:" is how the socket names users.
+// A principal is its scheme and its name: "token:alice" is alice, as far as this trail can tell.
+static struct mlt_bytes name_of(struct mlt_bytes principal) {
+    static const char *const SCHEMES[] = {"local:", "token:", "cert:"};
+    for (size_t i = 0; i < sizeof SCHEMES / sizeof *SCHEMES; i++) {
+        size_t len = strlen(SCHEMES[i]);
+        if (principal.len > len && memcmp(principal.ptr, SCHEMES[i], len) == 0) {
+            return mlt_bytes_of(principal.ptr + len, principal.len - len);
+        }
+    }
+    return principal;
+}
+
+// The approver speaks for himself when he submitted one of the records.
 static bool submitted_by(const struct mlt_node *node, struct mlt_bytes person) {
     for (size_t i = 0; i < node->num_parts; i++) {
         struct mlt_bytes principal = node->parts[i].entry.principal;
-        size_t prefix = strlen("local:");
-        if (mlt_bytes_equal(principal, person) ||
-            (principal.len > prefix && memcmp(principal.ptr, "local:", prefix) == 0 &&
-             mlt_bytes_equal(mlt_bytes_of(principal.ptr + prefix, principal.len - prefix), person))) {
+        if (mlt_bytes_equal(principal, person) || mlt_bytes_equal(name_of(principal), person)) {
             return true;
         }
     }

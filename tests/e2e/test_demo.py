@@ -133,7 +133,7 @@ def test_the_approval_is_by_somebody_else_and_for_this_artifact(ran):
     assert approval["entry"] == facts(ran)["approval_entry"]
     assert approval["approver"] == demonstration.APPROVER != ran.dossier["training_runs"][0]["triggered_by"]
     assert approval["verdict"] == "approved" and approval["model_artifact_hash"] == facts(ran)["digest"]
-    assert approval["producer"]["principal"] == demonstration.APPROVER
+    assert approval["producer"]["principal"] == "token:" + demonstration.APPROVER
 
 
 def test_the_transitions_are_those_that_were_made(ran):
