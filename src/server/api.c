@@ -33,12 +33,10 @@ static void *keeper_run(void *arg) {
         // A list that does not parse or a full disk leaves things as they were: the next second tries again.
         const char *state_dir = mlt_trail_state_dir(api->trail);
         struct mlt_error ignored;
-        enum mlt_status status = mlt_tokens_load(&api->tokens, api->env, state_dir, "tokens.json", "tokens", &ignored);
-        status = mlt_tokens_load(&api->certs, api->env, state_dir, "certs.json", "certs", &ignored);
-        if (api->started) {
-            status = mlt_audit_flush(api, false, &ignored);
-        }
-        (void)status;
+        bool ok = mlt_tokens_load(&api->tokens, api->env, state_dir, "tokens.json", "tokens", &ignored) == MLT_OK;
+        ok = mlt_tokens_load(&api->certs, api->env, state_dir, "certs.json", "certs", &ignored) == MLT_OK && ok;
+        ok = (!api->started || mlt_audit_flush(api, false, &ignored) == MLT_OK) && ok;
+        (void)ok;
         pthread_mutex_lock(&k->lock);
     }
     pthread_mutex_unlock(&k->lock);
@@ -191,8 +189,8 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
 
 static void fill_principal(struct mlt_principal *out, const char *kind, const char *name,
                            const struct mlt_grant *grant) {
-    snprintf(out->name, sizeof out->name, "%s:%.200s", kind, name);
-    snprintf(out->assurance, sizeof out->assurance, "authenticated");
+    (void)snprintf(out->name, sizeof out->name, "%s:%.200s", kind, name);
+    (void)snprintf(out->assurance, sizeof out->assurance, "authenticated");
     out->grant = *grant;
 }
 
@@ -238,8 +236,8 @@ static const struct mlt_route *find_route(const struct mlt_call *call, char allo
             return r;
         }
         size_t used = strlen(allow);
-        snprintf(allow + used, 32 - used, "%s%s%s", used ? ", " : "", r->method,
-                 strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
+        (void)snprintf(allow + used, 32 - used, "%s%s%s", used ? ", " : "", r->method,
+                       strcmp(r->method, "GET") == 0 ? ", HEAD" : "");
     }
     return NULL;
 }
@@ -263,7 +261,7 @@ bool mlt_call_granted(struct mlt_call *call, enum mlt_right right) {
     }
     if ((call->req->principal->grant.rights & (unsigned)right) == 0) {
         char missing[64];
-        snprintf(missing, sizeof missing, "\"%s\"", mlt_right_name(right));
+        (void)snprintf(missing, sizeof missing, "\"%s\"", mlt_right_name(right));
         mlt_call_refuse(call, missing);
         return false;
     }
@@ -303,7 +301,7 @@ static bool param_valid(struct mlt_call *call, const struct mlt_param *p, struct
         }
         char upto[40] = "";
         if (p->max > 0) {
-            snprintf(upto, sizeof upto, " to %llu", (unsigned long long)p->max);
+            (void)snprintf(upto, sizeof upto, " to %llu", (unsigned long long)p->max);
         }
         mlt_answer_problem(call->res, 400, "bad-parameter", NULL, "\"%s\" must be a whole number from %llu%s", p->name,
                            (unsigned long long)p->min, upto);
@@ -321,7 +319,7 @@ static bool param_valid(struct mlt_call *call, const struct mlt_param *p, struct
                 return true;
             }
             size_t used = strlen(list);
-            snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", *v);
+            (void)snprintf(list + used, sizeof list - used, "%s%s", used ? ", " : "", *v);
         }
         mlt_answer_problem(call->res, 400, "bad-parameter", NULL, "\"%s\" must be one of %s", p->name, list);
         return false;

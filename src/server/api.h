@@ -52,7 +52,7 @@ struct mlt_response {
     char allow[32];            // of a 405: the methods that there are; "" when none
     char next_cursor[24];      // of an export that goes on; "" when none (header Mltrail-Next-Cursor)
 };
-#define MLT_BODY_MAX (32u * 1024 * 1024)  // one request: a record of MLT_RECORD_MAX fits, a batch is better sent in parts
+#define MLT_BODY_MAX ((size_t)32 * 1024 * 1024)  // one request: a record of MLT_RECORD_MAX fits, a batch is better sent in parts
 void mlt_response_clear(struct mlt_response *r);
 
 // The opened trail with its index, its tokens and settings: what requests act on.

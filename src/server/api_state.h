@@ -13,7 +13,7 @@
 
 #define MLT_BUILD "mltrail 0.1.0"
 #define MLT_POOL_MAX 64 // spare builders and batches kept; more than threads that use them at once
-#define MLT_POOL_BATCH_BYTES_MAX (64u * 1024 * 1024) // a batch that grew beyond is freed, not kept
+#define MLT_POOL_BATCH_BYTES_MAX ((size_t)64 * 1024 * 1024) // a batch that grew beyond is freed, not kept
 #define MLT_ROUTES_MAX 32
 #define MLT_STATUS_CLASSES 6 // 1xx … 5xx, by the first digit
 
@@ -89,12 +89,12 @@ void mlt_pool_give_append(struct mlt_append *a);
 enum mlt_param_type { MLT_P_TEXT, MLT_P_COUNT, MLT_P_TIME, MLT_P_ENUM };
 struct mlt_param {
     const char *name;
-    enum mlt_param_type type;
     const char *const *values; // MLT_P_ENUM: NULL-terminated
     uint64_t max;              // MLT_P_COUNT; 0: any
     uint64_t min;
-    bool required;
     const char *text;
+    enum mlt_param_type type;
+    bool required;
 };
 
 struct mlt_call;

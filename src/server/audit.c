@@ -100,9 +100,9 @@ static struct mlt_window *window_for(struct mlt_api *api, const struct mlt_reque
     struct mlt_window *w = spare ? spare : &api->audit.windows[MLT_WINDOWS_MAX - 1];
     if (w->of == MLT_WINDOW_FREE) {
         *w = (struct mlt_window){.of = spare ? of : MLT_WINDOW_DENIED, .began = api->env->monotonic(api->env)};
-        snprintf(w->principal, sizeof w->principal, "%s", spare ? principal : "several");
-        snprintf(w->address, sizeof w->address, "%s", spare ? address : "");
-        snprintf(w->first_path, sizeof w->first_path, "%.255s", req->path);
+        (void)snprintf(w->principal, sizeof w->principal, "%s", spare ? principal : "several");
+        (void)snprintf(w->address, sizeof w->address, "%s", spare ? address : "");
+        (void)snprintf(w->first_path, sizeof w->first_path, "%.255s", req->path);
     }
     return w;
 }

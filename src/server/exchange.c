@@ -12,7 +12,7 @@
 
 #include "server/server_state.h"
 
-#define BODY_FIRST_MAX (1024u * 1024) // reserved at once when a length is announced; the rest as it arrives
+#define BODY_FIRST_MAX ((size_t)1024 * 1024) // reserved at once when a length is announced; the rest as it arrives
 
 // --- bodies ---
 
@@ -125,8 +125,8 @@ static void identify(struct mlt_exchange *ex) {
         ex->has_principal = true;
     }
     if (ex->has_principal) {
-        snprintf(ex->principal.address, sizeof ex->principal.address, "%s", ex->peer->address);
-        snprintf(ex->principal.user_agent, sizeof ex->principal.user_agent, "%s", header(ex, "User-Agent"));
+        (void)snprintf(ex->principal.address, sizeof ex->principal.address, "%s", ex->peer->address);
+        (void)snprintf(ex->principal.user_agent, sizeof ex->principal.user_agent, "%s", header(ex, "User-Agent"));
     }
 }
 
@@ -164,9 +164,9 @@ static void check_body(struct mlt_exchange *ex, const char *length) {
 // True: a body follows, although the answer is known already.
 static bool begin(struct mlt_exchange *ex, const char *method) {
     ex->begun = true;
-    snprintf(ex->method, sizeof ex->method, "%s", method);
-    snprintf(ex->content_type, sizeof ex->content_type, "%s", header(ex, "Content-Type"));
-    snprintf(ex->purpose, sizeof ex->purpose, "%s", header(ex, "X-Purpose"));
+    (void)snprintf(ex->method, sizeof ex->method, "%s", method);
+    (void)snprintf(ex->content_type, sizeof ex->content_type, "%s", header(ex, "Content-Type"));
+    (void)snprintf(ex->purpose, sizeof ex->purpose, "%s", header(ex, "X-Purpose"));
     const char *length = header(ex, "Content-Length");
     bool has_body = (length[0] && strcmp(length, "0") != 0) || header(ex, "Transfer-Encoding")[0];
     identify(ex);
@@ -206,7 +206,7 @@ static void add_headers(const struct mlt_exchange *ex, struct MHD_Response *r) {
         MHD_add_response_header(r, "Mltrail-Next-Cursor", res->next_cursor);
     }
     if (res->retry_after_s > 0) {
-        snprintf(seconds, sizeof seconds, "%d", res->retry_after_s);
+        (void)snprintf(seconds, sizeof seconds, "%d", res->retry_after_s);
         MHD_add_response_header(r, "Retry-After", seconds);
     }
     if (ex->close || atomic_load(&ex->server->stopping)) {

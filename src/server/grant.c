@@ -67,7 +67,7 @@ void mlt_grant_producer(struct mlt_grant *out) {
     memset(out, 0, sizeof *out);
     out->rights = MLT_MAY_APPEND;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
-        snprintf(out->kinds[i], sizeof out->kinds[i], "%s", kinds[i]);
+        (void)snprintf(out->kinds[i], sizeof out->kinds[i], "%s", kinds[i]);
     }
 }
 
@@ -78,12 +78,12 @@ static bool names_covered(const struct mlt_grant *grant, const struct mlt_json *
     mlt_json_at dataset = mlt_json_get(json, object, "dataset");
     struct mlt_bytes name = mlt_json_string(json, model, arena);
     if (mlt_json_is(json, model, MLT_JSON_STRING) && !mlt_grant_covers_model(grant, name)) {
-        snprintf(why, 256, "model \"%.*s\"", (int)(name.len < 200 ? name.len : 200), (const char *)name.ptr);
+        (void)snprintf(why, 256, "model \"%.*s\"", (int)(name.len < 200 ? name.len : 200), (const char *)name.ptr);
         return false;
     }
     name = mlt_json_string(json, dataset, arena);
     if (mlt_json_is(json, dataset, MLT_JSON_STRING) && !mlt_grant_covers_dataset(grant, name)) {
-        snprintf(why, 256, "dataset \"%.*s\"", (int)(name.len < 200 ? name.len : 200), (const char *)name.ptr);
+        (void)snprintf(why, 256, "dataset \"%.*s\"", (int)(name.len < 200 ? name.len : 200), (const char *)name.ptr);
         return false;
     }
     return true;
@@ -110,7 +110,7 @@ static bool lists_covered(const struct mlt_grant *grant, const struct mlt_json *
 bool mlt_grant_covers_facts(const struct mlt_grant *grant, struct mlt_bytes kind, const struct mlt_json *json,
                             mlt_json_at facts, char why[static 256]) {
     if (!mlt_grant_covers_kind(grant, kind)) {
-        snprintf(why, 256, "kind \"%.*s\"", (int)(kind.len < 200 ? kind.len : 200), (const char *)kind.ptr);
+        (void)snprintf(why, 256, "kind \"%.*s\"", (int)(kind.len < 200 ? kind.len : 200), (const char *)kind.ptr);
         return false;
     }
     if (grant->models[0][0] == '\0' && grant->datasets[0][0] == '\0') {

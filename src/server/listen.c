@@ -30,7 +30,7 @@ static enum mlt_status split(const char *address, char host[static 256], char po
     }
     memcpy(host, start, len);
     host[len] = '\0';
-    snprintf(port, 16, "%s", colon + 1);
+    (void)snprintf(port, 16, "%s", colon + 1);
     return MLT_OK;
 }
 
@@ -126,7 +126,7 @@ static int local_address(struct sockaddr_un *sa, const char *dir) {
         return -1;
     }
     int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    snprintf(sa->sun_path, sizeof sa->sun_path, "/proc/self/fd/%d/sock", dir_fd);
+    (void)snprintf(sa->sun_path, sizeof sa->sun_path, "/proc/self/fd/%d/sock", dir_fd);
     return dir_fd;
 }
 

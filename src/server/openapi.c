@@ -83,7 +83,7 @@ static void write_schema(struct mlt_json_writer *w, const struct mlt_param *p, b
 
 static void write_param(struct mlt_json_writer *w, const struct mlt_param *p, bool path) {
     char name[64];
-    snprintf(name, sizeof name, "%s", p->name);
+    (void)snprintf(name, sizeof name, "%s", p->name);
     char *dots = strstr(name, "...");
     if (dots) {
         *dots = '\0';
@@ -117,7 +117,7 @@ static void write_params(struct mlt_json_writer *w, const struct mlt_route *r) {
 
 static void write_content(struct mlt_json_writer *w, const char *media, const char *schema) {
     char ref[96];
-    snprintf(ref, sizeof ref, "#/components/schemas/%s", schema);
+    (void)snprintf(ref, sizeof ref, "#/components/schemas/%s", schema);
     mlt_jw_name(w, media);
     mlt_jw_object(w);
     mlt_jw_name(w, "schema");
@@ -141,7 +141,7 @@ static bool has_format(const struct mlt_route *r, const char *format) {
 
 static void write_answer(struct mlt_json_writer *w, const struct mlt_route *r, int status) {
     char code[16];
-    snprintf(code, sizeof code, "%d", status);
+    (void)snprintf(code, sizeof code, "%d", status);
     mlt_jw_name(w, code);
     mlt_jw_object(w);
     mlt_jw_member(w, "description", status < 400 ? r->summary : "Problem");
@@ -217,7 +217,7 @@ static void write_paths(struct mlt_json_writer *w, const struct mlt_call *call) 
             continue; // routes of one path stand together in the table
         }
         char path[128];
-        snprintf(path, sizeof path, "%s", pattern);
+        (void)snprintf(path, sizeof path, "%s", pattern);
         char *dots = strstr(path, "...");
         if (dots) {
             memmove(dots, dots + 3, strlen(dots + 3) + 1);

@@ -10,11 +10,11 @@ void mlt_principal_local(struct mlt_principal *out, unsigned uid) {
     struct passwd *found = NULL;
     char text[4096]; // one line of the password file
     if (getpwuid_r(uid, &entry, text, sizeof text, &found) == 0 && found) {
-        snprintf(out->name, sizeof out->name, "local:%.200s", found->pw_name);
+        (void)snprintf(out->name, sizeof out->name, "local:%.200s", found->pw_name);
     } else {
-        snprintf(out->name, sizeof out->name, "local:%u", uid);
+        (void)snprintf(out->name, sizeof out->name, "local:%u", uid);
     }
-    snprintf(out->assurance, sizeof out->assurance, "local");
+    (void)snprintf(out->assurance, sizeof out->assurance, "local");
     out->grant.rights = MLT_MAY_ALL;
     out->grant.payloads = true;
 }

@@ -41,7 +41,7 @@ void mlt_answer_problem(struct mlt_response *res, int http_status, const char *c
     char detail[MLT_ERROR_TEXT_LEN];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(detail, sizeof detail, fmt, args);
+    (void)vsnprintf(detail, sizeof detail, fmt, args);
     va_end(args);
     mlt_buf_reset(&res->body);
     struct mlt_json_writer w;
@@ -49,7 +49,7 @@ void mlt_answer_problem(struct mlt_response *res, int http_status, const char *c
     mlt_jw_object(&w);
     mlt_jw_name(&w, "type");
     char type[64];
-    snprintf(type, sizeof type, "urn:mltrail:problem:%s", code);
+    (void)snprintf(type, sizeof type, "urn:mltrail:problem:%s", code);
     mlt_jw_cstr(&w, type);
     mlt_jw_member(&w, "title", title_of(http_status));
     mlt_jw_name(&w, "status");

@@ -219,7 +219,7 @@ void mlt_answer_page(struct mlt_call *call, const struct mlt_term *terms, size_t
         mlt_jw_null(&w);
     } else {
         char cursor[24];
-        snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)p->from);
+        (void)snprintf(cursor, sizeof cursor, "%llu", (unsigned long long)p->from);
         mlt_jw_cstr(&w, cursor);
     }
     mlt_jw_member_u64(&w, "tree_size", call->source.size);

@@ -3,9 +3,9 @@
 
 #include "server/api_state.h"
 
-#define EXPORT_PAGE_MAX 10000                // lines of one answer; a cursor leads on
-#define EXPORT_BYTES_MAX (64u * 1024 * 1024) // and its size, since it is held in memory
-#define EXPORT_SCAN_MAX 1000000              // entries passed over in one answer
+#define EXPORT_PAGE_MAX 10000                       // lines of one answer; a cursor leads on
+#define EXPORT_BYTES_MAX ((size_t)64 * 1024 * 1024) // and its size, since it is held in memory
+#define EXPORT_SCAN_MAX 1000000                     // entries passed over in one answer
 
 struct extract {
     struct mlt_item_filter filter;
@@ -103,7 +103,7 @@ void mlt_handle_export(struct mlt_call *call) {
     }
     if (mlt_call_answer_json(call)) {
         if (!x->ended) {
-            snprintf(call->res->next_cursor, sizeof call->res->next_cursor, "%llu", (unsigned long long)x->from);
+            (void)snprintf(call->res->next_cursor, sizeof call->res->next_cursor, "%llu", (unsigned long long)x->from);
         }
         struct mlt_read read = {.action = "export",
                                 .resource_type = "trail",

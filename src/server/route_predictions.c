@@ -12,7 +12,7 @@ static bool may_see_chain(struct mlt_call *call) {
     for (size_t i = 0; i < sizeof chain / sizeof chain[0]; i++) {
         if (!mlt_grant_covers_kind(&call->req->principal->grant, mlt_str(chain[i]))) {
             char missing[64];
-            snprintf(missing, sizeof missing, "kind \"%s\", which a dossier shows", chain[i]);
+            (void)snprintf(missing, sizeof missing, "kind \"%s\", which a dossier shows", chain[i]);
             mlt_call_refuse(call, missing);
             return false;
         }

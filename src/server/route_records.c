@@ -1,4 +1,5 @@
 // POST /v1/records: the drafts are built by the thread that received them, the answer by the committer.
+#include <assert.h>
 #include <stdio.h>
 
 #include "server/grant.h"
@@ -11,8 +12,8 @@
 
 static void problem_from(struct mlt_problem *p, uint32_t line, const char *code, const char *detail) {
     *p = (struct mlt_problem){.line = line};
-    snprintf(p->code, sizeof p->code, "%s", code);
-    snprintf(p->detail, sizeof p->detail, "%s", detail);
+    (void)snprintf(p->code, sizeof p->code, "%s", code);
+    (void)snprintf(p->detail, sizeof p->detail, "%s", detail);
 }
 
 static void write_problem(struct mlt_append *a, const struct mlt_problem *p) {
@@ -70,17 +71,17 @@ static bool granted(const struct mlt_call *call, const struct mlt_draft *draft, 
         if (ok && draft->kind == MLT_KIND_CUSTOM) {
             kind = mlt_json_string(&json, mlt_json_get(&json, 0, "kind"), &arena);
         }
-        snprintf(why, sizeof why, "this record");
+        (void)snprintf(why, sizeof why, "this record");
         ok = ok && mlt_grant_covers_facts(grant, kind, &json, 0, why);
         mlt_arena_clear(&arena);
         mlt_json_clear(&json);
     } else {
         ok = mlt_grant_covers_kind(grant, kind);
-        snprintf(why, sizeof why, "kind \"%.*s\"", MLT_ARG(kind));
+        (void)snprintf(why, sizeof why, "kind \"%.*s\"", MLT_ARG(kind));
     }
     if (!ok) {
         char detail[400];
-        snprintf(detail, sizeof detail, "the grant does not cover %s", why);
+        (void)snprintf(detail, sizeof detail, "the grant does not cover %s", why);
         problem_from(problem, draft->line, "not-granted", detail);
     }
     return ok;
@@ -151,6 +152,7 @@ static void answer_one(struct mlt_append *a, struct mlt_response *res, const str
         mlt_answer_problem(res, denied ? 403 : 422, p->code, p->pointer, "%s", p->detail);
         return;
     }
+    assert(receipts);
     mlt_jw_object(&w);
     write_receipt(&w, &receipts[0]);
     mlt_jw_member_u64(&w, "tree_size", head->size);
@@ -166,6 +168,7 @@ struct totals {
 static struct totals count(const struct mlt_append *a, const struct mlt_receipt *receipts) {
     struct totals t = {.first = UINT64_MAX};
     for (size_t i = 0; i < a->num_records; i++) {
+        assert(receipts); // drafts that were appended have them
         if (receipts[i].added == MLT_ADDED_DUPLICATE) {
             t.duplicates++;
             continue;

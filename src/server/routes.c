@@ -10,15 +10,15 @@ static const char *const resource_types[] = {
     "model_registry", "prediction_log", "training_data", "trail", "config", "other", NULL};
 
 #define TEXT(param, says)                                                                                              \
-    { .name = param, .type = MLT_P_TEXT, .text = says }
+    { .name = (param), .type = MLT_P_TEXT, .text = (says) }
 #define WHEN(param, says)                                                                                              \
-    { .name = param, .type = MLT_P_TIME, .text = says }
+    { .name = (param), .type = MLT_P_TIME, .text = (says) }
 #define ONE_OF(param, list, says)                                                                                      \
-    { .name = param, .type = MLT_P_ENUM, .values = list, .text = says }
+    { .name = (param), .type = MLT_P_ENUM, .values = (list), .text = (says) }
 #define CURSOR                                                                                                         \
     { .name = "cursor", .type = MLT_P_COUNT, .text = "where to go on: `next` of the page before" }
 #define LIMIT(most)                                                                                                    \
-    { .name = "limit", .type = MLT_P_COUNT, .min = 1, .max = most, .text = "items at most" }
+    { .name = "limit", .type = MLT_P_COUNT, .min = 1, .max = (most), .text = "items at most" }
 #define AT_SIZE                                                                                                        \
     { .name = "at_size", .type = MLT_P_COUNT, .min = 1, .text = "answer as of this tree size" }
 #define END                                                                                                            \

@@ -18,19 +18,19 @@ void mlt_server_log(struct mlt_server *s, const char *fmt, ...) {
     char line[512];
     va_list args;
     va_start(args, fmt);
-    vsnprintf(line, sizeof line, fmt, args);
+    (void)vsnprintf(line, sizeof line, fmt, args);
     va_end(args);
     if (s->opt.log) {
         s->opt.log(s->opt.log_arg, line);
     } else {
-        fprintf(stderr, "mltrail: %s\n", line);
+        (void)fprintf(stderr, "mltrail: %s\n", line);
     }
 }
 
 static void daemon_log(void *arg, const char *fmt, va_list args) MLT_PRINTF(2, 0);
 static void daemon_log(void *arg, const char *fmt, va_list args) {
     char line[512];
-    vsnprintf(line, sizeof line, fmt, args);
+    (void)vsnprintf(line, sizeof line, fmt, args);
     line[strcspn(line, "\n")] = '\0';
     mlt_server_log(arg, "http: %s", line);
 }
@@ -113,7 +113,7 @@ enum mlt_status mlt_server_start(struct mlt_server **out, struct mlt_api *api, c
         free(s);
         return mlt_fail(err, MLT_NOMEM, "no memory for a lock");
     }
-    signal(SIGPIPE, SIG_IGN); // a client that went away is an error of one write
+    (void)signal(SIGPIPE, SIG_IGN); // a client that went away is an error of one write
     enum mlt_status status =
         mlt_tls_load(&s->tls, mlt_trail_env(mlt_api_trail(api)), opt->tls_cert, opt->tls_key, opt->tls_client_ca, err);
     if (status == MLT_OK) {
@@ -173,7 +173,7 @@ void mlt_server_stop(struct mlt_server *s) {
         pthread_join(s->watcher, NULL);
     }
     char path[MLT_PATH_MAX + 8];
-    snprintf(path, sizeof path, "%s/sock", mlt_trail_dir(mlt_api_trail(s->api)));
+    (void)snprintf(path, sizeof path, "%s/sock", mlt_trail_dir(mlt_api_trail(s->api)));
     unlink(path);
     mlt_tls_clear(&s->tls);
     while (s->pool_num > 0) {

@@ -12,18 +12,18 @@
 
 // Bounds. Each keeps one kind of caller from taking what belongs to all.
 #define MLT_CONNECTIONS_MAX 1024                   // descriptors and buffers; serving nodes keep one or two each
-#define MLT_CONNECTION_MEMORY (64 * 1024)          // headers and read buffer of one connection
-#define MLT_BODIES_MAX (256u * 1024 * 1024)        // of all requests being received: half of the memory we mean to use
+#define MLT_CONNECTION_MEMORY ((size_t)64 * 1024)  // headers and read buffer of one connection
+#define MLT_BODIES_MAX ((size_t)256 * 1024 * 1024) // of all requests being received: half of the memory we mean to use
 #define MLT_IDLE_MAX_S 120                         // between two requests; clients reconnect
 #define MLT_HEADER_MAX_S 30                        // from the request line to the last header
 #define MLT_BODY_GRACE_S 30                        // then a body must keep MLT_BODY_MIN_RATE
-#define MLT_BODY_MIN_RATE (16 * 1024)              // bytes a second: the slowest link that a serving node has
+#define MLT_BODY_MIN_RATE ((size_t)16 * 1024)      // bytes a second: the slowest link that a serving node has
 #define MLT_REQUEST_MAX_S 600                      // absolute, answer included
 #define MLT_WORKERS 16                             // they wait for the log most of their time
 #define MLT_WORK_QUEUE_MAX 512                     // requests that wait for a worker; further ones are told to retry
 #define MLT_STOP_GRACE_S 10                        // for answers on their way when the server stops
 #define MLT_BODY_POOL_MAX 64                       // spare body buffers …
-#define MLT_BODY_POOL_BYTES_MAX (4u * 1024 * 1024) // … of at most this size each
+#define MLT_BODY_POOL_BYTES_MAX ((size_t)4 * 1024 * 1024) // … of at most this size each
 
 enum mlt_phase { MLT_PHASE_IDLE, MLT_PHASE_HEADERS, MLT_PHASE_BODY, MLT_PHASE_WORK, MLT_PHASE_ANSWER };
 

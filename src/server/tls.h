@@ -4,7 +4,7 @@
 
 #include "base/env.h"
 
-#define MLT_PEM_MAX (1024u * 1024) // a chain or a list of authorities
+#define MLT_PEM_MAX ((size_t)1024 * 1024) // a chain or a list of authorities
 
 struct mlt_tls {
     struct mlt_buf cert, key, client_ca; // PEM text, terminated; empty: none

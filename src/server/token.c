@@ -75,11 +75,11 @@ static enum mlt_status read_list(struct mlt_token **out, size_t *num, struct mlt
         status = items ? MLT_OK : mlt_fail(err, MLT_NOMEM, "no memory for %zu tokens", count);
     }
     for (mlt_json_at at = status == MLT_OK ? mlt_json_first(&json, array) : MLT_JSON_NONE;
-         status == MLT_OK && at != MLT_JSON_NONE; at = mlt_json_next(&json, array, at)) {
+         status == MLT_OK && items && n < count && at != MLT_JSON_NONE; at = mlt_json_next(&json, array, at)) {
         status = read_token(&items[n++], &json, at, &arena, err);
     }
     if (status == MLT_OK) {
-        if (n > 0) {
+        if (items) {
             qsort(items, n, sizeof *items, by_hash);
         }
         *out = items;
@@ -106,7 +106,7 @@ static enum mlt_status read_tokens_file(struct mlt_env *env, const char *path, s
 enum mlt_status mlt_tokens_load(struct mlt_tokens *t, struct mlt_env *env, const char *state_dir, const char *file,
                                 const char *list, struct mlt_error *err) {
     char path[MLT_PATH_MAX];
-    snprintf(path, sizeof path, "%s/%s", state_dir, file);
+    (void)snprintf(path, sizeof path, "%s/%s", state_dir, file);
     struct mlt_buf text = {0};
     struct mlt_token *items = NULL;
     size_t num = 0;

@@ -14,8 +14,8 @@
 
 #include "server/api.h"
 
-#define MLT_TOKENS_MAX 4096                     // more principals than one tenant has
-#define MLT_TOKENS_FILE_MAX (32u * 1024 * 1024) // MLT_TOKENS_MAX of them with every pattern used
+#define MLT_TOKENS_MAX 4096                            // more principals than one tenant has
+#define MLT_TOKENS_FILE_MAX ((size_t)32 * 1024 * 1024) // MLT_TOKENS_MAX of them with every pattern used
 #define MLT_TOKEN_PREFIX "mlt_"
 #define MLT_TOKEN_SECRET_LEN 32
 

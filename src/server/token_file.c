@@ -29,7 +29,7 @@ static void write_token(struct mlt_json_writer *w, const struct mlt_token *token
 static enum mlt_status save(struct mlt_env *env, const char *state_dir, const struct mlt_token *items, size_t num,
                             struct mlt_error *err) {
     char path[MLT_PATH_MAX];
-    snprintf(path, sizeof path, "%s/tokens.json", state_dir);
+    (void)snprintf(path, sizeof path, "%s/tokens.json", state_dir);
     struct mlt_buf text = {0};
     struct mlt_json_writer w;
     mlt_jw_init(&w, &text);
@@ -56,7 +56,7 @@ struct held {
 
 static enum mlt_status hold(struct held *h, struct mlt_env *env, const char *state_dir, struct mlt_error *err) {
     char path[MLT_PATH_MAX];
-    snprintf(path, sizeof path, "%s/tokens.lock", state_dir);
+    (void)snprintf(path, sizeof path, "%s/tokens.lock", state_dir);
     enum mlt_status status = mlt_tokens_init(&h->tokens, err);
     if (status != MLT_OK) {
         return status;
@@ -85,9 +85,13 @@ static void token_text(char out[static 64], const uint8_t secret[static MLT_TOKE
     mlt_base64_encode(encoded, mlt_bytes_of(secret, MLT_TOKEN_SECRET_LEN));
     encoded[43] = '\0';
     for (char *c = encoded; *c; c++) {
-        *c = *c == '+' ? '-' : *c == '/' ? '_' : *c;
+        if (*c == '+') {
+            *c = '-';
+        } else if (*c == '/') {
+            *c = '_';
+        }
     }
-    snprintf(out, 64, MLT_TOKEN_PREFIX "%.43s", encoded);
+    (void)snprintf(out, 64, MLT_TOKEN_PREFIX "%.43s", encoded);
     mlt_wipe(encoded, sizeof encoded);
 }
 
