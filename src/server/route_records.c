@@ -135,6 +135,7 @@ static enum mlt_status build(struct mlt_call *call, struct mlt_append *a, struct
 // --- answering ---
 
 static void write_receipt(struct mlt_json_writer *w, const struct mlt_receipt *r) {
+    assert(r);
     mlt_jw_member_u64(w, "index", r->index);
     mlt_jw_name(w, "leaf");
     mlt_jw_hex(w, mlt_bytes_of(r->leaf, MLT_HASH_LEN));
