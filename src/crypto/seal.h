@@ -7,9 +7,11 @@
 //   sealed payload = AES-256-GCM(key, nonce 0^12, aad "mltrail/v1 payload") ciphertext || 16-byte tag;
 //                    the zero nonce is safe because a secret seals one message only
 //   commitment(member) = SHA-256("mltrail/v1 commitment" || 0x00 || salt || u16be name length || name || value bytes)
-//   wrapped secret = nonce || AES-256-GCM(key-encryption key, nonce, aad "mltrail/v1 wrap") of the secret || tag: 60 bytes;
-//                    nonce = the first 12 bytes of KDF(secret, "mltrail/v1 wrap nonce"): a secret is random, so its nonce
-//                    is, and only the same secret could meet the same nonce (up to 2^32 wraps under one key: 2^-33)
+//   wrapped secret = nonce || AES-256-GCM(key-encryption key, nonce, aad "mltrail/v1 wrap") of the secret || tag: 60
+//   bytes;
+//                    nonce = the first 12 bytes of KDF(secret, "mltrail/v1 wrap nonce"): a secret is random, so its
+//                    nonce is, and only the same secret could meet the same nonce (up to 2^32 wraps under one key:
+//                    2^-33)
 #ifndef MLT_CRYPTO_SEAL_H
 #define MLT_CRYPTO_SEAL_H
 

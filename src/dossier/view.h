@@ -52,7 +52,7 @@ void mlt_view_verdict(struct mlt_view *v, struct mlt_buf *out);
 void mlt_view_findings_line(struct mlt_view *v, struct mlt_buf *out);
 
 #define MLT_VIEW_EACH(v, list, it)                                                                                     \
-    for (mlt_json_at it = mlt_json_first(&(v)->json, list); it != MLT_JSON_NONE;                                       \
-         it = mlt_json_next(&(v)->json, list, it))
+    for (mlt_json_at it = mlt_json_first(&(v)->json, (list)); (it) != MLT_JSON_NONE;                                   \
+         (it) = mlt_json_next(&(v)->json, (list), (it)))
 
 #endif

@@ -11,83 +11,91 @@
 // all of them, the earliest first.
 struct mlt_node {
     enum mlt_kind kind;
-    uint64_t entry;  // index of the first entry
-    struct mlt_part *parts;  // the entries, in log order; parts[0] is `entry`
+    uint64_t entry;         // index of the first entry
+    struct mlt_part *parts; // the entries, in log order; parts[0] is `entry`
     size_t num_parts;
-    size_t number;  // position within its list of the story
-    struct mlt_bytes name, version;  // that a version, run or dataset was looked up by
+    size_t number;                  // position within its list of the story
+    struct mlt_bytes name, version; // that a version, run or dataset was looked up by
 };
 struct mlt_part {
     uint64_t index;
     struct mlt_entry entry;
-    struct mlt_json facts;    // with the details put back
-    struct mlt_json payload;  // empty unless payload_state is MLT_PAYLOAD_OPEN
+    struct mlt_json facts;   // with the details put back
+    struct mlt_json payload; // empty unless payload_state is MLT_PAYLOAD_OPEN
     enum mlt_payload_state payload_state;
-    enum mlt_relation { MLT_REL_FIRST, MLT_REL_COMPLETES, MLT_REL_CONFLICTS, MLT_REL_CORROBORATES, MLT_REL_CORRECTS } relation;
+    enum mlt_relation {
+        MLT_REL_FIRST,
+        MLT_REL_COMPLETES,
+        MLT_REL_CONFLICTS,
+        MLT_REL_CORROBORATES,
+        MLT_REL_CORRECTS
+    } relation;
 };
 // A member of a node: the value and the part that it comes from. json NULL: not recorded.
 struct mlt_value {
     const struct mlt_json *json;
     mlt_json_at at;
     uint64_t entry;
-    enum mlt_payload_state payload;  // for a payload member that is not here: why
+    enum mlt_payload_state payload; // for a payload member that is not here: why
 };
 struct mlt_value mlt_node_get(const struct mlt_node *node, const char *member);
-struct mlt_bytes mlt_node_string(const struct mlt_node *node, const char *member, struct mlt_arena *arena);  // {NULL,0}: absent or no string
-struct mlt_bytes mlt_node_raw(const struct mlt_node *node, const char *member);  // raw JSON; {NULL,0}: absent
+struct mlt_bytes mlt_node_string(const struct mlt_node *node, const char *member,
+                                 struct mlt_arena *arena);                      // {NULL,0}: absent or no string
+struct mlt_bytes mlt_node_raw(const struct mlt_node *node, const char *member); // raw JSON; {NULL,0}: absent
 
 enum mlt_severity { MLT_SEV_INFO, MLT_SEV_LOW, MLT_SEV_MEDIUM, MLT_SEV_HIGH, MLT_SEV_CRITICAL };
 
 struct mlt_finding {
-    const char *code;  // stable, e.g. "approval-missing"
+    const char *code; // stable, e.g. "approval-missing"
     enum mlt_severity severity;
     const char *criteria, *effect, *action;
-    char *condition;  // what was found, with the values
+    char *condition; // what was found, with the values
     uint64_t *entries;
     size_t num_entries;
-    uint64_t known_since;  // the entry with which it became known (highest of `entries`); UINT64_MAX: an absence
-    uint64_t resolved_by;  // the later entry that resolved it; UINT64_MAX: open
+    uint64_t known_since; // the entry with which it became known (highest of `entries`); UINT64_MAX: an absence
+    uint64_t resolved_by; // the later entry that resolved it; UINT64_MAX: open
 };
 
 // How a link was made, for the picture and the proof.
 struct mlt_edge {
     const struct mlt_node *from, *to;
-    const char *how;  // "names", "resolved" (by the trail itself), …
+    const char *how; // "names", "resolved" (by the trail itself), …
 };
 
 struct mlt_node_list {
     struct mlt_node **nodes;
     size_t num;
-    uint64_t total;  // more than num when capped
+    uint64_t total; // more than num when capped
 };
 
 // A prediction that does not name its model version, and the one that the trail says was in production there and then.
 struct mlt_resolution {
     const struct mlt_node *prediction;
     struct mlt_bytes model, model_version;
-    uint64_t entry;  // the transition that it rests on
+    uint64_t entry; // the transition that it rests on
 };
 
 // The transition in force for a prediction, by log order and by claimed time.
 struct mlt_in_force {
-    const struct mlt_node *by_log, *by_time;  // NULL: none
+    const struct mlt_node *by_log, *by_time; // NULL: none
 };
 
 struct mlt_story {
     struct mlt_bytes request_id;
-    struct mlt_node_list predictions;  // all with this request_id
-    const struct mlt_node *served;     // the one that was served, NULL when it cannot be told
-    struct mlt_node_list model_versions;  // of the predictions, and their components
+    struct mlt_node_list predictions;    // all with this request_id
+    const struct mlt_node *served;       // the one that was served, NULL when it cannot be told
+    struct mlt_node_list model_versions; // of the predictions, and their components
     struct mlt_node_list training_runs;
-    struct mlt_node_list dataset_versions;  // with the inputs behind them
+    struct mlt_node_list dataset_versions; // with the inputs behind them
     struct mlt_node_list approvals;
     struct mlt_node_list transitions;
-    struct mlt_node_list access;  // to the prediction, its model versions, its datasets, and reads of the trail about them
-    struct mlt_node_list related;  // decision, oversight, explanation, notice, outcome, corrections
-    struct mlt_in_force in_force;  // of `served`
+    struct mlt_node_list
+        access; // to the prediction, its model versions, its datasets, and reads of the trail about them
+    struct mlt_node_list related; // decision, oversight, explanation, notice, outcome, corrections
+    struct mlt_in_force in_force; // of `served`
     struct mlt_edge *edges;
     size_t num_edges;
-    struct mlt_finding *findings;  // sorted: severity descending, then code, then first entry
+    struct mlt_finding *findings; // sorted: severity descending, then code, then first entry
     size_t num_findings;
     // Completeness of the served prediction's stream.
     bool stream_checked;
@@ -96,12 +104,12 @@ struct mlt_story {
     uint64_t gaps, repeats;
     struct mlt_resolution *resolutions;
     size_t num_resolutions;
-    struct mlt_story_tape *tapes;  // for mlt_story_clear
+    struct mlt_story_tape *tapes; // for mlt_story_clear
 };
 
-#define MLT_STORY_PREDICTIONS_MAX 1000  // rows of one request
-#define MLT_STORY_ACCESS_MAX 1000       // newest; `total` tells how many there are
-#define MLT_STORY_DEPTH_MAX 64          // datasets behind datasets, components in components
+#define MLT_STORY_PREDICTIONS_MAX 1000 // rows of one request
+#define MLT_STORY_ACCESS_MAX 1000      // newest; `total` tells how many there are
+#define MLT_STORY_DEPTH_MAX 64         // datasets behind datasets, components in components
 
 // mlt_story_tell walks from a request_id. MLT_NOTFOUND: no prediction has this request_id.
 enum mlt_status mlt_story_tell(const struct mlt_source *src, struct mlt_bytes request_id, struct mlt_arena *arena,
@@ -110,19 +118,28 @@ enum mlt_status mlt_story_tell(const struct mlt_source *src, struct mlt_bytes re
 void mlt_story_clear(struct mlt_story *story);
 // mlt_story_tell_version walks from a model version instead (no prediction; `predictions` empty).
 enum mlt_status mlt_story_tell_version(const struct mlt_source *src, struct mlt_bytes model, struct mlt_bytes version,
-                                       struct mlt_arena *arena, struct mlt_story **out, struct mlt_error *err) MLT_MUST_USE;
+                                       struct mlt_arena *arena, struct mlt_story **out,
+                                       struct mlt_error *err) MLT_MUST_USE;
 
 // References in commands and URLs: "prediction:ID", "model:NAME/VERSION", "dataset:NAME/VERSION", "job:ID",
 // "approval:REFERENCE", "table:SYSTEM/TABLE", "node:NAME", "entry:INDEX". In NAME/VERSION the last slash separates;
 // percent-encoding inside the parts.
 struct mlt_ref {
-    enum mlt_ref_type { MLT_REF_PREDICTION, MLT_REF_MODEL_VERSION, MLT_REF_DATASET_VERSION, MLT_REF_JOB, MLT_REF_APPROVAL,
-                        MLT_REF_TABLE, MLT_REF_NODE, MLT_REF_ENTRY } type;
+    enum mlt_ref_type {
+        MLT_REF_PREDICTION,
+        MLT_REF_MODEL_VERSION,
+        MLT_REF_DATASET_VERSION,
+        MLT_REF_JOB,
+        MLT_REF_APPROVAL,
+        MLT_REF_TABLE,
+        MLT_REF_NODE,
+        MLT_REF_ENTRY
+    } type;
     struct mlt_bytes a, b;
     uint64_t index;
 };
-enum mlt_status mlt_ref_parse(struct mlt_ref *out, struct mlt_bytes text, struct mlt_arena *arena, struct mlt_error *err)
-    MLT_MUST_USE;
+enum mlt_status mlt_ref_parse(struct mlt_ref *out, struct mlt_bytes text, struct mlt_arena *arena,
+                              struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_forward_json writes what depends on `ref`: per kind the exact count and one page of entries
 // {"ref":…,"depends":[{"kind":…,"via":…,"count":n,"items":[…],"next":cursor|null},…],"tree_size":n}.

@@ -1,65 +1,73 @@
 // The API as functions: a request in, a response out, no sockets. The HTTP server calls it for connections; the command
-// line calls it in the same process when nobody serves the directory. Either way the same grants hold and the same reads
-// are recorded (promise P5).
+// line calls it in the same process when nobody serves the directory. Either way the same grants hold and the same
+// reads are recorded (promise P5).
 #ifndef MLT_SERVER_API_H
 #define MLT_SERVER_API_H
 
 #include "index/index.h"
 
 // Grants (design section 9): what a principal may do, to which kinds and names, with or without payloads.
-enum mlt_right { MLT_MAY_APPEND = 1, MLT_MAY_READ = 2, MLT_MAY_APPROVE = 4, MLT_MAY_ERASE = 8, MLT_MAY_MIRROR = 16,
-                 MLT_MAY_ADMIN = 32 };
+enum mlt_right {
+    MLT_MAY_APPEND = 1,
+    MLT_MAY_READ = 2,
+    MLT_MAY_APPROVE = 4,
+    MLT_MAY_ERASE = 8,
+    MLT_MAY_MIRROR = 16,
+    MLT_MAY_ADMIN = 32
+};
 #define MLT_MAY_ALL 63
-#define MLT_GRANT_PATTERNS_MAX 16  // per grant; more is a role system, which belongs to the identity provider
+#define MLT_GRANT_PATTERNS_MAX 16 // per grant; more is a role system, which belongs to the identity provider
 
 struct mlt_grant {
-    unsigned rights;    // enum mlt_right
-    bool payloads;      // may see payloads, not facts alone
-    char kinds[MLT_GRANT_PATTERNS_MAX][64];     // shell patterns; none: every kind
-    char models[MLT_GRANT_PATTERNS_MAX][128];   // shell patterns; none: every model
+    unsigned rights;                          // enum mlt_right
+    bool payloads;                            // may see payloads, not facts alone
+    char kinds[MLT_GRANT_PATTERNS_MAX][64];   // shell patterns; none: every kind
+    char models[MLT_GRANT_PATTERNS_MAX][128]; // shell patterns; none: every model
     char datasets[MLT_GRANT_PATTERNS_MAX][128];
 };
 
-// mlt_grant_producer is what a producer gets when nothing else is said: append predictions, lineage and access; read nothing.
+// mlt_grant_producer is what a producer gets when nothing else is said: append predictions, lineage and access; read
+// nothing.
 void mlt_grant_producer(struct mlt_grant *out);
 
 struct mlt_principal {
-    char name[256];       // "token:ci", "cert:CN=…", "local:alice"
-    char assurance[16];   // "authenticated" | "local"
+    char name[256];     // "token:ci", "cert:CN=…", "local:alice"
+    char assurance[16]; // "authenticated" | "local"
     struct mlt_grant grant;
-    char address[64];     // where from; "" for in-process
+    char address[64]; // where from; "" for in-process
     char user_agent[256];
 };
 
 struct mlt_request {
-    const char *method;   // "GET", "POST"
-    const char *path;     // as sent, percent-encoded, without the query
-    const char *query;    // as sent, without '?'; "" when none
-    const char *content_type;  // "" when none
+    const char *method;       // "GET", "POST"
+    const char *path;         // as sent, percent-encoded, without the query
+    const char *query;        // as sent, without '?'; "" when none
+    const char *content_type; // "" when none
     struct mlt_bytes body;
-    const struct mlt_principal *principal;  // NULL: not authenticated (open routes only)
-    const char *purpose;  // why a reader reads (header X-Purpose); NULL or "" when not said
-    const char *address;  // where an unauthenticated request comes from; NULL when there is a principal or nobody knows
+    const struct mlt_principal *principal; // NULL: not authenticated (open routes only)
+    const char *purpose;                   // why a reader reads (header X-Purpose); NULL or "" when not said
+    const char *address; // where an unauthenticated request comes from; NULL when there is a principal or nobody knows
 };
 
 struct mlt_response {
     int status;
-    const char *content_type;  // static
+    const char *content_type; // static
     struct mlt_buf body;
-    const char *location_header;  // reserved for 201; NULL
-    int retry_after_s;         // 0: none
-    const char *cache_control; // static; NULL: no-store
-    char allow[32];            // of a 405: the methods that there are; "" when none
-    char next_cursor[24];      // of an export that goes on; "" when none (header Mltrail-Next-Cursor)
+    const char *location_header; // reserved for 201; NULL
+    int retry_after_s;           // 0: none
+    const char *cache_control;   // static; NULL: no-store
+    char allow[32];              // of a 405: the methods that there are; "" when none
+    char next_cursor[24];        // of an export that goes on; "" when none (header Mltrail-Next-Cursor)
 };
-#define MLT_BODY_MAX ((size_t)32 * 1024 * 1024)  // one request: a record of MLT_RECORD_MAX fits, a batch is better sent in parts
+#define MLT_BODY_MAX                                                                                                   \
+    ((size_t)32 * 1024 * 1024) // one request: a record of MLT_RECORD_MAX fits, a batch is better sent in parts
 void mlt_response_clear(struct mlt_response *r);
 
 // The opened trail with its index, its tokens and settings: what requests act on.
 struct mlt_api;
 struct mlt_api_options {
     struct mlt_trail_options trail;
-    const char *required_pack;  // reserved: NULL
+    const char *required_pack; // reserved: NULL
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
 };
@@ -73,30 +81,31 @@ struct mlt_trail *mlt_api_trail(struct mlt_api *api);
 // mlt_api_handle answers one request and blocks while it does (an append waits for its group). Thread-safe.
 void mlt_api_handle(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res);
 
-// mlt_api_append_start is the way of POST /v1/records that does not block: drafts are built by the calling thread, `done` is
-// called from the committer with the finished response. Returns false when the response is ready at once (`res` filled,
-// `done` not called).
+// mlt_api_append_start is the way of POST /v1/records that does not block: drafts are built by the calling thread,
+// `done` is called from the committer with the finished response. Returns false when the response is ready at once
+// (`res` filled, `done` not called).
 bool mlt_api_append_start(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res,
                           void (*done)(void *arg, struct mlt_response *res), void *arg);
 
 // Tokens: <state>/tokens.json holds SHA-256 of each; the text "mlt_<43 base64url characters>" is shown once.
-enum mlt_status mlt_token_make(struct mlt_env *env, const char *state_dir, const char *name, const struct mlt_grant *grant,
-                               int64_t expires_at /* 0: never */, char out[static 64], struct mlt_error *err) MLT_MUST_USE;
-enum mlt_status mlt_token_revoke(struct mlt_env *env, const char *state_dir, const char *name, struct mlt_error *err)
-    MLT_MUST_USE;
+enum mlt_status mlt_token_make(struct mlt_env *env, const char *state_dir, const char *name,
+                               const struct mlt_grant *grant, int64_t expires_at /* 0: never */, char out[static 64],
+                               struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_token_revoke(struct mlt_env *env, const char *state_dir, const char *name,
+                                 struct mlt_error *err) MLT_MUST_USE;
 // mlt_token_list appends {"items":[{name,rights,payloads,kinds,models,datasets,created,expires}]}.
-enum mlt_status mlt_token_list(struct mlt_env *env, const char *state_dir, struct mlt_buf *out, struct mlt_error *err)
-    MLT_MUST_USE;
-// mlt_api_authenticate finds the principal of a bearer token; false when unknown, revoked or expired. Tokens made while the
-// server runs are seen within a second.
+enum mlt_status mlt_token_list(struct mlt_env *env, const char *state_dir, struct mlt_buf *out,
+                               struct mlt_error *err) MLT_MUST_USE;
+// mlt_api_authenticate finds the principal of a bearer token; false when unknown, revoked or expired. Tokens made while
+// the server runs are seen within a second.
 bool mlt_api_authenticate(struct mlt_api *api, struct mlt_bytes bearer, struct mlt_principal *out);
-// mlt_api_certificate finds the grant of a verified client certificate by its subject (RFC 4514 text): <state>/certs.json,
-// else the producer's grant.
+// mlt_api_certificate finds the grant of a verified client certificate by its subject (RFC 4514 text):
+// <state>/certs.json, else the producer's grant.
 void mlt_api_certificate(struct mlt_api *api, const char *subject, struct mlt_principal *out);
 // mlt_api_refused records a refused attempt that did not become a request (a bad token), counted per window.
 void mlt_api_refused(struct mlt_api *api, const struct mlt_request *req);
-// mlt_api_needs_body says whether `method` and `path` name a route that reads a body, and the principal may use it; when it
-// is false and `res` is filled, answer so without reading the body.
+// mlt_api_needs_body says whether `method` and `path` name a route that reads a body, and the principal may use it;
+// when it is false and `res` is filled, answer so without reading the body.
 bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res);
 // mlt_api_is_open says whether a route needs no principal.
 bool mlt_api_is_open(const struct mlt_request *req);

@@ -14,8 +14,8 @@
 #define MLT_RETRY_AFTER_S 1 // a full queue is short of a second's work
 
 // mlt_answer_problem makes `res` a problem document; what it held is dropped. `pointer` NULL or "": none.
-void mlt_answer_problem(struct mlt_response *res, int http_status, const char *code, const char *pointer, const char *fmt,
-                     ...) MLT_PRINTF(5, 6);
+void mlt_answer_problem(struct mlt_response *res, int http_status, const char *code, const char *pointer,
+                        const char *fmt, ...) MLT_PRINTF(5, 6);
 // mlt_answer_status answers a failure of the layers below with the status that fits it.
 void mlt_answer_status(struct mlt_response *res, enum mlt_status status, const struct mlt_error *err);
 int mlt_problem_http_status(enum mlt_status status);

@@ -18,6 +18,10 @@ void mlt_handle_readyz(struct mlt_call *call) {
     mlt_jw_member_bool(&w, "ready", !call->api->read_only);
     mlt_jw_member_u64(&w, "tree_size", stats.size);
     mlt_jw_member_u64(&w, "free_bytes", stats.free_bytes);
+    // Public by nature; a first use of `mltrail verify URL` shows it to the user and asks, as ssh does.
+    char vkey[MLT_VKEY_TEXT_MAX];
+    mlt_vkey_format(vkey, mlt_trail_vkey(call->api->trail));
+    mlt_jw_member(&w, "vkey", vkey);
     mlt_jw_end_object(&w);
     if (mlt_call_answer_json(call) && call->api->read_only) {
         mlt_answer_problem(call->res, 503, "read-only", NULL,

@@ -15,32 +15,32 @@
     "\",\"approver\":\"erin\",\"timestamp\":\"" time "\",\"model_artifact_hash\":\"" HASH_MODEL                        \
     "\",\"reason\":\"review\"}"
 #define PREDICTION(members)                                                                                            \
-    "{\"kind\":\"prediction\",\"request_id\":\"r-1\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"model_artifact_hash\":"   \
+    "{\"kind\":\"prediction\",\"request_id\":\"r-1\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"model_artifact_hash\":"  \
     "\"" HASH_MODEL "\",\"feature_values\":{\"x\":1},\"prediction\":0.25,\"serving_node\":\"n2\"," members "}"
 #define SHADOW                                                                                                         \
-    "\"model\":\"credit\",\"model_version\":\"7\",\"deployment\":{\"environment\":\"prod\",\"region\":\"eu\","          \
+    "\"model\":\"credit\",\"model_version\":\"7\",\"deployment\":{\"environment\":\"prod\",\"region\":\"eu\","         \
     "\"endpoint\":\"/score\",\"variant\":\"shadow\"}"
 
 static const struct finding_case CASES[] = {
     // Who and what.
     {.code = "model-version-unknown", EDITS(1, WITHOUT(VERSION))},
-    {.code = "model-version-unknown",  // registered after the fact
+    {.code = "model-version-unknown", // registered after the fact
      EDITS(1, WITHOUT(VERSION)),
      EXTRA(1, {"registry", "2026-01-08T00:00:02Z",
                "{\"kind\":\"model.version\",\"model\":\"credit\",\"model_version\":\"7\",\"timestamp\":"
                "\"2026-01-08T00:00:00Z\",\"model_artifact_hash\":\"" HASH_MODEL
                "\",\"training_job_id\":\"job-1\",\"registered_by\":\"dana\"}"})},
     {.code = "model-version-resolved", EDITS(1, REPLACE(SERVED, "\"model_version\":\"7\",", ""))},
-    {.code = "model-version-resolved",  // by the deployment alone
+    {.code = "model-version-resolved", // by the deployment alone
      .also = "evidence-missing",
      EDITS(1, REPLACE(SERVED, "\"model\":\"credit\",\"model_version\":\"7\",", ""))},
     {.code = "model-version-unresolved",
-     EDITS(2, REPLACE(SERVED, "\"model_version\":\"7\",", ""), REPLACE(MOVE, "\"to_stage\":\"production\"",
-                                                                       "\"to_stage\":\"staging\""))},
+     EDITS(2, REPLACE(SERVED, "\"model_version\":\"7\",", ""),
+           REPLACE(MOVE, "\"to_stage\":\"production\"", "\"to_stage\":\"staging\""))},
     {.code = "component-unknown",
      EDITS(1, REPLACE(VERSION, "\"registered_by\"",
                       "\"components\":[{\"model\":\"base\",\"model_version\":\"1\"}],\"registered_by\""))},
-    {.code = "component-unknown",  // a base model of the run
+    {.code = "component-unknown", // a base model of the run
      EDITS(1, REPLACE(RUN, "\"git_commit\"",
                       "\"base_models\":[{\"model\":\"base\",\"model_version\":\"1\"}],\"git_commit\""))},
     {.code = "training-run-unknown", EDITS(1, WITHOUT(RUN))},
@@ -76,13 +76,13 @@ static const struct finding_case CASES[] = {
     {.code = "approval-rejected", EDITS(1, REPLACE(APPROVAL, "\"approved\"", "\"rejected\""))},
     {.code = "approval-rejected",
      EARLY(1, {"erin", "2026-01-06T12:00:01Z", VERDICT("CAB-7", "rejected", "2026-01-06T12:00:00Z")})},
-    {.code = "approval-after-deployment",  // claimed time alone
+    {.code = "approval-after-deployment", // claimed time alone
      EDITS(1, REPLACE(APPROVAL, "2026-01-05T00:00:00Z", "2026-01-06T00:00:05Z")),
      .also = "event-after-receipt"},
-    {.code = "approval-after-deployment",  // in the log and by its time
+    {.code = "approval-after-deployment", // in the log and by its time
      EDITS(1, WITHOUT(APPROVAL)),
      EXTRA(1, {"erin", "2026-01-08T12:00:01Z", VERDICT("CAB-7", "approved", "2026-01-08T12:00:00Z")})},
-    {.code = "approval-after-deployment",  // back-dated: the log gives it away
+    {.code = "approval-after-deployment", // back-dated: the log gives it away
      .also = "event-long-before-receipt",
      EDITS(1, WITHOUT(APPROVAL)),
      EXTRA(1, {"erin", "2026-01-08T12:00:01Z", VERDICT("CAB-7", "approved", "2026-01-05T12:00:00Z")})},
@@ -101,7 +101,7 @@ static const struct finding_case CASES[] = {
                       "\"approver\":\"zoe\",\"statement\":\"I approve\",\"signature\":\"U1NIU0lH\""))},
     {.code = "approver-triggered-training",
      EDITS(1, REPLACE(RUN, "\"triggered_by\":\"dana\"", "\"triggered_by\":\"erin\""))},
-    {.code = "approver-triggered-training",  // behind a service account
+    {.code = "approver-triggered-training", // behind a service account
      EDITS(1, REPLACE(RUN, "\"triggered_by\":\"dana\"", "\"triggered_by\":\"ci\",\"on_behalf_of\":\"erin\""))},
 
     // Deployment.
@@ -109,22 +109,24 @@ static const struct finding_case CASES[] = {
     {.code = "from-stage-mismatch", EDITS(1, REPLACE(MOVE, "\"from_stage\":\"none\"", "\"from_stage\":\"staging\""))},
     {.code = "prediction-outside-production",
      EDITS(1, REPLACE(MOVE, "\"to_stage\":\"production\"", "\"to_stage\":\"staging\""))},
-    {.code = "prediction-outside-production",  // at another endpoint only
+    {.code = "prediction-outside-production", // at another endpoint only
      EDITS(1, REPLACE(MOVE, "/score", "/other"))},
-    {.code = "prediction-outside-production",  // retired before
+    {.code = "prediction-outside-production", // retired before
      EARLY(1, {"cd", "2026-01-06T12:00:01Z",
                "{\"kind\":\"transition\",\"model\":\"credit\",\"model_version\":\"7\",\"from_stage\":\"production\","
                "\"to_stage\":\"archived\",\"timestamp\":\"2026-01-06T12:00:00Z\",\"performed_by\":\"cd\",\"reason\":"
                "\"retired\",\"approval_reference\":\"CAB-7\",\"deployment\":" DEPLOYMENT "}"})},
-    {.code = "prediction-outside-production",  // the stages that count are a setting
+    {.code = "prediction-outside-production", // the stages that count are a setting
      EARLY(1, {"admin", "2026-01-06T12:00:01Z",
                "{\"kind\":\"control\",\"control\":\"setting\",\"name\":\"production_stages\",\"value\":[\"live\"]}"})},
-    {.code = "in-force-differs",  // the transition came in after the prediction
+    {.code = "in-force-differs", // the transition came in after the prediction
      EDITS(1, WITHOUT(MOVE)),
-     EXTRA(1, {"cd", "2026-01-07T00:00:10Z",
-               "{\"kind\":\"transition\",\"model\":\"credit\",\"model_version\":\"7\",\"from_stage\":\"none\",\"to_stage\":"
-               "\"production\",\"timestamp\":\"2026-01-06T12:00:00Z\",\"performed_by\":\"cd\",\"reason\":\"release\","
-               "\"approval_reference\":\"CAB-7\",\"deployment\":" DEPLOYMENT "}"})},
+     EXTRA(
+         1,
+         {"cd", "2026-01-07T00:00:10Z",
+          "{\"kind\":\"transition\",\"model\":\"credit\",\"model_version\":\"7\",\"from_stage\":\"none\",\"to_stage\":"
+          "\"production\",\"timestamp\":\"2026-01-06T12:00:00Z\",\"performed_by\":\"cd\",\"reason\":\"release\","
+          "\"approval_reference\":\"CAB-7\",\"deployment\":" DEPLOYMENT "}"})},
 
     // Data.
     {.code = "dataset-digest-differs", EDITS(1, REPLACE(RUN, HASH_DATA, HASH_OTHER))},
@@ -132,23 +134,26 @@ static const struct finding_case CASES[] = {
     {.code = "dataset-digest-not-comparable",
      EDITS(1, REPLACE(RUN, "\"" HASH_DATA "\"", "{\"dirHash\":\"" HASH_OTHER "\"}"))},
     {.code = "exclusions-not-stated", EDITS(1, REPLACE(RAW, "\"exclusions\":[],", ""))},
-    {.code = "date-range-missing", EDITS(1, REPLACE(RAW, "\"table\":\"codes\",\"date_range\":null",
-                                                    "\"table\":\"codes\""))},
+    {.code = "date-range-missing",
+     EDITS(1, REPLACE(RAW, "\"table\":\"codes\",\"date_range\":null", "\"table\":\"codes\""))},
     {.code = "sources-empty",
-     EDITS(1, REPLACE(RAW,
-                      "\"sources\":[{\"system\":\"core\",\"table\":\"loans\",\"date_range\":{\"column\":\"day\",\"from\":"
-                      "\"2025-01-01\",\"to\":\"2026-01-01\"}},{\"system\":\"core\",\"table\":\"codes\",\"date_range\":null}]",
-                      "\"sources\":[]"))},
+     EDITS(1,
+           REPLACE(
+               RAW,
+               "\"sources\":[{\"system\":\"core\",\"table\":\"loans\",\"date_range\":{\"column\":\"day\",\"from\":"
+               "\"2025-01-01\",\"to\":\"2026-01-01\"}},{\"system\":\"core\",\"table\":\"codes\",\"date_range\":null}]",
+               "\"sources\":[]"))},
 
     // Completeness.
     {.code = "stream-gap",
      EDITS(2, REPLACE(AFTER, "\"sequence\":3", "\"sequence\":4"), REPLACE(TALLY, "\"count\":3", "\"count\":4"))},
-    {.code = "stream-gap",  // at the head
+    {.code = "stream-gap", // at the head
      EDITS(1, WITHOUT(BEFORE))},
     {.code = "stream-repeat",
-     EXTRA(1, {"kserve", SERVED_TIME,
-               "{\"kind\":\"prediction\",\"request_id\":\"r-9\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"serving_node\":"
-               "\"n1\",\"stream\":\"s\",\"sequence\":2}"})},
+     EXTRA(1,
+           {"kserve", SERVED_TIME,
+            "{\"kind\":\"prediction\",\"request_id\":\"r-9\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"serving_node\":"
+            "\"n1\",\"stream\":\"s\",\"sequence\":2}"})},
     {.code = "stream-tail-missing", EDITS(1, REPLACE(TALLY, "\"count\":3", "\"count\":5"))},
     {.code = "stream-beyond-final", EDITS(1, REPLACE(TALLY, "\"count\":3", "\"count\":2"))},
     {.code = "stream-open", EDITS(1, REPLACE(TALLY, ",\"final\":true", ""))},
@@ -162,9 +167,11 @@ static const struct finding_case CASES[] = {
 
     // Evidence.
     {.code = "conflicting-records",
-     EXTRA(1, {"registry", "2026-01-08T00:00:02Z",
-               "{\"kind\":\"model.version\",\"model\":\"credit\",\"model_version\":\"7\",\"registered_by\":\"mallory\"}"})},
-    {.code = "conflicting-records",  // a payload member
+     EXTRA(
+         1,
+         {"registry", "2026-01-08T00:00:02Z",
+          "{\"kind\":\"model.version\",\"model\":\"credit\",\"model_version\":\"7\",\"registered_by\":\"mallory\"}"})},
+    {.code = "conflicting-records", // a payload member
      EXTRA(1, {"kserve", "2026-01-07T00:00:05Z",
                "{\"kind\":\"prediction\",\"request_id\":\"r-1\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"model\":"
                "\"credit\",\"model_version\":\"7\",\"prediction\":0.75}"})},
@@ -177,7 +184,7 @@ static const struct finding_case CASES[] = {
      EXTRA(1, {"registry", "2026-01-08T00:00:02Z",
                "{\"kind\":\"correction\",\"corrects\":{\"entry\":3},\"members\":{\"registered_by\":\"zoe\"},\"reason\":"
                "\"typing error\",\"corrected_by\":\"registry\"}"})},
-    {.code = "record-corrected",  // by identity
+    {.code = "record-corrected", // by identity
      EXTRA(1, {"registry", "2026-01-08T00:00:02Z",
                "{\"kind\":\"correction\",\"corrects\":\"model:credit/7\",\"members\":{\"registered_by\":\"zoe\"},"
                "\"reason\":\"typing error\",\"corrected_by\":\"registry\"}"})},
