@@ -141,6 +141,18 @@ static enum mlt_status read_signer(struct mlt_state *s, const char *dir, struct 
     return st;
 }
 
+// The lock of <trail> goes with a copy of <trail>; this one does not. Two writers with one key would sign two trees.
+static enum mlt_status take_lock(struct mlt_state *s, const char *dir, struct mlt_error *err) {
+    char path[MLT_PATH_MAX + 32];
+    path_of(path, dir, "lock");
+    enum mlt_status st = s->env->lock(s->env, &s->lock, path, err);
+    if (st == MLT_BUSY) {
+        st = mlt_fail(err, MLT_BUSY,
+                      "another process signs with its key; a copy of a trail cannot be written beside the original");
+    }
+    return st;
+}
+
 static enum mlt_status read_head(struct mlt_state *s, const char *dir, bool writable, struct mlt_head *head,
                                  struct mlt_error *err) {
     char path[MLT_PATH_MAX + 32];
@@ -187,6 +199,7 @@ enum mlt_status mlt_state_open(struct mlt_state *s, struct mlt_env *env, const c
     enum mlt_status st = read_signer(s, dir, err);
     st = st ? st : read_secret_hex(env, dir, "kek", s->keys.kek, err);
     st = st ? st : read_secret_hex(env, dir, "index.key", s->keys.index_key, err);
+    st = st || !writable ? st : take_lock(s, dir, err);
     st = st ? st : read_head(s, dir, writable, head, err);
     if (st) {
         mlt_state_close(s);
@@ -201,10 +214,14 @@ void mlt_state_close(struct mlt_state *s) {
     if (s->head_file) {
         s->env->close(s->env, s->head_file);
     }
+    if (s->lock) {
+        s->env->close(s->env, s->lock);
+    }
     mlt_signer_clear(&s->signer);
     mlt_wipe(&s->keys, sizeof(s->keys));
     pthread_mutex_destroy(&s->mu);
     s->head_file = NULL;
+    s->lock = NULL;
     s->env = NULL;
 }
 

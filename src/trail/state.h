@@ -4,6 +4,7 @@
 //   kek           the key-encryption key: 64 hexadecimal digits and a newline
 //   index.key     the key of index terms: the same form
 //   head          the tree head signed last: three slots of 4096 bytes
+//   lock          no content: locked by who signs
 //
 //   slot   0  8  "MLTHEAD1"
 //          8  8  sequence
@@ -29,7 +30,8 @@ struct mlt_state {
     struct mlt_signer signer;
     struct mlt_record_keys keys;
     struct mlt_file *head_file;
-    pthread_mutex_t mu; // guards the fields below
+    struct mlt_file *lock; // NULL unless writable
+    pthread_mutex_t mu;    // guards the fields below
     uint64_t sequence;
     unsigned durable; // slot synced last
     unsigned syncing; // slot being synced; MLT_HEAD_SLOTS: none
@@ -39,7 +41,8 @@ struct mlt_state {
 // mlt_state_create makes the directory with new keys. MLT_CONFLICT: it holds a key already.
 enum mlt_status mlt_state_create(struct mlt_env *env, const char *dir, const char *origin,
                                  struct mlt_error *err) MLT_MUST_USE;
-// mlt_state_open reads keys and head. MLT_NOTFOUND: no state there. MLT_CORRUPT: no valid head.
+// mlt_state_open reads keys and head. MLT_NOTFOUND: no state there. MLT_CORRUPT: no valid head. MLT_BUSY: to be
+// written, and somebody else does.
 enum mlt_status mlt_state_open(struct mlt_state *s, struct mlt_env *env, const char *dir, bool writable,
                                struct mlt_head *head, struct mlt_error *err) MLT_MUST_USE;
 void mlt_state_close(struct mlt_state *s);

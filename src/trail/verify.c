@@ -4,11 +4,14 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "store/overlay.h"
 #include "trail/verify_private.h"
 
 #define NO_INDEX UINT64_MAX
+#define LIVE_PAUSE_NS 10000000L // between looks for a group that is being written
+#define LIVE_PAUSES 300         // three seconds of them
 
 void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
                       const char *fmt, ...) {
@@ -153,7 +156,7 @@ static void check_heads(struct mlt_verify *v, struct known *k) {
     if (k->has_checkpoint) {
         check_head(v, MLT_VERIFY_CHECKPOINT, "checkpoint", k->checkpoint.size, k->checkpoint.root);
     }
-    if (k->has_state && !v->opt->live) {
+    if (k->has_state) {
         check_head(v, MLT_VERIFY_STATE, "head", k->state_head.size, k->state_head.root);
     }
     for (size_t i = 0; i < v->opt->num_heads; i++) {
@@ -169,12 +172,33 @@ static void check_heads(struct mlt_verify *v, struct known *k) {
     }
 }
 
-// While a server writes, only what it published holds still.
-static void limit_to_checkpoint(struct mlt_verify *v, const struct known *k) {
-    if (v->opt->live && k->has_checkpoint) {
-        v->mark.size = k->checkpoint.size;
-        memcpy(v->mark.root, k->checkpoint.root, MLT_HASH_LEN);
-        v->mark.payloads_len = UINT64_MAX;
+static bool has_root(const struct mlt_verify *v, uint64_t size, const uint8_t root[static MLT_HASH_LEN]) {
+    uint8_t have[MLT_HASH_LEN];
+    struct mlt_hash_source src = mlt_files_hashes(&v->files);
+    return mlt_merkle_root(&src, size, have, NULL) == MLT_OK && memcmp(have, root, MLT_HASH_LEN) == 0;
+}
+
+// While a server writes, only what it signed holds still. A head is in <state> shortly before its group is in the
+// files; one that stays ahead of them is no server at work, whoever answers at the socket.
+static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
+    if (!v->opt->live || !k->has_checkpoint) {
+        return;
+    }
+    v->mark.size = k->checkpoint.size;
+    memcpy(v->mark.root, k->checkpoint.root, MLT_HASH_LEN);
+    v->mark.payloads_len = UINT64_MAX;
+    if (!k->has_state || !v->files_open || k->state_head.size <= v->mark.size) {
+        return;
+    }
+    const struct timespec pause = {.tv_nsec = LIVE_PAUSE_NS};
+    bool there = has_root(v, k->state_head.size, k->state_head.root);
+    for (unsigned i = 0; !there && i < LIVE_PAUSES; i++) {
+        (void)nanosleep(&pause, NULL);
+        there = has_root(v, k->state_head.size, k->state_head.root);
+    }
+    if (there) {
+        v->mark.size = k->state_head.size;
+        memcpy(v->mark.root, k->state_head.root, MLT_HASH_LEN);
     }
 }
 
@@ -190,7 +214,7 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
     if (st) {
         return st;
     }
-    limit_to_checkpoint(v, k);
+    limit_to_signed(v, k);
     v->report->size = v->mark.size;
     if (v->files_open) {
         st = mlt_verify_entries(v, err);

@@ -42,7 +42,7 @@ struct mlt_verify_options {
     const char *dir;
     const char *state_dir;      // NULL: "<dir>.state" if it is there
     const struct mlt_vkey *key; // from outside; NULL: the one in <state>, else trail.json's, unauthenticated
-    bool live;                  // a server is writing: check up to the published checkpoint only
+    bool live;                  // a server is writing: check up to what it signed last
     // Signed heads handed out before (receipts): the tree must extend each of them.
     const struct mlt_bytes *heads;
     size_t num_heads;

@@ -146,7 +146,49 @@ static void test_one_writer(void **state) {
     close_trail(f);
 }
 
-// A copy put back in place of the trail is not signed on.
+// A copy of the trail has a lock of its own; that of the key is one.
+static void test_one_signer(void **state) {
+    struct fixture *f = *state;
+    struct mlt_trail *second;
+    struct mlt_head head;
+    struct mlt_trail_options opt = f->opt;
+    char command[256];
+    char copy[96];
+    char state_dir[96];
+    open_trail(f, NULL);
+    append(f, 5, 10, &head);
+    (void)snprintf(copy, sizeof(copy), "%s.copy", f->dir);
+    (void)snprintf(state_dir, sizeof(state_dir), "%s.state", f->dir);
+    (void)snprintf(command, sizeof(command), "cp -r %s %s", f->dir, copy);
+    assert_int_equal(system(command), 0);
+    opt.dir = copy;
+    opt.state_dir = state_dir;
+    assert_int_equal(mlt_trail_open(&second, f->env, &opt, &f->err), MLT_BUSY);
+    opt.read_only = true;
+    OK(mlt_trail_open(&second, f->env, &opt, &f->err));
+    OK(mlt_trail_close(second, &f->err));
+    append(f, 5, 10, &head);
+    close_trail(f);
+    assert_verifies(f, 10);
+}
+
+// A trail that is written is checked up to the head signed last, published or not.
+static void test_verify_live(void **state) {
+    struct fixture *f = *state;
+    struct mlt_head head;
+    struct mlt_verify_options vo = {.dir = f->dir, .live = true};
+    struct mlt_verify_report *r = calloc(1, sizeof(*r));
+    f->opt.publish_interval_ns = 3600 * MLT_NS_PER_S;
+    open_trail(f, NULL);
+    append(f, 300, 10, &head);
+    OK(mlt_verify_trail(f->env, &vo, r, &f->err));
+    assert_true(r->verdict);
+    assert_int_equal(r->size, 300);
+    close_trail(f);
+    free(r);
+}
+
+// A copy put back in place of the trail is not signed on, and not verified, not even as if a server wrote there.
 static void test_rolled_back(void **state) {
     struct fixture *f = *state;
     struct mlt_head head;
@@ -163,6 +205,12 @@ static void test_rolled_back(void **state) {
     assert_int_equal(system(command), 0);
     assert_int_equal(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err), MLT_CONFLICT);
     assert_non_null(strstr(f->err.text, "10"));
+    struct mlt_verify_options vo = {.dir = f->dir, .live = true};
+    struct mlt_verify_report *r = calloc(1, sizeof(*r));
+    OK(mlt_verify_trail(f->env, &vo, r, &f->err));
+    assert_false(r->verdict);
+    assert_int_equal(r->faults[0].what, MLT_VERIFY_STATE);
+    free(r);
 }
 
 // An erased secret is gone from its slot, and stays so over a restart.
@@ -220,6 +268,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_append_and_reopen, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_regions_wrap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_writer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_signer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_verify_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rolled_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_erase, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
