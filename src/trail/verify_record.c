@@ -1,4 +1,6 @@
 // What an entry binds beyond its own bytes: its payload, its details, and which payloads may be gone.
+#include <stdlib.h>
+
 #include "trail/verify_private.h"
 
 static bool all_bytes(const uint8_t *p, size_t len, uint8_t value) {
@@ -69,13 +71,38 @@ static enum mlt_status check_details(struct mlt_verify *v, uint64_t index, const
     return st;
 }
 
-static enum mlt_status note_erasure(struct mlt_verify *v, const struct mlt_entry *e, struct mlt_error *err) {
-    mlt_json_at entries = mlt_json_get(&e->json, e->facts, "entries");
-    for (mlt_json_at at = mlt_json_first(&e->json, entries); at != MLT_JSON_NONE;
-         at = mlt_json_next(&e->json, entries, at)) {
+static void note_erased(struct mlt_verify *v, const struct mlt_json *json, mlt_json_at entries) {
+    for (mlt_json_at at = mlt_json_first(json, entries); at != MLT_JSON_NONE; at = mlt_json_next(json, entries, at)) {
         uint64_t index;
-        if (mlt_json_u64(&e->json, at, &index)) {
+        if (mlt_json_u64(json, at, &index)) {
             mlt_buf_put(&v->erasures, &index, sizeof(index));
+        }
+    }
+}
+
+// A long list of entries lies beside the erasure, as a detail. One that is damaged was reported as such.
+static enum mlt_status note_erasure(struct mlt_verify *v, const struct mlt_entry *e, struct mlt_error *err) {
+    uint8_t hash[MLT_HASH_LEN];
+    struct mlt_json json = {0};
+    struct mlt_bytes list;
+    enum mlt_status st = MLT_OK;
+    mlt_json_at entries = mlt_json_get(&e->json, e->facts, "entries");
+    mlt_json_at detail = e->details == MLT_JSON_NONE ? MLT_JSON_NONE : mlt_json_get(&e->json, e->details, "entries");
+    if (entries != MLT_JSON_NONE) {
+        note_erased(v, &e->json, entries);
+    } else if (detail != MLT_JSON_NONE &&
+               mlt_hex_decode(hash, sizeof(hash),
+                              mlt_json_string(&e->json, mlt_json_get(&e->json, detail, "sha256"), &v->arena))) {
+        struct mlt_error why = {0};
+        st = mlt_files_detail(&v->files, hash, &v->arena, &list, &why);
+        st = st ? st : mlt_json_scan(&json, list, &why);
+        if (!st && mlt_json_is(&json, 0, MLT_JSON_ARRAY)) {
+            note_erased(v, &json, 0);
+        }
+        mlt_json_clear(&json);
+        if (st == MLT_NOMEM) {
+            *err = why;
+            return st;
         }
     }
     return v->erasures.failed ? mlt_fail(err, MLT_NOMEM, "no memory for erasures") : MLT_OK;
@@ -181,19 +208,26 @@ enum mlt_status mlt_verify_record(struct mlt_verify *v, uint64_t index, struct m
     return st;
 }
 
+static int by_index(const void *a, const void *b) {
+    uint64_t x;
+    uint64_t y;
+    memcpy(&x, a, sizeof(x));
+    memcpy(&y, b, sizeof(y));
+    return (x > y) - (x < y);
+}
+
 // Every erased slot has an erasure entry that names it: erasing cannot serve as a cover-up.
 enum mlt_status mlt_verify_erasures(struct mlt_verify *v, struct mlt_error *err) {
     (void)err;
     size_t num_erased = v->erased.len / sizeof(uint64_t);
     size_t num_erasures = v->erasures.len / sizeof(uint64_t);
+    if (num_erasures > 0) {
+        qsort(v->erasures.data, num_erasures, sizeof(uint64_t), by_index);
+    }
     for (size_t i = 0; i < num_erased; i++) {
         uint64_t index;
-        bool named = false;
         memcpy(&index, v->erased.data + i * sizeof(index), sizeof(index));
-        for (size_t k = 0; k < num_erasures && !named; k++) {
-            named = memcmp(v->erasures.data + k * sizeof(index), &index, sizeof(index)) == 0;
-        }
-        if (!named) {
+        if (num_erasures == 0 || !bsearch(&index, v->erasures.data, num_erasures, sizeof(index), by_index)) {
             fault_slot(v, index, "was erased, but no erasure entry names it");
         }
     }

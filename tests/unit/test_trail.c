@@ -244,6 +244,33 @@ static void test_erase(void **state) {
     free(r);
 }
 
+// The list of an erasure may be so long that it lies beside the entry.
+static void test_long_erasure(void **state) {
+    static const struct mlt_producer producer = {"local:test", "local"};
+    struct fixture *f = *state;
+    const uint64_t index = 1;
+    struct mlt_head head;
+    struct mlt_receipt receipt;
+    struct mlt_problem problem = {0};
+    struct mlt_buf json = {0};
+    open_trail(f, NULL);
+    append(f, 2, 10, &head);
+    mlt_buf_put_str(&json, "{\"kind\":\"erasure\",\"ground\":\"g\",\"requested_by\":\"a\",\"approved_by\":\"b\","
+                           "\"entries\":[1");
+    for (size_t i = 0; i < 20000; i++) {
+        mlt_buf_put_str(&json, ",0");
+    }
+    mlt_buf_put_str(&json, "]}");
+    mlt_batch_reset(&f->records.batch);
+    OK(mlt_builder_add_own(f->records.builder, &f->records.batch, &producer, mlt_buf_bytes(&json), &problem, &f->err));
+    assert_int_equal(f->records.batch.drafts[0].num_details, 1);
+    OK(mlt_trail_append_wait(f->trail, &f->records.batch, true, &receipt, &head, &f->err));
+    OK(mlt_trail_erase(f->trail, &index, 1, &f->err));
+    close_trail(f);
+    assert_verifies(f, 3);
+    mlt_buf_clear(&json);
+}
+
 // Long facts lie beside the entry, under their hash.
 static void test_details(void **state) {
     struct fixture *f = *state;
@@ -272,6 +299,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_verify_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rolled_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_erase, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_erasure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
