@@ -109,7 +109,7 @@ static bool take_page(struct work *w, uint64_t segment, const roaring_bitmap_t *
 
 static bool outside(const struct mlt_query *q, uint64_t segment) {
     uint64_t base = segment << MLT_SEGMENT_BITS;
-    uint64_t after = base + (UINT64_C(1) << MLT_SEGMENT_BITS);
+    uint64_t after = base + MLT_SEGMENT_ENTRIES;
     return q->descending ? base >= q->from : after <= q->from;
 }
 

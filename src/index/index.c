@@ -18,7 +18,7 @@ struct removal {
 static bool remove_file(void *arg, const char *name) {
     struct removal *r = arg;
     char path[MLT_PATH_MAX + 256];
-    snprintf(path, sizeof(path), "%s/%s", r->dir, name);
+    (void)snprintf(path, sizeof(path), "%s/%s", r->dir, name);
     r->status = r->env->unlink(r->env, path, r->err);
     if (r->status == MLT_NOTFOUND) {
         r->status = MLT_OK;

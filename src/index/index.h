@@ -9,8 +9,6 @@
 #include "record/source.h"
 #include "trail/trail.h"
 
-#define MLT_SEGMENT_ENTRIES (UINT64_C(1) << 20)
-
 struct mlt_index;
 
 struct mlt_index_options {
@@ -41,7 +39,7 @@ void mlt_index_source_clear(struct mlt_source *s);
 
 // mlt_index_find_hours is `find` of a source made by mlt_index_source, for entries that also have an event time in the
 // hours from_hour <= h < to_hour (hours since 1970, floor). num_terms may be 0. Payload-blind, like `find`.
-#define MLT_FIND_HOURS_MAX (20 * 366 * 24) // twenty years, each hour a look-up: about a second at worst
+#define MLT_FIND_HOURS_MAX (UINT64_C(20) * 366 * 24) // twenty years, each hour a look-up: about a second at worst
 enum mlt_status mlt_index_find_hours(const struct mlt_source *src, const struct mlt_term *terms, size_t num_terms,
                                      int64_t from_hour, int64_t to_hour, uint64_t from, bool descending, size_t limit,
                                      uint64_t *out, size_t *num_out, uint64_t *total, bool *more,

@@ -23,12 +23,13 @@
 #include "record/source.h"
 
 #define MLT_SEGMENT_BITS 20
+#define MLT_SEGMENT_ENTRIES (UINT64_C(1) << MLT_SEGMENT_BITS)
 #define MLT_DELTA_NAMES_MAX (1u << 20)  // about 80 MiB, two of them
 #define MLT_DELTA_BYTES_MAX (48u << 20) // postings and streams, two of them; predictions need about half
 #define MLT_DELTA_ENTRIES_MIN 4096      // a smaller one is not worth files at close: reloading it takes milliseconds
-#define MLT_SAME_NAME_MAX                                                                                              \
-    1024 // earlier entries of one name that admission compares with; a retry under a
-         // name with more may be stored again, which harms nobody
+// Earlier entries of one name that admission compares with; a retry under a name with more may be stored again, which
+// harms nobody.
+#define MLT_SAME_NAME_MAX 1024
 
 struct mlt_delta {
     uint64_t first, end;

@@ -11,6 +11,7 @@
 #define RUNS_BEFORE_MERGE 6           // each run costs an absent look-up one filter probe, about 0.1 us
 #define OPEN_FILES_MAX 512            // below the usual limit of 1024 descriptors
 #define LOG_LEVEL_ERROR 3             // InfoLogLevel::ERROR_LEVEL
+#define LEVELS_MAX 7                  // RocksDB's default, which universal compaction may fill
 #define STAGED_PATH_MAX 1200
 
 static const char *const family_names[MLT_NUM_RUN_FAMILIES] = {"default", "names", "lists", "bitmaps", "streams"};
@@ -49,7 +50,7 @@ static enum mlt_status failed(struct mlt_error *err, const char *what, char *tex
         status = MLT_CORRUPT;
     } else if (strstr(text, "No space") != NULL || strncmp(text, "IO error: NoSpace", 17) == 0) {
         status = MLT_NOSPACE;
-    } else if (strstr(text, "lock") != NULL) {
+    } else if (strstr(text, "While lock file") != NULL || strstr(text, "lock hold by") != NULL) {
         status = MLT_BUSY;
     }
     mlt_fail(err, status, "index: %s: %s", what, text);
@@ -103,7 +104,7 @@ enum mlt_status mlt_runs_open(struct mlt_runs **out, const char *dir, bool read_
         free(r);
         return mlt_fail(err, MLT_LIMIT, "index: the path %s is longer than %zu bytes", dir, sizeof(r->dir) - 1);
     }
-    snprintf(r->dir, sizeof(r->dir), "%s", dir);
+    (void)snprintf(r->dir, sizeof(r->dir), "%s", dir);
     r->cache = rocksdb_cache_create_lru(BLOCK_CACHE_BYTES);
     r->options = table_options(r->cache, true);
     r->meta_options = table_options(r->cache, false);
@@ -177,7 +178,7 @@ enum mlt_status mlt_run_begin(struct mlt_run_writer **out, struct mlt_runs *runs
     w->runs = runs;
     w->family = family;
     // The name is the same each time: what a crash left behind is overwritten.
-    snprintf(w->path, sizeof(w->path), "%s/staged-%s", runs->dir, family_names[family]);
+    (void)snprintf(w->path, sizeof(w->path), "%s/staged-%s", runs->dir, family_names[family]);
     w->env = rocksdb_envoptions_create();
     w->file = rocksdb_sstfilewriter_create(w->env, runs->options);
     char *text = NULL;
@@ -312,9 +313,9 @@ enum mlt_status mlt_run_scan_status(struct mlt_run_scan *s, struct mlt_error *er
 
 uint64_t mlt_runs_count(struct mlt_runs *runs, enum mlt_run_family family) {
     uint64_t total = 0;
-    for (int level = 0; level < 7; level++) {
+    for (int level = 0; level < LEVELS_MAX; level++) {
         char name[48];
-        snprintf(name, sizeof(name), "rocksdb.num-files-at-level%d", level);
+        (void)snprintf(name, sizeof(name), "rocksdb.num-files-at-level%d", level);
         char *text = rocksdb_property_value_cf(runs->db, runs->families[family], name);
         if (text != NULL) {
             total += strtoull(text, NULL, 10);

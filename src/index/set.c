@@ -1,8 +1,7 @@
 #include "index/set.h"
 
+#include <assert.h>
 #include <stdlib.h>
-
-#define SEGMENT_ENTRIES (UINT64_C(1) << MLT_SEGMENT_BITS)
 
 static enum mlt_status no_memory(struct mlt_error *err) {
     return mlt_fail(err, MLT_NOMEM, "index: out of memory");
@@ -38,6 +37,7 @@ static bool push(struct mlt_set *set, const struct mlt_part *part) {
         set->parts = parts;
         set->cap = cap;
     }
+    assert(set->parts != NULL);
     set->parts[set->num_parts++] = *part;
     return true;
 }
@@ -45,7 +45,7 @@ static bool push(struct mlt_set *set, const struct mlt_part *part) {
 // Adds one entry of a name: to the last part when it is of the same segment and term.
 static bool push_entry(struct mlt_set *set, const struct mlt_term *term, uint64_t entry) {
     uint64_t segment = entry >> MLT_SEGMENT_BITS;
-    uint32_t offset = (uint32_t)(entry & (SEGMENT_ENTRIES - 1));
+    uint32_t offset = (uint32_t)(entry & (MLT_SEGMENT_ENTRIES - 1));
     struct mlt_part *last = set->num_parts == 0 ? NULL : &set->parts[set->num_parts - 1];
     if (last == NULL || last->segment != segment || last->term != term || last->last > offset) {
         struct mlt_part part = {term, entry, segment, 0, offset, roaring_bitmap_create()};
@@ -62,7 +62,9 @@ static bool push_entry(struct mlt_set *set, const struct mlt_term *term, uint64_
 
 static uint32_t end_in_segment(uint64_t segment, uint64_t size) {
     uint64_t base = segment << MLT_SEGMENT_BITS;
-    return size <= base ? 0 : size - base >= SEGMENT_ENTRIES ? (uint32_t)SEGMENT_ENTRIES : (uint32_t)(size - base);
+    return size <= base                         ? 0
+           : size - base >= MLT_SEGMENT_ENTRIES ? (uint32_t)MLT_SEGMENT_ENTRIES
+                                                : (uint32_t)(size - base);
 }
 
 static bool add_list(struct mlt_set *set, const struct mlt_delta *d, const struct mlt_term *term, uint64_t size) {
@@ -230,8 +232,8 @@ enum mlt_status mlt_set_segment(struct mlt_lookup *lk, struct mlt_set *set, uint
         return no_memory(err);
     }
     uint32_t end = end_in_segment(segment, size);
-    if (end < SEGMENT_ENTRIES) {
-        roaring_bitmap_remove_range(sum, end, SEGMENT_ENTRIES);
+    if (end < MLT_SEGMENT_ENTRIES) {
+        roaring_bitmap_remove_range(sum, end, MLT_SEGMENT_ENTRIES);
     }
     *out = sum;
     return MLT_OK;

@@ -83,12 +83,13 @@ static enum mlt_status payload(void *ctx, uint64_t index, const struct mlt_entry
 
 static enum mlt_status run_query(struct source *s, struct mlt_query *q, uint64_t *out, size_t *num_out, uint64_t *total,
                                  bool *more, struct mlt_error *err) {
-    struct mlt_answer a = {.out = out, .want_total = total != NULL};
+    struct mlt_answer a = {.want_total = total != NULL};
     if (q->limit > MLT_FIND_PAGE_MAX) {
         return mlt_fail(err, MLT_LIMIT, "a page of %zu entries is too long; at most %d are given", q->limit,
                         MLT_FIND_PAGE_MAX);
     }
     q->size = s->size;
+    a.out = out;
     enum mlt_status status = mlt_lookup_find(s->ix->lookup, q, &a, err);
     *num_out = status == MLT_OK ? a.num_out : 0;
     if (total != NULL) {
@@ -157,7 +158,7 @@ void mlt_index_source_clear(struct mlt_source *src) {
 
 static void hour_term(const struct mlt_source *src, int64_t hour, struct mlt_term *out) {
     char text[24];
-    snprintf(text, sizeof(text), "%lld", (long long)hour);
+    (void)snprintf(text, sizeof(text), "%lld", (long long)hour);
     struct mlt_bytes value = mlt_str(text);
     mlt_term_make(out, src->index_key, MLT_DIM_HOUR, &value, 1);
 }
@@ -172,8 +173,8 @@ enum mlt_status mlt_index_find_hours(const struct mlt_source *src, const struct 
     }
     uint64_t num_hours = (uint64_t)to_hour - (uint64_t)from_hour;
     if (num_hours > MLT_FIND_HOURS_MAX) {
-        return mlt_fail(err, MLT_LIMIT, "a time range of %llu hours is too long; at most %d hours are searched",
-                        (unsigned long long)num_hours, MLT_FIND_HOURS_MAX);
+        return mlt_fail(err, MLT_LIMIT, "a time range of %llu hours is too long; at most %llu hours are searched",
+                        (unsigned long long)num_hours, (unsigned long long)MLT_FIND_HOURS_MAX);
     }
     struct mlt_term *hours = malloc(num_hours * sizeof(*hours));
     if (hours == NULL) {

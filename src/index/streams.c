@@ -1,5 +1,6 @@
 #include "index/streams.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #define FIRST_STREAMS 16u
@@ -27,6 +28,7 @@ bool mlt_stream_runs_append(struct mlt_stream_runs *r, const struct mlt_stream_r
         r->runs = runs;
         r->cap = cap;
     }
+    assert(r->runs != NULL);
     r->runs[r->num_runs++] = *run;
     return true;
 }

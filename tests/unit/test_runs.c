@@ -101,6 +101,9 @@ static void meta_survives_closing(void **state) {
     assert_int_equal(mlt_runs_put_meta(runs, "k", mlt_str("value"), NULL), MLT_OK);
     assert_int_equal(mlt_runs_open(&second, dir, false, NULL), MLT_BUSY);
     mlt_runs_close(runs);
+    char below_a_file[100];
+    snprintf(below_a_file, sizeof(below_a_file), "%s/CURRENT/lock", dir);
+    assert_int_not_equal(mlt_runs_open(&second, below_a_file, false, NULL), MLT_BUSY);
     assert_int_equal(mlt_runs_open(&runs, dir, false, NULL), MLT_OK);
     assert_int_equal(mlt_runs_get(runs, MLT_RUN_META, mlt_str("k"), &value, &found, NULL), MLT_OK);
     assert_true(found && mlt_bytes_is(mlt_buf_bytes(&value), "value"));
