@@ -1,6 +1,8 @@
 // Who looked: accesses to the predictions, the model versions and the datasets of a story, the newest of each.
 #include "lineage/finding.h"
 
+#define EDGES_MAX 16 // accesses of one node that the picture shows
+
 static enum mlt_status add_accesses(struct mlt_walk *w, const char *type, struct mlt_bytes id,
                                     const struct mlt_node *to) {
     struct mlt_node_list *list = &w->story->access;
@@ -20,7 +22,7 @@ static enum mlt_status add_accesses(struct mlt_walk *w, const char *type, struct
         if (status == MLT_OK && !mlt_list_add(w->arena, list, node)) {
             status = mlt_node_no_memory(w);
         }
-        if (status == MLT_OK && i < 16) { // edges are for the picture
+        if (status == MLT_OK && i < EDGES_MAX) {
             status = mlt_walk_edge(w, node, to, "access");
         }
     }

@@ -1,4 +1,6 @@
 // The graph behind a reference: the nodes that its story holds, how they hang together, what is wrong with them.
+#include <assert.h>
+
 #include "lineage/graph.h"
 
 static const struct mlt_node_list *list_of(const struct mlt_story *s, size_t i) {
@@ -62,6 +64,7 @@ static void write_graph(const struct mlt_walk *walk, struct mlt_json_writer *w, 
                         const struct mlt_node *lone) {
     const struct mlt_story *s = walk->story;
     const struct mlt_node_list *list;
+    assert(s != NULL);
     mlt_jw_object(w);
     mlt_jw_name(w, "ref");
     mlt_graph_ref(w, ref);

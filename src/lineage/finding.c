@@ -65,7 +65,7 @@ static enum mlt_status add(struct mlt_walk *w, enum mlt_finding_id id, const str
     const struct mlt_finding_def *def = &mlt_finding_table[id];
     char text[CONDITION_MAX];
     struct mlt_grounds sorted = *grounds;
-    vsnprintf(text, sizeof(text), fmt, args);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
     trim_utf8(text);
     qsort(sorted.entries, sorted.num, sizeof(sorted.entries[0]), compare_entries);
     struct mlt_finding f = {

@@ -6,7 +6,7 @@
 // Clocks that are kept by NTP differ by milliseconds; a second is out of order.
 #define CLOCK_TOLERANCE_NS MLT_NS_PER_S
 // A spool or a nightly export delivers within a day. What comes later is a claim about the past.
-#define LONG_BEFORE_NS (24 * 3600 * MLT_NS_PER_S)
+#define LONG_BEFORE_NS (MLT_NS_PER_S * 3600 * 24)
 
 static enum mlt_status check_part(struct mlt_walk *w, const struct mlt_node *node, const struct mlt_part *part) {
     const struct mlt_entry *e = &part->entry;

@@ -199,7 +199,7 @@ static int compare_times(const void *a, const void *b) {
 static enum mlt_status order(const struct mlt_walk *w, const struct mlt_node_list *transitions,
                              const struct mlt_moment *moment, const struct mlt_node ***out, size_t *num) {
     *num = 0;
-    *out = mlt_arena_take(w->arena, (transitions->num + 1) * sizeof(**out));
+    *out = mlt_arena_take(w->arena, (transitions->num + 1) * sizeof(struct mlt_node *));
     if (*out == NULL) {
         return mlt_node_no_memory(w);
     }
@@ -211,7 +211,7 @@ static enum mlt_status order(const struct mlt_walk *w, const struct mlt_node_lis
         }
     }
     if (!moment->by_log && *num > 1) {
-        qsort(*out, *num, sizeof(**out), compare_times);
+        qsort(*out, *num, sizeof(struct mlt_node *), compare_times);
     }
     return MLT_OK;
 }

@@ -170,7 +170,10 @@ static enum mlt_status write_dependant(struct forward *f, const struct dependant
     size_t num = 0;
     uint64_t *page = mlt_arena_take(f->walk.arena, 2 * (limit + 1) * sizeof(*page));
     uint64_t *found = mlt_arena_take(f->walk.arena, (limit + 1) * sizeof(*found));
-    enum mlt_status status = page == NULL || found == NULL ? mlt_node_no_memory(&f->walk) : MLT_OK;
+    enum mlt_status status = MLT_OK;
+    if (page == NULL || found == NULL) {
+        return mlt_node_no_memory(&f->walk);
+    }
     mlt_term_make(&terms[1], f->walk.src->index_key, MLT_DIM_KIND, &kind, 1);
     for (size_t i = 0; status == MLT_OK && i < d->names->num; i++) {
         uint64_t total = 0;
@@ -204,7 +207,7 @@ static enum mlt_status write_dependant(struct forward *f, const struct dependant
 // A list of names that holds the reference alone.
 static enum mlt_status start(struct forward *f, const struct mlt_ref *ref, struct name_list *own) {
     enum mlt_status status = add_name(f, own, ref->a, ref->b);
-    if (status != MLT_OK) {
+    if (status != MLT_OK || own->num == 0) {
         return status;
     }
     switch (ref->type) {
@@ -301,9 +304,7 @@ enum mlt_status mlt_forward_json(const struct mlt_source *src, const struct mlt_
         status = mlt_node_no_memory(&f.walk);
     }
 out:
-    if (f.walk.story != NULL) {
-        mlt_story_clear(f.walk.story);
-    }
+    mlt_story_clear(f.walk.story);
     mlt_arena_clear(&arena);
     return status;
 }

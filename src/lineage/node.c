@@ -41,12 +41,12 @@ void mlt_story_clear(struct mlt_story *story) {
 bool mlt_list_add(struct mlt_arena *arena, struct mlt_node_list *list, struct mlt_node *node) {
     if ((list->num & (list->num - 1)) == 0) {
         size_t cap = list->num == 0 ? 1 : list->num * 2;
-        struct mlt_node **nodes = mlt_arena_take(arena, cap * sizeof(*nodes));
+        struct mlt_node **nodes = mlt_arena_take(arena, cap * sizeof(struct mlt_node *));
         if (nodes == NULL) {
             return false;
         }
         if (list->num > 0) {
-            memcpy(nodes, list->nodes, list->num * sizeof(*nodes));
+            memcpy(nodes, list->nodes, list->num * sizeof(struct mlt_node *));
         }
         list->nodes = nodes;
     }

@@ -91,7 +91,9 @@ enum mlt_status mlt_walk_subject(struct mlt_walk *w, const struct mlt_node *pred
         version_of(w, prediction, &out->model, &out->version, &resolved);
         deployment = mlt_node_get(prediction, "deployment");
         by_log.position = prediction->entry;
-        mlt_node_time(prediction, &by_time.at);
+        if (!mlt_node_time(prediction, &by_time.at)) {
+            by_time.at = INT64_MAX;
+        }
     } else {
         out->model = model;
         out->version = version;
@@ -238,9 +240,7 @@ enum mlt_status mlt_story_tell_version(const struct mlt_source *src, struct mlt_
     status = status == MLT_OK ? check_subject(&w, &subject) : status;
     status = status == MLT_OK ? mlt_walk_finish(&w) : status;
     if (status != MLT_OK) {
-        if (w.story != NULL) {
-            mlt_story_clear(w.story);
-        }
+        mlt_story_clear(w.story);
         return status;
     }
     *out = w.story;

@@ -25,7 +25,7 @@ bool mlt_node_names_version(const struct mlt_walk *w, const struct mlt_node *nod
 enum mlt_status mlt_walk_version(struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version,
                                  const struct mlt_node *from, const char *how) MLT_MUST_USE;
 enum mlt_status mlt_walk_run(struct mlt_walk *w, struct mlt_bytes job, const struct mlt_node *from) MLT_MUST_USE;
-enum mlt_status mlt_walk_dataset(struct mlt_walk *w, struct mlt_bytes dataset, struct mlt_bytes version,
+enum mlt_status mlt_walk_dataset(struct mlt_walk *w, struct mlt_bytes name, struct mlt_bytes version,
                                  const struct mlt_node *from, const char *how) MLT_MUST_USE;
 enum mlt_status mlt_walk_approvals(struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version) MLT_MUST_USE;
 enum mlt_status mlt_walk_transitions(struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version) MLT_MUST_USE;
