@@ -88,8 +88,10 @@ static enum mlt_status check_missing(const struct approval_case *c) {
         return status;
     }
     if (elsewhere != NULL && !mlt_node_names_version(c->w, elsewhere, c->subject->model, c->subject->version)) {
-        char *text = mlt_arena_printf(c->w->arena, "its transition names the approval '%.*s', which is for %s",
-                                      MLT_ARG(c->reference), mlt_node_label(c->w, elsewhere));
+        struct mlt_bytes model = mlt_node_string(elsewhere, "model", c->w->arena);
+        struct mlt_bytes version = mlt_node_string(elsewhere, "model_version", c->w->arena);
+        char *text = mlt_arena_printf(c->w->arena, "its transition names the approval '%.*s', which is for %.*s/%.*s",
+                                      MLT_ARG(c->reference), MLT_ARG(model), MLT_ARG(version));
         return text == NULL ? mlt_node_no_memory(c->w)
                             : add(c, MLT_F_APPROVAL_OTHER_VERSION, elsewhere, c->transition, text);
     }
@@ -154,20 +156,30 @@ static enum mlt_status check_taken_back(const struct approval_case *c) {
     return status;
 }
 
+static bool has_artifact(const struct mlt_node *node) {
+    return node != NULL && mlt_value_given(mlt_node_get(node, "model_artifact_hash"));
+}
+
+static enum mlt_digest_match match_artifact(const struct approval_case *c, const struct mlt_node *other) {
+    return mlt_value_compare_digest(mlt_node_get(c->effective, "model_artifact_hash"),
+                                    mlt_node_get(other, "model_artifact_hash"));
+}
+
+// The registered artifact, and the one that made the prediction: it may differ from both, or be the only one that can
+// be compared.
 static enum mlt_status check_artifact(const struct approval_case *c) {
-    const struct mlt_node *other = c->subject->registered;
-    if (other == NULL || !mlt_value_given(mlt_node_get(other, "model_artifact_hash"))) {
-        other = c->subject->prediction;
-    }
-    if (other == NULL) {
+    const struct mlt_node *registered = c->subject->registered, *prediction = c->subject->prediction;
+    const struct mlt_node *other = has_artifact(registered) ? registered : prediction;
+    if (!has_artifact(other) || !has_artifact(c->effective)) {
         return MLT_OK;
+    }
+    if (has_artifact(prediction) && match_artifact(c, other) != MLT_DIGEST_DIFFERENT &&
+        match_artifact(c, prediction) == MLT_DIGEST_DIFFERENT) {
+        other = prediction;
     }
     struct mlt_value used = mlt_node_get(other, "model_artifact_hash");
     struct mlt_value approved = mlt_node_get(c->effective, "model_artifact_hash");
-    if (!mlt_value_given(used) || !mlt_value_given(approved)) {
-        return MLT_OK;
-    }
-    enum mlt_digest_match match = mlt_value_compare_digest(approved, used);
+    enum mlt_digest_match match = match_artifact(c, other);
     if (match == MLT_DIGEST_SAME) {
         return MLT_OK;
     }
@@ -192,8 +204,7 @@ static struct mlt_bytes name_of(struct mlt_bytes principal) {
     return principal;
 }
 
-// The approver speaks for himself when he submitted one of the records.
-static bool submitted_by(const struct mlt_node *node, struct mlt_bytes person) {
+bool mlt_node_submitted_by(const struct mlt_node *node, struct mlt_bytes person) {
     for (size_t i = 0; i < node->num_parts; i++) {
         struct mlt_bytes principal = node->parts[i].entry.principal;
         if (mlt_bytes_equal(principal, person) || mlt_bytes_equal(name_of(principal), person)) {
@@ -205,7 +216,7 @@ static bool submitted_by(const struct mlt_node *node, struct mlt_bytes person) {
 
 static enum mlt_status check_assurance(const struct approval_case *c) {
     struct mlt_bytes approver = mlt_node_string(c->effective, "approver", c->w->arena);
-    if (submitted_by(c->effective, approver)) {
+    if (mlt_node_submitted_by(c->effective, approver)) {
         return MLT_OK;
     }
     bool has_signature = mlt_value_given(mlt_node_get(c->effective, "signature"));

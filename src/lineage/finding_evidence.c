@@ -8,6 +8,9 @@ static bool told_elsewhere(const struct mlt_node *node, const char *member) {
     if (node->kind == MLT_KIND_PREDICTION) {
         return strcmp(member, "model_version") == 0;
     }
+    if (strcmp(member, "request_ids") == 0) {
+        return mlt_value_given(mlt_node_get(node, "request_id"));
+    }
     if (node->kind == MLT_KIND_DATASET_VERSION) {
         return strcmp(member, "exclusions") == 0 ||
                (strcmp(member, "sources") == 0 && mlt_value_first(mlt_node_get(node, "inputs")) != MLT_JSON_NONE);
@@ -15,20 +18,55 @@ static bool told_elsewhere(const struct mlt_node *node, const char *member) {
     return false;
 }
 
+// A source without a date range, and a name without its version that leads nowhere, have findings of their own.
+static bool part_told_elsewhere(const char *member) {
+    return strcmp(member, "date_range") == 0 || strcmp(member, "version") == 0 || strcmp(member, "model_version") == 0;
+}
+
+// Adds the `+` members that the objects of a list lack, "sources[1].table". NULL: out of memory.
+static const char *absent_in_list(const struct mlt_walk *w, const struct mlt_member *list, struct mlt_value v,
+                                  const char *names) {
+    size_t i = 0;
+    for (mlt_json_at at = mlt_value_first(v); at != MLT_JSON_NONE; at = mlt_json_next(v.json, v.at, at), i++) {
+        for (const struct mlt_member *m = list->members; m->name != NULL; m++) {
+            if ((m->flags & MLT_M_EVIDENCE) == 0 || part_told_elsewhere(m->name) ||
+                mlt_value_given(mlt_value_get(mlt_value_at(v, at), m->name))) {
+                continue;
+            }
+            names = mlt_arena_printf(w->arena, "%s%s%s[%zu].%s", names, names[0] != '\0' ? ", " : "", list->name, i,
+                                     m->name);
+            if (names == NULL) {
+                return NULL;
+            }
+        }
+    }
+    return names;
+}
+
+// A list that states nothing by being empty; an empty list of exclusions or transformations says that there were none.
+static bool says_nothing(const struct mlt_node *node, struct mlt_value v, const char *member) {
+    return node->kind == MLT_KIND_TRAINING_RUN && strcmp(member, "datasets") == 0 &&
+           mlt_value_first(v) == MLT_JSON_NONE;
+}
+
 // The names of `+` members that the node lacks, "a, b"; empty when none. NULL: out of memory.
 static const char *absent_members(const struct mlt_walk *w, const struct mlt_node *node) {
     const struct mlt_kind_info *kind = node->parts[0].entry.kind;
     const char *names = "";
     for (const struct mlt_member *m = kind != NULL ? kind->members : NULL; m != NULL && m->name != NULL; m++) {
-        if ((m->flags & MLT_M_EVIDENCE) == 0 || told_elsewhere(node, m->name)) {
+        if ((m->flags & MLT_M_EVIDENCE) == 0) {
             continue;
         }
         struct mlt_value v = mlt_node_get(node, m->name);
-        if (!mlt_value_given(v) && (v.json != NULL || v.payload == MLT_PAYLOAD_NONE)) {
+        bool absent =
+            mlt_value_given(v) ? says_nothing(node, v, m->name) : v.json != NULL || v.payload == MLT_PAYLOAD_NONE;
+        if (absent && !told_elsewhere(node, m->name)) {
             names = mlt_arena_printf(w->arena, "%s%s%s", names, names[0] != '\0' ? ", " : "", m->name);
-            if (names == NULL) {
-                return NULL;
-            }
+        } else if (!absent && m->type == MLT_T_OBJECTS) {
+            names = absent_in_list(w, m, v, names);
+        }
+        if (names == NULL) {
+            return NULL;
         }
     }
     return names;
@@ -114,8 +152,8 @@ static enum mlt_status check_parts(struct mlt_walk *w, const struct mlt_node *no
 
 enum mlt_status mlt_check_evidence(struct mlt_walk *w) {
     const struct mlt_story *s = w->story;
-    const struct mlt_node_list *lists[] = {&s->predictions,      &s->model_versions, &s->training_runs,
-                                           &s->dataset_versions, &s->approvals,      &s->transitions};
+    const struct mlt_node_list *lists[] = {&s->predictions, &s->model_versions, &s->training_runs, &s->dataset_versions,
+                                           &s->approvals,   &s->transitions,    &s->related};
     enum mlt_status status = MLT_OK;
     for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
         for (size_t i = 0; status == MLT_OK && i < lists[l]->num; i++) {

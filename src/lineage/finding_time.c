@@ -32,8 +32,8 @@ static enum mlt_status check_part(struct mlt_walk *w, const struct mlt_node *nod
 
 enum mlt_status mlt_check_time(struct mlt_walk *w) {
     const struct mlt_story *s = w->story;
-    const struct mlt_node_list *lists[] = {&s->predictions,      &s->model_versions, &s->training_runs,
-                                           &s->dataset_versions, &s->approvals,      &s->transitions};
+    const struct mlt_node_list *lists[] = {&s->predictions, &s->model_versions, &s->training_runs, &s->dataset_versions,
+                                           &s->approvals,   &s->transitions,    &s->related};
     enum mlt_status status = MLT_OK;
     for (size_t l = 0; l < sizeof(lists) / sizeof(lists[0]); l++) {
         for (size_t i = 0; i < lists[l]->num; i++) {

@@ -111,6 +111,10 @@ struct mlt_story {
 #define MLT_STORY_ACCESS_MAX 1000      // newest; `total` tells how many there are
 #define MLT_STORY_DEPTH_MAX 64         // datasets behind datasets, components in components
 
+// mlt_node_submitted_by: the person speaks for himself when he submitted one of the records, also by the name of a token,
+// certificate or local user.
+bool mlt_node_submitted_by(const struct mlt_node *node, struct mlt_bytes person);
+
 // mlt_story_tell walks from a request_id. MLT_NOTFOUND: no prediction has this request_id.
 enum mlt_status mlt_story_tell(const struct mlt_source *src, struct mlt_bytes request_id, struct mlt_arena *arena,
                                struct mlt_story **out, struct mlt_error *err) MLT_MUST_USE;

@@ -62,7 +62,9 @@ static const struct finding_case CASES[] = {
      EDITS(1, REPLACE(RAW, "\"created_by\"", "\"inputs\":[{\"dataset\":\"loans\",\"version\":\"7\"}],\"created_by\""))},
 
     // Artifact.
-    {.code = "artifact-differs-registered", EDITS(1, REPLACE(SERVED, HASH_MODEL, HASH_OTHER))},
+    {.code = "artifact-differs-registered",
+     .also = "approval-other-artifact",
+     EDITS(1, REPLACE(SERVED, HASH_MODEL, HASH_OTHER))},
     {.code = "artifact-differs-trained", EDITS(1, REPLACE(RUN, HASH_MODEL, HASH_OTHER))},
     {.code = "artifact-not-comparable",
      EDITS(1, REPLACE(SERVED, "\"" HASH_MODEL "\"", "{\"oms\":\"" HASH_OTHER "\"}"))},
@@ -93,6 +95,10 @@ static const struct finding_case CASES[] = {
     {.code = "approval-revoked-later",
      EXTRA(1, {"erin", "2026-01-09T12:00:01Z", VERDICT("CAB-7", "revoked", "2026-01-09T12:00:00Z")})},
     {.code = "approval-other-artifact", EDITS(1, REPLACE(APPROVAL, HASH_MODEL, HASH_OTHER))},
+    {.code = "approval-other-artifact",  // what is registered cannot be compared, the prediction can
+     .also = "artifact-not-comparable",
+     EDITS(2, REPLACE(SERVED, HASH_MODEL, HASH_OTHER),
+           REPLACE(VERSION, "\"" HASH_MODEL "\"", "{\"oms\":\"" HASH_OTHER "\"}"))},
     {.code = "approval-other-version",
      EDITS(1, REPLACE(APPROVAL, "\"model_version\":\"7\"", "\"model_version\":\"6\""))},
     {.code = "approval-claimed", EDITS(1, REPLACE(APPROVAL, "\"approver\":\"erin\"", "\"approver\":\"zoe\""))},
@@ -178,6 +184,12 @@ static const struct finding_case CASES[] = {
     {.code = "evidence-missing", EDITS(1, REPLACE(RUN, "\"git_commit\":\"abc123\",", ""))},
     {.code = "evidence-missing", EDITS(1, REPLACE(SERVED, "\"prediction\":0.25,", ""))},
     {.code = "evidence-missing", EDITS(1, REPLACE(ACCESS, "\"principal\":\"frank\",", ""))},
+    {.code = "evidence-missing",  // within a list: what was left out, and not why
+     EDITS(1, REPLACE(RAW, "\"exclusions\":[]", "\"exclusions\":[{\"condition\":\"age < 18\"}]"))},
+    {.code = "evidence-missing",  // of a record about the prediction
+     EXTRA(1, {"desk", "2026-01-08T00:00:02Z",
+               "{\"kind\":\"decision\",\"result\":\"declined\",\"request_id\":\"r-1\",\"timestamp\":"
+               "\"2026-01-08T00:00:00Z\"}"})},
     {.code = "payload-missing", .payload = MLT_PAYLOAD_MISSING},
     {.code = "payload-erased", .payload = MLT_PAYLOAD_ERASED},
     {.code = "record-corrected",
