@@ -21,6 +21,18 @@ static void say_version(struct mlt_answer *a) {
     mlt_buf_printf(&a->text, "model %.*s version %.*s", MLT_ARG(a->model), MLT_ARG(a->version));
 }
 
+// Corrections and contradictions stand beside a record, and not in its place: the answer must not pass over them.
+static void say_disputed(struct mlt_answer *a, const struct mlt_node *node) {
+    for (size_t i = 0; i < node->num_parts; i++) {
+        const struct mlt_part *part = &node->parts[i];
+        if (part->relation == MLT_REL_CORRECTS || part->relation == MLT_REL_CONFLICTS) {
+            mlt_buf_printf(&a->text, " Entry %llu is %s by entry %llu.", (unsigned long long)node->entry,
+                           part->relation == MLT_REL_CORRECTS ? "corrected" : "contradicted",
+                           (unsigned long long)part->index);
+        }
+    }
+}
+
 // PRD-01
 
 static void check_date(struct mlt_answer *a, const struct mlt_entry *entry) {
@@ -65,6 +77,7 @@ void mlt_answer_prediction(struct mlt_answer *a) {
         mlt_buf_put_str(&a->text, " The prediction does not say so itself: it is the version that was in production "
                                   "there and then.");
     }
+    say_disputed(a, s->served);
     const struct mlt_node *version = mlt_answer_version(a);
     if (version) {
         mlt_proof_set_add_node(&a->basis, version);
@@ -144,12 +157,41 @@ static void say_range(struct mlt_answer *a, const struct mlt_json *json, mlt_jso
     }
 }
 
+// The dataset versions that it was made from; their tables are among the sources in the data.
+static bool say_inputs(struct mlt_answer *a, const struct mlt_node *dataset) {
+    const struct mlt_json *json;
+    mlt_json_at list;
+    size_t num = 0;
+    if (!mlt_node_member(dataset, mlt_str("inputs"), &json, &list)) {
+        return false;
+    }
+    for (mlt_json_at in = mlt_json_first(json, list); in != MLT_JSON_NONE; in = mlt_json_next(json, list, in)) {
+        const struct mlt_bytes name = mlt_json_string(json, mlt_json_get(json, in, "dataset"), a->arena);
+        const struct mlt_bytes version = mlt_json_string(json, mlt_json_get(json, in, "version"), a->arena);
+        const struct mlt_node *input = find_named(a, &a->story->dataset_versions, "dataset", name, "version", version);
+        if (!input) {
+            mlt_answer_missing(a, "dataset.version %.*s %.*s", MLT_ARG(name), MLT_ARG(version));
+        }
+        if (num++ < NAMED_DATASETS_MAX) {
+            mlt_buf_printf(&a->text, "%s%.*s %.*s", num == 1 ? ", made from " : " and ", MLT_ARG(name),
+                           MLT_ARG(version));
+        }
+    }
+    if (num > NAMED_DATASETS_MAX) {
+        mlt_buf_put_str(&a->text, " and further datasets");
+    }
+    return num > 0;
+}
+
 static void say_sources(struct mlt_answer *a, const struct mlt_node *dataset) {
     const struct mlt_json *json;
     mlt_json_at list;
     size_t num = 0;
+    const bool derived = say_inputs(a, dataset);
     if (!mlt_node_member(dataset, mlt_str("sources"), &json, &list)) {
-        mlt_answer_missing(a, "sources of dataset entry %llu", (unsigned long long)dataset->entry);
+        if (!derived) {
+            mlt_answer_missing(a, "sources of dataset entry %llu", (unsigned long long)dataset->entry);
+        }
         return;
     }
     for (mlt_json_at s = mlt_json_first(json, list); s != MLT_JSON_NONE; s = mlt_json_next(json, list, s)) {
@@ -225,6 +267,10 @@ void mlt_answer_training(struct mlt_answer *a) {
         say_dataset(a, json, u, num == 1);
     }
     mlt_buf_put_str(&a->text, ".");
+    say_disputed(a, run);
+    for (size_t i = 0; i < a->story->dataset_versions.num; i++) {
+        say_disputed(a, a->story->dataset_versions.nodes[i]);
+    }
 }
 
 void mlt_answer_training_data(struct mlt_answer *a, struct mlt_dossier_writer *d) {
@@ -239,16 +285,51 @@ void mlt_answer_training_data(struct mlt_answer *a, struct mlt_dossier_writer *d
 
 // APR-01
 
-static const struct mlt_node *newest_verdict(struct mlt_answer *a, const char *verdict, uint64_t from) {
+static const struct mlt_node *newest_verdict(struct mlt_answer *a, const char *verdict, const char *reference,
+                                             uint64_t from) {
     const struct mlt_node *newest = NULL;
     for (size_t i = 0; i < a->story->approvals.num; i++) {
         const struct mlt_node *n = a->story->approvals.nodes[i];
         if (n->entry >= from && mlt_answer_about(a, n) && mlt_answer_by_then(a, n) &&
-            mlt_answer_is(a, n, "verdict", mlt_str(verdict)) && (!newest || n->entry > newest->entry)) {
+            mlt_answer_is(a, n, "verdict", mlt_str(verdict)) && (!newest || n->entry > newest->entry) &&
+            (!reference || mlt_answer_is(a, n, "approval_reference", mlt_str(reference)))) {
             newest = n;
         }
     }
     return newest;
+}
+
+// The transition in force, unless the question is about a time before it: then the newest one up to that time.
+static const struct mlt_node *transition_then(struct mlt_answer *a) {
+    const struct mlt_in_force *f = &a->story->in_force;
+    const struct mlt_node *found = f->by_time ? f->by_time : f->by_log;
+    if (found && mlt_answer_about(a, found) && mlt_answer_by_then(a, found)) {
+        return found;
+    }
+    found = NULL;
+    for (size_t i = 0; i < a->story->transitions.num; i++) {
+        const struct mlt_node *t = a->story->transitions.nodes[i];
+        if (mlt_answer_about(a, t) && mlt_answer_by_then(a, t)) {
+            found = t;
+        }
+    }
+    return found;
+}
+
+// The approval that the transition names, else any: the newest from before it, else the earliest one (as the findings
+// choose it).
+static const struct mlt_node *approval_of(struct mlt_answer *a, const struct mlt_node *transition,
+                                          const char *reference) {
+    const struct mlt_node *found = NULL;
+    for (size_t i = 0; i < a->story->approvals.num; i++) {
+        const struct mlt_node *n = a->story->approvals.nodes[i];
+        if (mlt_answer_about(a, n) && mlt_answer_by_then(a, n) && mlt_answer_is(a, n, "verdict", mlt_str("approved")) &&
+            (!reference || mlt_answer_is(a, n, "approval_reference", mlt_str(reference))) &&
+            (!found || !transition || n->entry < transition->entry)) {
+            found = n;
+        }
+    }
+    return found;
 }
 
 static void say_assurance(struct mlt_answer *a, const struct mlt_node *approval) {
@@ -256,7 +337,7 @@ static void say_assurance(struct mlt_answer *a, const struct mlt_node *approval)
     const char *approver = mlt_node_text(approval, "approver", a->arena);
     if (mlt_node_text(approval, "signature", a->arena)) {
         mlt_buf_put_str(&a->text, " The approval carries a signature, which this answer does not check.");
-    } else if (approver && mlt_bytes_equal(mlt_str(approver), entry->principal)) {
+    } else if (approver && mlt_node_submitted_by(approval, mlt_str(approver))) {
         mlt_buf_printf(&a->text, " The approver submitted it in person (%.*s).", MLT_ARG(entry->assurance));
     } else {
         mlt_buf_printf(&a->text, " The name of the approver is a claim of %.*s: there is no signature.",
@@ -264,11 +345,28 @@ static void say_assurance(struct mlt_answer *a, const struct mlt_node *approval)
     }
 }
 
+// The moment that is asked about: as given, else the time of the prediction.
+static bool moment_of(const struct mlt_answer *a, int64_t *out) {
+    const struct mlt_node *served = a->story->served;
+    const bool at_prediction = !a->ask->has_at && served && served->parts[0].entry.has_time;
+    *out = at_prediction ? served->parts[0].entry.time : a->ask->at;
+    return at_prediction || a->ask->has_at;
+}
+
 // What became of the approval by then.
 static void say_end(struct mlt_answer *a, const struct mlt_node *approval) {
-    int64_t expires;
+    int64_t expires, at;
     const char *text = mlt_node_text(approval, "expires_at", a->arena);
-    const struct mlt_node *revoked = newest_verdict(a, "revoked", approval->entry);
+    const char *reference = mlt_node_text(approval, "approval_reference", a->arena);
+    const struct mlt_node *revoked = newest_verdict(a, "revoked", reference, approval->entry);
+    const struct mlt_node *rejected = newest_verdict(a, "rejected", reference, approval->entry);
+    if (rejected) {
+        mlt_proof_set_add_node(&a->basis, rejected);
+        mlt_answer_say(a, " It was then rejected under the same reference by ", rejected, "approver", "");
+        mlt_answer_say(a, " on ", rejected, "timestamp", ".");
+        a->answered = false;
+        mlt_answer_missing(a, "an approval that was not rejected");
+    }
     if (revoked) {
         mlt_proof_set_add_node(&a->basis, revoked);
         mlt_answer_say(a, " It was revoked by ", revoked, "approver", "");
@@ -277,8 +375,8 @@ static void say_end(struct mlt_answer *a, const struct mlt_node *approval) {
         mlt_answer_missing(a, "an approval that is not revoked");
     }
     if (text && mlt_time_parse(&expires, mlt_str(text))) {
-        const bool over = a->ask->has_at && expires <= a->ask->at;
-        mlt_buf_printf(&a->text, over ? " It had expired on %s." : " It expires on %s.", text);
+        const bool over = moment_of(a, &at) && expires <= at;
+        mlt_buf_printf(&a->text, over ? " It had expired on %s." : " It is valid until %s.", text);
         if (over) {
             a->answered = false;
             mlt_answer_missing(a, "an approval that had not expired");
@@ -311,7 +409,7 @@ static void say_deployment(struct mlt_answer *a, const struct mlt_node *approval
 }
 
 static void say_no_approval(struct mlt_answer *a) {
-    const struct mlt_node *rejected = newest_verdict(a, "rejected", 0);
+    const struct mlt_node *rejected = newest_verdict(a, "rejected", NULL, 0);
     mlt_buf_put_str(&a->text, "No approval of ");
     say_version(a);
     mlt_buf_put_str(&a->text, a->ask->has_at ? " is recorded up to then." : " is recorded.");
@@ -330,12 +428,15 @@ void mlt_answer_approval(struct mlt_answer *a) {
         mlt_answer_missing(a, "model and model_version of the prediction");
         return;
     }
-    const struct mlt_node *approval = newest_verdict(a, "approved", 0);
+    const struct mlt_node *transition = transition_then(a);
+    const char *reference = transition ? mlt_node_text(transition, "approval_reference", a->arena) : NULL;
+    const struct mlt_node *named = approval_of(a, transition, reference);
+    const struct mlt_node *approval = named ? named : approval_of(a, transition, NULL);
     if (!approval) {
         say_no_approval(a);
         return;
     }
-    a->answered = true;
+    a->answered = named;
     mlt_proof_set_add_node(&a->basis, approval);
     mlt_answer_say(a, "", approval, "approver", "");
     if (mlt_answer_value(a, approval, "role")) {
@@ -350,9 +451,16 @@ void mlt_answer_approval(struct mlt_answer *a) {
     if (mlt_answer_value(a, approval, "conditions")) {
         mlt_answer_say(a, " Conditions: ", approval, "conditions", ".");
     }
+    say_disputed(a, approval);
     say_assurance(a, approval);
     say_end(a, approval);
     say_deployment(a, approval);
+    if (!named) {
+        mlt_proof_set_add_node(&a->basis, transition);
+        mlt_buf_printf(&a->text, " But the deployment in force names the approval %s (entry %llu).", reference,
+                       (unsigned long long)transition->entry);
+        mlt_answer_missing(a, "approval %s of %.*s %.*s", reference, MLT_ARG(a->model), MLT_ARG(a->version));
+    }
 }
 
 void mlt_answer_approval_data(struct mlt_answer *a, struct mlt_dossier_writer *d) {

@@ -48,7 +48,7 @@ static enum mlt_status write_dossier(struct mlt_dossier_writer *d, const struct 
     mlt_dossier_put_timeline(d, story);
     mlt_dossier_put_in_force(d, &story->in_force);
     mlt_dossier_put_findings(d, story, NULL);
-    enum mlt_status status = mlt_dossier_put_completeness(d, src, story, err);
+    enum mlt_status status = mlt_dossier_put_completeness(d, src, story, &set, err);
     if (!status) {
         status = mlt_dossier_put_integrity(d, src, ctx, &set, err);
     }

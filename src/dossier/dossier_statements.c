@@ -154,19 +154,47 @@ void mlt_dossier_put_findings(struct mlt_dossier_writer *d, const struct mlt_sto
     mlt_jw_end_array(&d->w);
 }
 
-// The newest tally of the stream tells how many predictions it should hold; without one that is final, a loss after the
-// last prediction would not show.
+// The final tally of the stream, else the newest one, tells how many predictions it should hold; without one that is
+// final, a loss after the last prediction would not show.
 struct tail {
     bool found, is_final, has_count;
     uint64_t entry, count;
 };
+
+#define TALLIES_MAX 1000 // of one stream, newest, as the findings look at
+
+// Takes the tally when it is about predictions, and the first or the first final one.
+static enum mlt_status consider_tally(const struct mlt_source *src, uint64_t index, struct tail *out,
+                                      struct mlt_error *err) {
+    struct mlt_arena scratch = {0};
+    struct mlt_bytes bytes;
+    struct mlt_entry entry;
+    enum mlt_status status = src->entry(src->ctx, index, &scratch, &bytes, err);
+    if (!status) {
+        status = mlt_entry_parse(&entry, &scratch, bytes, err);
+    }
+    if (status) {
+        mlt_arena_clear(&scratch);
+        return mlt_context(err, status, "entry %llu", (unsigned long long)index);
+    }
+    const struct mlt_json *json = &entry.json;
+    const bool is_final = mlt_json_is(json, mlt_json_get(json, entry.facts, "final"), MLT_JSON_TRUE);
+    const struct mlt_bytes counted = mlt_json_string(json, mlt_json_get(json, entry.facts, "counted"), &scratch);
+    if (mlt_bytes_is(counted, mlt_kind_info(MLT_KIND_PREDICTION)->name) && (!out->found || is_final)) {
+        *out = (struct tail){.found = true, .is_final = is_final, .entry = index};
+        out->has_count = mlt_json_u64(json, mlt_json_get(json, entry.facts, "count"), &out->count);
+    }
+    mlt_entry_clear(&entry);
+    mlt_arena_clear(&scratch);
+    return MLT_OK;
+}
 
 static enum mlt_status read_tail(const struct mlt_source *src, const struct mlt_node *served, struct mlt_arena *arena,
                                  struct tail *out, struct mlt_error *err) {
     const char *node = mlt_node_text(served, "serving_node", arena);
     const char *stream = mlt_node_text(served, "stream", arena);
     struct mlt_term terms[2];
-    uint64_t index = 0;
+    uint64_t found[TALLIES_MAX];
     size_t num = 0;
     *out = (struct tail){0};
     if (!node) {
@@ -176,27 +204,11 @@ static enum mlt_status read_tail(const struct mlt_source *src, const struct mlt_
     const struct mlt_bytes kind_values[] = {mlt_str(mlt_kind_info(MLT_KIND_TALLY)->name)};
     mlt_term_make(&terms[0], src->index_key, MLT_DIM_STREAM, stream_values, 2);
     mlt_term_make(&terms[1], src->index_key, MLT_DIM_KIND, kind_values, 1);
-    enum mlt_status status = src->find(src->ctx, terms, 2, UINT64_MAX, true, 1, &index, &num, NULL, NULL, err);
-    if (status || num == 0) {
-        return status;
+    enum mlt_status status = src->find(src->ctx, terms, 2, UINT64_MAX, true, TALLIES_MAX, found, &num, NULL, NULL, err);
+    for (size_t i = 0; !status && i < num && !out->is_final; i++) {
+        status = consider_tally(src, found[i], out, err);
     }
-    struct mlt_bytes bytes;
-    struct mlt_entry entry;
-    status = src->entry(src->ctx, index, arena, &bytes, err);
-    if (!status) {
-        status = mlt_entry_parse(&entry, arena, bytes, err);
-    }
-    if (status) {
-        return mlt_context(err, status, "entry %llu", (unsigned long long)index);
-    }
-    out->found = true;
-    out->entry = index;
-    const mlt_json_at scope = mlt_json_get(&entry.json, entry.facts, "scope");
-    out->is_final = mlt_json_is(&entry.json, mlt_json_get(&entry.json, entry.facts, "final"), MLT_JSON_TRUE) ||
-                    mlt_json_is(&entry.json, mlt_json_get(&entry.json, scope, "final"), MLT_JSON_TRUE);
-    out->has_count = mlt_json_u64(&entry.json, mlt_json_get(&entry.json, entry.facts, "count"), &out->count);
-    mlt_entry_clear(&entry);
-    return MLT_OK;
+    return status;
 }
 
 static void put_tail(struct mlt_json_writer *w, const struct tail *tail) {
@@ -226,13 +238,17 @@ static void put_runs(struct mlt_json_writer *w, const struct mlt_story *story) {
 }
 
 enum mlt_status mlt_dossier_put_completeness(struct mlt_dossier_writer *d, const struct mlt_source *src,
-                                             const struct mlt_story *story, struct mlt_error *err) {
+                                             const struct mlt_story *story, struct mlt_proof_set *set,
+                                             struct mlt_error *err) {
     struct mlt_json_writer *w = &d->w;
     struct tail tail = {0};
     if (story->served && story->stream_checked) {
         const enum mlt_status status = read_tail(src, story->served, d->arena, &tail, err);
         if (status) {
             return status;
+        }
+        if (tail.found) {
+            mlt_proof_set_add(set, tail.entry, (struct mlt_bytes){0});
         }
     }
     mlt_jw_name(w, "completeness");

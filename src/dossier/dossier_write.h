@@ -55,7 +55,8 @@ void mlt_dossier_put_findings(struct mlt_dossier_writer *d, const struct mlt_sto
 void mlt_proof_set_add_concerned(struct mlt_proof_set *set, const struct mlt_story *story, uint64_t size);
 
 enum mlt_status mlt_dossier_put_completeness(struct mlt_dossier_writer *d, const struct mlt_source *src,
-                                             const struct mlt_story *story, struct mlt_error *err) MLT_MUST_USE;
+                                             const struct mlt_story *story, struct mlt_proof_set *set,
+                                             struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const struct mlt_source *src,
                                           const struct mlt_dossier_context *ctx, struct mlt_proof_set *set,
                                           struct mlt_error *err) MLT_MUST_USE;

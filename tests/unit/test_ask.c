@@ -165,6 +165,50 @@ static void a_revoked_approval_is_no_approval(void **state) {
     expect("answered", "true");
 }
 
+#define CAB_2(verdict, time)                                                                                           \
+    "{\"kind\":\"approval\",\"approval_reference\":\"CAB-2\",\"model\":\"fna\",\"model_version\":\"7\",\"verdict\":"   \
+    "\"" verdict "\",\"approver\":\"salo\",\"timestamp\":\"" time "\",\"reason\":\"study\"}"
+
+static void another_approval_changes_nothing(void **state) {
+    // The approval that the deployment names is the answer: a later one and its revocation are about something else.
+    (void)state;
+    trail_add(&trail, "portal", CAB_2("approved", "2026-11-23T12:00:00Z"));
+    trail_add(&trail, "portal", CAB_2("revoked", "2026-11-23T13:00:00Z"));
+    trail_seal(&trail, E_ALL + 2);
+    for (int i = 0; i < 2; i++) {
+        ask("APR-01", i ? REQUEST("r-1") : VERSION("fna", "7"));
+        expect("answered", "true");
+        expect_said("okafor (model risk) approved model fna version 7 on 2026-11-23T09:30:00Z, reference CAB-1");
+        expect("missing", "[]");
+    }
+}
+
+static void an_approval_rejected_afterwards_is_none(void **state) {
+    // Approved, then rejected under the same reference.
+    (void)state;
+    trail_add(
+        &trail, "portal",
+        "{\"kind\":\"approval\",\"approval_reference\":\"CAB-1\",\"model\":\"fna\",\"model_version\":\"7\","
+        "\"verdict\":\"rejected\",\"approver\":\"salo\",\"timestamp\":\"2026-11-23T12:00:00Z\",\"reason\":\"drift\"}");
+    trail_seal(&trail, E_ALL + 1);
+    ask("APR-01", VERSION("fna", "7"));
+    expect("answered", "false");
+    expect_said("It was then rejected under the same reference by salo on 2026-11-23T12:00:00Z");
+}
+
+static void a_correction_is_not_passed_over(void **state) {
+    // The record stands, and the answer says that another one corrects it.
+    (void)state;
+    trail_add(
+        &trail, "serving",
+        "{\"kind\":\"correction\",\"corrects\":{\"entry\":6},\"members\":{\"model_version\":\"8\"},\"reason\":\"wrong "
+        "label\",\"corrected_by\":\"ops\"}");
+    trail_seal(&trail, E_ALL + 1);
+    ask("PRD-01", REQUEST("r-1"));
+    expect("data.model_version", "\"7\"");
+    expect_said("Entry 6 is corrected by entry");
+}
+
 static void what_is_not_recorded_is_an_answer_too(void **state) {
     // Unknown requests and versions, and a version without a run, answer false with what is missing.
     (void)state;
@@ -223,6 +267,9 @@ int main(void) {
         T(what_it_was_trained_on),
         T(who_approved_it),
         T(a_revoked_approval_is_no_approval),
+        T(another_approval_changes_nothing),
+        T(an_approval_rejected_afterwards_is_none),
+        T(a_correction_is_not_passed_over),
         T(a_model_without_a_version_means_the_one_in_production),
         T(what_is_not_recorded_is_an_answer_too),
         T(a_question_without_its_parameters_is_refused),
