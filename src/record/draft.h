@@ -15,6 +15,8 @@
 #define MLT_RECORD_MAX (20 * 1024 * 1024)    // one submitted record
 #define MLT_TERMS_MAX 256                    // of one record; further ones are dropped from the index with a finding
 
+#define MLT_CONTENT_LEN 16 // of a keyed hash: nobody without the key can look for collisions
+
 struct mlt_detail {
     uint8_t hash[MLT_HASH_LEN];  // SHA-256 of the bytes
     struct mlt_bytes bytes;
@@ -35,7 +37,7 @@ struct mlt_draft {
     bool has_identity;
     struct mlt_term name;
     uint64_t owner;        // keyed hash of producer and what distinguishes records under one name
-    uint8_t content[16];   // keyed hash of all members, in order of their names, white space removed
+    uint8_t content[MLT_CONTENT_LEN];   // keyed hash of all members, in order of their names, white space removed
     struct mlt_term *terms;  // what it can be found by, `name` included
     size_t num_terms;
     bool has_sequence;  // prediction with a sequence: the position in its stream

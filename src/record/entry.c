@@ -149,35 +149,47 @@ out:
     return status;
 }
 
-static void take_members(struct mlt_members *m, const struct mlt_json *json, mlt_json_at object, bool payload,
-                         struct mlt_arena *arena) {
-    for (mlt_json_at n = mlt_json_first(json, object); n != MLT_JSON_NONE && m->num < MLT_RECORD_MEMBERS_MAX;
-         n = mlt_json_next(json, object, n)) {
+static enum mlt_status take_members(struct mlt_members *m, const struct mlt_json *json, bool payload,
+                                    struct mlt_arena *arena, struct mlt_error *err) {
+    for (mlt_json_at n = mlt_json_first(json, 0); n != MLT_JSON_NONE; n = mlt_json_next(json, 0, n)) {
         struct mlt_bytes name = mlt_json_string(json, n, arena);
-        m->refs[m->num++] = (struct mlt_member_ref){.name = name, .json = json, .at = n + 1, .payload = payload};
+        if (!name.ptr) {
+            return mlt_fail(err, MLT_NOMEM, "no memory to read an entry");
+        }
+        if (m->num == MLT_RECORD_MEMBERS_MAX) {
+            return bad(err, "more members than a record may have");
+        }
+        mlt_members_add(m, name, json, n + 1)->payload = payload;
     }
+    return MLT_OK;
 }
 
 enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena, const struct mlt_entry *e,
                                   const struct mlt_json *facts, const struct mlt_json *payload,
                                   const struct mlt_record_keys *keys, struct mlt_error *err) {
-    *out = (struct mlt_draft){0};
-    static const struct mlt_member NO_MEMBERS[] = {{.name = NULL}};
-    static const struct mlt_kind_info UNKNOWN = {.kind = MLT_KIND_CUSTOM, .name = "", .members = NO_MEMBERS};
-    struct mlt_members m = {.kind = e->kind ? e->kind : &UNKNOWN, .kind_name = e->kind_name};
-    m.refs = mlt_arena_take(arena, MLT_RECORD_MEMBERS_MAX * sizeof *m.refs);
-    if (!m.refs) {
-        return mlt_fail(err, MLT_NOMEM, "no memory to read an entry");
+    *out = (struct mlt_draft){.has_payload = e->payload != MLT_JSON_NONE};
+    struct mlt_member_ref refs[MLT_RECORD_MEMBERS_MAX];
+    struct mlt_members m = {.refs = refs};
+    struct mlt_buf text = {0};
+    mlt_members_begin(&m, e->kind, e->kind_name);
+    enum mlt_status status = take_members(&m, facts, false, arena, err);
+    if (status == MLT_OK && payload) {
+        status = take_members(&m, payload, true, arena, err);
     }
-    take_members(&m, facts, 0, false, arena);
-    if (payload) {
-        take_members(&m, payload, 0, true, arena);
+    if (status == MLT_OK) {
+        const struct mlt_identity_input in = {
+            .members = &m,
+            .id = e->id,
+            .principal = e->principal,
+            .index_key = keys->index_key,
+            .text = &text,
+            .payload_known = payload || !out->has_payload,
+        };
+        status = mlt_identify(out, arena, arena, &in, err);
     }
-    struct mlt_identity_input in = {.members = &m,
-                                    .id = e->id,
-                                    .principal = e->principal,
-                                    .index_key = keys->index_key,
-                                    .payload_known = payload != NULL || e->payload == MLT_JSON_NONE};
-    out->has_payload = e->payload != MLT_JSON_NONE;
-    return mlt_identify(out, arena, arena, &in, err);
+    if (text.data) {
+        mlt_wipe(text.data, text.cap);
+    }
+    mlt_buf_clear(&text);
+    return status;
 }

@@ -1,8 +1,5 @@
 #include "record/identity.h"
 
-#include <stdio.h>
-#include <stdlib.h>
-
 #define NS_PER_HOUR (MLT_NS_PER_S * 3600)
 
 struct collect {
@@ -21,7 +18,8 @@ static void add(struct collect *c, enum mlt_dim dim, const struct mlt_bytes *val
         return;
     }
     struct mlt_term *t = &c->terms[c->num];
-    mlt_term_make_cached(mlt_dim_is_name(dim) ? NULL : c->in->cache, t, c->in->index_key, dim, values, n);
+    bool recurs = !mlt_dim_is_name(dim) && dim != MLT_DIM_SUBJECT;
+    mlt_term_make_cached(recurs ? c->in->cache : NULL, t, c->in->index_key, dim, values, n);
     for (size_t i = 0; i < c->num; i++) {
         if (same_term(&c->terms[i], t)) {
             return;
@@ -128,19 +126,16 @@ static void add_corrects(struct collect *c) {
 static void add_by_kind(struct collect *c, struct mlt_draft *out) {
     switch (out->kind) {
     case MLT_KIND_PREDICTION:
-        add1(c, MLT_DIM_REQUEST, text_of(c, "request_id"));
         add_model(c, MLT_DIM_PREDICTED_BY);
         add1(c, MLT_DIM_NODE, text_of(c, "serving_node"));
         add1(c, MLT_DIM_SUBJECT, text_of(c, "subject"));
         add_stream(c, out, text_of(c, "serving_node"), text_of(c, "stream"));
         break;
     case MLT_KIND_DATASET_VERSION:
-        add2(c, MLT_DIM_DATASET_VERSION, text_of(c, "dataset"), text_of(c, "version"));
         add_each(c, MLT_DIM_TABLE, "sources", "system", "table");
         add_each(c, MLT_DIM_USES_DATASET, "inputs", "dataset", "version");
         break;
     case MLT_KIND_TRAINING_RUN:
-        add1(c, MLT_DIM_JOB, text_of(c, "training_job_id"));
         add_each(c, MLT_DIM_USES_DATASET, "datasets", "dataset", "version");
         add_each(c, MLT_DIM_USES_COMPONENT, "base_models", "model", "model_version");
         break;
@@ -195,52 +190,39 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
     }
 }
 
-static int by_name(const void *a, const void *b) {
-    const struct mlt_member_ref *const *x = a;
-    const struct mlt_member_ref *const *y = b;
-    return mlt_bytes_compare((*x)->name, (*y)->name);
+static void put_length(struct mlt_buf *out, size_t len) {
+    mlt_buf_put_u32be(out, (uint32_t)len);
 }
 
-// SHA-256(key || "content" || kind || for each member in order of names: u32 name || u32 value, white space removed).
-static enum mlt_status hash_content(uint8_t out[static 16], const struct mlt_identity_input *in,
-                                    struct mlt_arena *scratch, struct mlt_error *err) {
-    size_t n = in->members->num;
-    const struct mlt_member_ref **order = mlt_arena_take(scratch, (n + 1) * sizeof *order);
-    struct mlt_bytes *parts = mlt_arena_take(scratch, (4 * n + 4) * sizeof *parts);
-    uint8_t(*lengths)[4] = mlt_arena_take(scratch, (2 * n + 1) * sizeof *lengths);
-    if (!order || !parts || !lengths) {
+// SHA-256(key || "content" || u32 length || kind || for each member in order of names: u32 length || name || u32 length
+// || value without white space), first 16 bytes. Put together first: one long hash costs less than many short additions
+// to it.
+static enum mlt_status hash_content(uint8_t out[static MLT_CONTENT_LEN], const struct mlt_identity_input *in,
+                                    struct mlt_error *err) {
+    const struct mlt_member_ref *order[MLT_RECORD_MEMBERS_MAX];
+    struct mlt_buf *text = in->text;
+    mlt_buf_reset(text);
+    mlt_buf_put(text, in->index_key, MLT_INDEX_KEY_LEN);
+    mlt_buf_put_str(text, "content");
+    put_length(text, in->members->kind_name.len);
+    mlt_buf_put_bytes(text, in->members->kind_name);
+    mlt_members_sort(in->members, order);
+    for (size_t i = 0; i < in->members->num; i++) {
+        put_length(text, order[i]->name.len);
+        mlt_buf_put_bytes(text, order[i]->name);
+        size_t length_off = text->len;
+        put_length(text, 0);
+        mlt_json_minify(order[i]->json, order[i]->at, text);
+        if (!text->failed) {
+            mlt_store_u32be(text->data + length_off, (uint32_t)(text->len - length_off - 4));
+        }
+    }
+    if (text->failed) {
         return mlt_fail(err, MLT_NOMEM, "no memory to identify a record");
     }
-    for (size_t i = 0; i < n; i++) {
-        order[i] = &in->members->refs[i];
-    }
-    qsort(order, n, sizeof *order, by_name);
-    size_t k = 0;
-    parts[k++] = mlt_bytes_of(in->index_key, MLT_INDEX_KEY_LEN);
-    parts[k++] = mlt_str("content");
-    parts[k++] = in->members->kind_name;
-    for (size_t i = 0; i < n; i++) {
-        struct mlt_bytes value = mlt_json_raw(order[i]->json, order[i]->at);
-        if (order[i]->json->tape[order[i]->at].spaced) {
-            struct mlt_buf small = {0};
-            mlt_json_minify(order[i]->json, order[i]->at, &small);
-            value = mlt_arena_copy(scratch, mlt_buf_bytes(&small));
-            bool failed = small.failed || !value.ptr;
-            mlt_buf_clear(&small);
-            if (failed) {
-                return mlt_fail(err, MLT_NOMEM, "no memory to identify a record");
-            }
-        }
-        mlt_store_u32be(lengths[2 * i], (uint32_t)order[i]->name.len);
-        mlt_store_u32be(lengths[2 * i + 1], (uint32_t)value.len);
-        parts[k++] = mlt_bytes_of(lengths[2 * i], 4);
-        parts[k++] = order[i]->name;
-        parts[k++] = mlt_bytes_of(lengths[2 * i + 1], 4);
-        parts[k++] = value;
-    }
     uint8_t hash[MLT_HASH_LEN];
-    mlt_sha256(hash, parts, k);
-    memcpy(out, hash, 16);
+    mlt_sha256_one(hash, mlt_buf_bytes(text));
+    memcpy(out, hash, MLT_CONTENT_LEN);
     return MLT_OK;
 }
 
@@ -256,12 +238,14 @@ static void hash_owner(struct mlt_draft *out, struct collect *c) {
     out->owner = mlt_load_u64be(t.hash);
 }
 
-// What names the record within its kind (design 6.5).
+// What names the record within its kind (design 6.5): the first term. A record without a name of its own can be found
+// by its id, but is never taken for another.
 static void name_record(struct mlt_draft *out, struct collect *c) {
     struct mlt_bytes values[5];
     size_t n = 0;
     enum mlt_dim dim = MLT_DIM_EVENT;
     bool has_event = mlt_members_find(c->in->members, "event_id") != NULL;
+    out->has_identity = true;
     switch (out->kind) {
     case MLT_KIND_PREDICTION:
         dim = MLT_DIM_REQUEST;
@@ -289,54 +273,61 @@ static void name_record(struct mlt_draft *out, struct collect *c) {
         values[n++] = text_of(c, "timestamp");
         break;
     default:
-        if (!has_event) {
-            return;
-        }
         values[n++] = c->in->members->kind_name;
-        values[n++] = text_of(c, "event_id");
+        values[n++] = c->in->id;
+        out->has_identity = has_event;
         break;
     }
-    out->has_identity = true;
     add(c, dim, values, n);
-    out->name = c->terms[0]; // the first term of all
+    if (out->has_identity) {
+        out->name = c->terms[0];
+    }
+    // Predictions are many: one that brings no id of its own is found by its request alone.
+    if (has_event || out->kind != MLT_KIND_PREDICTION) {
+        add2(c, MLT_DIM_EVENT, c->in->members->kind_name, c->in->id);
+    }
+}
+
+static void add_hour(struct collect *c, int64_t time) {
+    int64_t hour = time / NS_PER_HOUR - (time % NS_PER_HOUR < 0);
+    char text[24];
+    size_t at = sizeof(text);
+    uint64_t v = (uint64_t)(hour < 0 ? -hour : hour);
+    do {
+        text[--at] = (char)('0' + v % 10);
+        v /= 10;
+    } while (v > 0);
+    if (hour < 0) {
+        text[--at] = '-';
+    }
+    add1(c, MLT_DIM_HOUR, mlt_bytes_of(text + at, sizeof(text) - at));
 }
 
 enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, struct mlt_arena *scratch,
                              const struct mlt_identity_input *in, struct mlt_error *err) {
     struct mlt_term terms[MLT_TERMS_MAX + 1];
     struct collect c = {.in = in, .scratch = scratch, .terms = terms};
-    out->kind = in->members->kind->kind;
+    out->kind = in->members->kind ? in->members->kind->kind : MLT_KIND_CUSTOM;
     name_record(out, &c);
     hash_owner(out, &c);
     add1(&c, MLT_DIM_KIND, in->members->kind_name);
     add1(&c, MLT_DIM_PRODUCER, in->principal);
-    // A prediction is found by its request_id; an issued id of its own would double what the index keeps for it.
-    if (out->kind != MLT_KIND_PREDICTION || mlt_members_find(in->members, "event_id")) {
-        struct mlt_bytes event[] = {in->members->kind_name, in->id};
-        add(&c, MLT_DIM_EVENT, event, 2);
-    }
     struct mlt_bytes time_text = text_of(&c, "timestamp");
     out->has_event_time = time_text.ptr && mlt_time_parse(&out->event_time, time_text);
     if (out->has_event_time) {
-        char hour[24];
-        int64_t h = out->event_time / NS_PER_HOUR - (out->event_time % NS_PER_HOUR < 0);
-        snprintf(hour, sizeof hour, "%lld", (long long)h);
-        add1(&c, MLT_DIM_HOUR, mlt_str(hour));
+        add_hour(&c, out->event_time);
     }
     add_by_kind(&c, out);
-    if (in->payload_known) {
-        enum mlt_status status = hash_content(out->content, in, scratch, err);
-        if (status != MLT_OK) {
-            return status;
-        }
-    } else {
-        memset(out->content, 0, sizeof out->content);
+    memset(out->content, 0, sizeof(out->content));
+    enum mlt_status status = in->payload_known ? hash_content(out->content, in, err) : MLT_OK;
+    if (status != MLT_OK) {
+        return status;
     }
-    struct mlt_bytes kept = mlt_arena_copy(arena, mlt_bytes_of(terms, c.num * sizeof *terms));
-    if (!kept.ptr) {
+    out->terms = mlt_arena_take(arena, c.num * sizeof(*terms));
+    if (!out->terms) {
         return mlt_fail(err, MLT_NOMEM, "no memory for %zu terms", c.num);
     }
-    out->terms = (struct mlt_term *)(void *)(uintptr_t)kept.ptr;
+    memcpy(out->terms, terms, c.num * sizeof(*terms));
     out->num_terms = c.num;
     return MLT_OK;
 }

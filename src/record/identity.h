@@ -3,13 +3,14 @@
 #ifndef MLT_RECORD_IDENTITY_H
 #define MLT_RECORD_IDENTITY_H
 
-#include "record/validate.h"
+#include "record/members.h"
 
 struct mlt_identity_input {
     const struct mlt_members *members; // facts and payload
     struct mlt_bytes id;               // of the entry
     struct mlt_bytes principal;        // of the producer
     const uint8_t *index_key;          // MLT_INDEX_KEY_LEN
+    struct mlt_buf *text;              // scratch of the content hash
     struct mlt_term_cache *cache;      // NULL: none
     bool payload_known;                // false: erased or sealed to us, the content is 0
 };
