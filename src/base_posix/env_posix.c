@@ -81,7 +81,7 @@ static enum mlt_status posix_open(struct mlt_env *env, struct mlt_file **out, co
         return mlt_fail(err, MLT_NOMEM, "no memory to open %s", path);
     }
     memcpy(file->path, path, path_len + 1);
-    int os_flags = open_flags(flags);
+    int os_flags = open_flags(flags) | O_NONBLOCK; // a pipe put in place of a file must not hold anybody up
     mode_t mode = flags & MLT_OPEN_PRIVATE ? 0600 : 0644;
     file->fd = open_retrying(path, os_flags, mode);
     if (file->fd < 0 && errno == EINVAL && (flags & MLT_OPEN_DIRECT)) {
@@ -93,6 +93,12 @@ static enum mlt_status posix_open(struct mlt_env *env, struct mlt_file **out, co
         free(file);
         enum mlt_status st = mlt_fail_errno(err, os_errno, path, "open %s", path);
         return os_errno == EEXIST ? reclass(err, MLT_CONFLICT) : st;
+    }
+    struct stat info;
+    if (fstat(file->fd, &info) == 0 && S_ISFIFO(info.st_mode)) {
+        (void)close(file->fd);
+        free(file);
+        return mlt_fail(err, MLT_INVALID, "open %s: it is a pipe; a file would be right", path);
     }
     *out = file;
     return MLT_OK;

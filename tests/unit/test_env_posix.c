@@ -167,6 +167,17 @@ static void test_full_device_is_no_space(void **state) {
     env->close(env, file);
 }
 
+// Opening a pipe would wait for whoever is at its other end.
+static void test_pipe_is_refused(void **state) {
+    struct fixture *f = *state;
+    struct mlt_file *file = NULL;
+    struct mlt_error err = {0};
+    assert_int_equal(mkfifo(f->path, 0600), 0);
+    assert_int_equal(f->env->open(f->env, &file, f->path, MLT_OPEN_READ, &err), MLT_INVALID);
+    assert_int_equal(f->env->open(f->env, &file, f->path, MLT_OPEN_WRITE, &err), MLT_INVALID);
+    assert_null(file);
+}
+
 static void test_lock_excludes(void **state) {
     // A lock is held as long as its file is open; a second taker is told that it is busy.
     struct fixture *f = *state;
@@ -285,6 +296,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_open_classes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_failed_write_is_reported, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_device_is_no_space, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_pipe_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_lock_excludes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_list_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_replace_and_read_file, set_up, tear_down),
