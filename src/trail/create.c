@@ -69,6 +69,15 @@ static enum mlt_status sync_parent(struct mlt_env *env, const char *dir, struct 
     return env->sync_dir(env, parent, err);
 }
 
+// Keys within the trail would go wherever a copy of it goes, and open every payload there.
+static bool is_within(const char *path, const char *dir) {
+    size_t len = strlen(dir);
+    while (len > 1 && dir[len - 1] == '/') {
+        len--;
+    }
+    return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
 enum mlt_status mlt_trail_create(struct mlt_env *env, const struct mlt_trail_options *opt, const char *origin, bool raw,
                                  bool public_entries, struct mlt_error *err) {
     char state_dir[MLT_PATH_MAX];
@@ -82,6 +91,12 @@ enum mlt_status mlt_trail_create(struct mlt_env *env, const struct mlt_trail_opt
                      opt->state_dir ? "" : ".state");
     if (n < 0 || (size_t)n >= sizeof(state_dir)) {
         return mlt_fail(err, MLT_LIMIT, "the path of the state directory is longer than %d bytes", MLT_PATH_MAX - 1);
+    }
+    if (is_within(state_dir, opt->dir)) {
+        return mlt_fail(err, MLT_INVALID,
+                        "the state directory %s lies within the trail %s, whose copies must not hold its keys; "
+                        "a directory beside it would be right",
+                        state_dir, opt->dir);
     }
     enum mlt_status st = check_absent(env, opt->dir, err);
     st = st ? st : create_files(env, opt, state_dir, origin, raw, public_entries, err);

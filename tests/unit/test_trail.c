@@ -146,6 +146,21 @@ static void test_one_writer(void **state) {
     close_trail(f);
 }
 
+// A trail is copied, its keys are not.
+static void test_state_within(void **state) {
+    struct fixture *f = *state;
+    char dir[96];
+    char within[112];
+    (void)snprintf(dir, sizeof(dir), "%s/u/", f->base);
+    struct mlt_trail_options opt = {.dir = dir, .state_dir = dir};
+    assert_int_equal(mlt_trail_create(f->env, &opt, "example.org/u", false, false, &f->err), MLT_INVALID);
+    (void)snprintf(within, sizeof(within), "%s/u/state", f->base);
+    opt.state_dir = within;
+    assert_int_equal(mlt_trail_create(f->env, &opt, "example.org/u", false, false, &f->err), MLT_INVALID);
+    (void)snprintf(within, sizeof(within), "%s/u.keys", f->base);
+    OK(mlt_trail_create(f->env, &opt, "example.org/u", false, false, &f->err));
+}
+
 // A copy of the trail has a lock of its own; that of the key is one.
 static void test_one_signer(void **state) {
     struct fixture *f = *state;
@@ -296,6 +311,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_regions_wrap, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_writer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_one_signer, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_state_within, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verify_live, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rolled_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_erase, set_up, tear_down),
