@@ -107,6 +107,8 @@ static const struct finding_case CASES[] = {
                       "\"approver\":\"zoe\",\"statement\":\"I approve\",\"signature\":\"U1NIU0lH\""))},
     {.code = "approver-triggered-training",
      EDITS(1, REPLACE(RUN, "\"triggered_by\":\"dana\"", "\"triggered_by\":\"erin\""))},
+    {.code = "approver-triggered-training", // under the name of a token
+     EDITS(1, REPLACE(RUN, "\"triggered_by\":\"dana\"", "\"triggered_by\":\"token:erin\""))},
     {.code = "approver-triggered-training", // behind a service account
      EDITS(1, REPLACE(RUN, "\"triggered_by\":\"dana\"", "\"triggered_by\":\"ci\",\"on_behalf_of\":\"erin\""))},
 
