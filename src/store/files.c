@@ -214,8 +214,14 @@ static enum mlt_status put_detail(struct mlt_files *f, const struct mlt_detail *
         if (!st && mlt_bytes_equal(mlt_buf_bytes(&f->scratch), d->bytes)) {
             return MLT_OK;
         }
-        if (!recovering && (!st || st == MLT_LIMIT)) {
-            return mlt_fail(err, MLT_CORRUPT, "%s does not hold what it is named after (FORMAT.md, details)", path);
+        if (!recovering) {
+            return st && st != MLT_LIMIT
+                       ? st
+                       : mlt_fail(err, MLT_CORRUPT, "%s does not hold what it is named after (FORMAT.md, details)",
+                                  path);
+        }
+        if (st == MLT_NOMEM) {
+            return st;
         }
         st = f->env->open(f->env, &file, path, MLT_OPEN_WRITE, err);
         st = st ? st : f->env->truncate(f->env, file, d->bytes.len, err);

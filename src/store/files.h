@@ -15,6 +15,7 @@
 #include "store/journal.h"
 
 #define MLT_STORE_PATH_MAX 1024
+#define MLT_FILES_LEN_MAX ((uint64_t)INT64_MAX) // off_t: a position above it is damage, not something to read at
 #define MLT_FILES_BUNDLE 256 // entries per entries.idx offset and payload index block: a tile's width
 #define MLT_FILES_BLOCK_LEN (8 + 4 * MLT_FILES_BUNDLE)
 

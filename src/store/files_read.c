@@ -27,15 +27,17 @@ enum mlt_status mlt_files_bundle_offset(const struct mlt_files *f, uint64_t bund
     uint8_t raw[8];
     enum mlt_status st = mlt_files_read(f, MLT_FILE_ENTRIES_INDEX, bundle * 8, raw, sizeof(raw), err);
     *out = st ? 0 : mlt_load_u64be(raw);
+    if (*out > MLT_FILES_LEN_MAX) {
+        st = mlt_fail(err, MLT_CORRUPT, "%s/entries.idx: bundle %llu begins at %llu (FORMAT.md, entries.idx)", f->dir,
+                      (unsigned long long)bundle, (unsigned long long)*out);
+    }
     return st;
 }
 
 static enum mlt_status torn_entry(const struct mlt_files *f, uint64_t index, struct mlt_error *err) {
-    enum mlt_status st = mlt_fail(err, MLT_CORRUPT,
-                                  "%s/entries.dat: entry %llu runs beyond the end of the file "
-                                  "(FORMAT.md, entries.dat)",
-                                  f->dir, (unsigned long long)index);
-    return st;
+    return mlt_fail(err, MLT_CORRUPT,
+                    "%s/entries.dat: entry %llu runs beyond the end of the file (FORMAT.md, entries.dat)", f->dir,
+                    (unsigned long long)index);
 }
 
 // Finds where entry `index` begins, by stepping through its bundle in chunks.
@@ -104,6 +106,7 @@ enum mlt_status mlt_files_entries(const struct mlt_files *f, uint64_t first, uin
         while (!st && count > 0 && got - pos >= 2 && got - pos - 2 >= mlt_load_u16be(p + pos)) {
             pos += 2 + (size_t)mlt_load_u16be(p + pos);
             count--;
+            first++;
         }
         if (!st && pos == 0) {
             st = torn_entry(f, first, err);
@@ -132,7 +135,7 @@ enum mlt_status mlt_files_payload_range(const struct mlt_files *f, uint64_t inde
     }
     uint32_t begin = mlt_load_u32be(ends);
     uint32_t end = mlt_load_u32be(ends + 4);
-    if (end < begin || end - begin > MLT_PAYLOAD_MAX + MLT_SEAL_TAG_LEN) {
+    if (end < begin || end - begin > MLT_PAYLOAD_MAX + MLT_SEAL_TAG_LEN || mlt_load_u64be(base) > MLT_FILES_LEN_MAX) {
         return mlt_fail(err, MLT_CORRUPT,
                         "%s/payloads/index: entry %llu has its payload at %u to %u (FORMAT.md, "
                         "payloads/index)",

@@ -27,7 +27,7 @@
 #include "store/group.h"
 
 #define MLT_JOURNAL_REGIONS 2
-#define MLT_JOURNAL_HEADERS_LEN (2 * MLT_IO_ALIGN)
+#define MLT_JOURNAL_HEADERS_LEN ((uint64_t)2 * MLT_IO_ALIGN)
 #define MLT_JOURNAL_BYTES_DEFAULT ((uint64_t)64 << 20) // some tenths of a second of work at full speed
 #define MLT_JOURNAL_BYTES_MIN ((uint64_t)16 << 10)
 #define MLT_JOURNAL_BYTES_MAX ((uint64_t)4 << 30) // sectors are numbered in 32 bits, and a region is read at recovery

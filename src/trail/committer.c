@@ -60,7 +60,7 @@ static enum mlt_status reserve_drafts(struct mlt_trail *t, size_t need, struct m
     while (cap < need) {
         cap *= 2;
     }
-    const struct mlt_draft **grown = realloc(t->group_drafts, cap * sizeof(*grown));
+    const struct mlt_draft **grown = realloc(t->group_drafts, cap * sizeof(struct mlt_draft *));
     if (!grown) {
         return mlt_fail(err, MLT_NOMEM, "no memory for a group of %zu entries", need);
     }

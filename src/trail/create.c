@@ -12,6 +12,9 @@ static enum mlt_status check_absent(struct mlt_env *env, const char *dir, struct
         mlt_error_clear(err);
         return MLT_OK;
     }
+    if (st && st != MLT_LIMIT) {
+        return st; // whether there is one cannot be told
+    }
     return mlt_fail(err, MLT_CONFLICT, "%s holds a trail already; another directory would be right", dir);
 }
 

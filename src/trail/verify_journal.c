@@ -147,8 +147,8 @@ static enum mlt_status check_headers(struct mlt_verify *v, struct mlt_journal *j
     // Between emptying and cutting off, and between taking space and using it, a crash leaves empty regions.
     if (!st && (len < MLT_JOURNAL_HEADERS_LEN || len > full)) {
         mlt_verify_fault(v, MLT_VERIFY_JOURNAL, "journal/groups", NO_INDEX,
-                         "%llu bytes; %d to %llu would be right (FORMAT.md, journal)", (unsigned long long)len,
-                         MLT_JOURNAL_HEADERS_LEN, (unsigned long long)full);
+                         "%llu bytes; %llu to %llu would be right (FORMAT.md, journal)", (unsigned long long)len,
+                         (unsigned long long)MLT_JOURNAL_HEADERS_LEN, (unsigned long long)full);
     }
     bool at_rest = v->closed && len == MLT_JOURNAL_HEADERS_LEN;
     for (uint64_t i = 0; i < 2 && !st; i++) {

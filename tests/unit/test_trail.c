@@ -305,6 +305,55 @@ static void test_details(void **state) {
     assert_verifies(f, 1);
 }
 
+static void overwrite(const struct fixture *f, const char *name, uint8_t byte) {
+    char path[160];
+    (void)snprintf(path, sizeof(path), "%s/%s", f->dir, name);
+    FILE *file = fopen(path, "r+b");
+    assert_non_null(file);
+    assert_int_equal(fputc(byte, file), byte);
+    assert_int_equal(fclose(file), 0);
+}
+
+// A position that no file can have is damage, as one beyond the end is: not a failure of the disk.
+static void test_positions_beyond_any_file(void **state) {
+    struct fixture *f = *state;
+    struct mlt_head head;
+    struct mlt_arena arena = {0};
+    struct mlt_bytes bytes;
+    uint8_t wrapped[MLT_WRAPPED_LEN];
+    bool erased;
+    open_trail(f, NULL);
+    append(f, 3, 50, &head);
+    overwrite(f, "entries.idx", 0xff);
+    assert_int_equal(mlt_trail_entry(f->trail, 1, &arena, &bytes, &f->err), MLT_CORRUPT);
+    overwrite(f, "entries.idx", 0);
+    OK(mlt_trail_entry(f->trail, 1, &arena, &bytes, &f->err));
+    overwrite(f, "payloads/index", 0xff);
+    assert_int_equal(mlt_trail_sealed(f->trail, 1, &arena, &bytes, wrapped, &erased, &f->err), MLT_CORRUPT);
+    overwrite(f, "payloads/index", 0);
+    OK(mlt_trail_sealed(f->trail, 1, &arena, &bytes, wrapped, &erased, &f->err));
+    mlt_arena_clear(&arena);
+    close_trail(f);
+    assert_verifies(f, 3);
+}
+
+// A trail.json that cannot be read does not say that there is a trail.
+static void test_create_beside_what_cannot_be_read(void **state) {
+    struct fixture *f = *state;
+    char dir[100];
+    char meta[120];
+    struct mlt_trail_options opt = f->opt;
+    (void)snprintf(dir, sizeof(dir), "%s/other", f->base);
+    (void)snprintf(meta, sizeof(meta), "%s/trail.json", dir);
+    opt.dir = dir;
+    assert_int_equal(mkdir(dir, 0700), 0);
+    assert_int_equal(mkdir(meta, 0700), 0);
+    assert_int_equal(mlt_trail_create(f->env, &opt, "example.org/other", false, false, &f->err), MLT_IO);
+    assert_int_equal(mlt_trail_create(f->env, &f->opt, "example.org/test", false, false, &f->err), MLT_CONFLICT);
+    assert_int_equal(rmdir(meta), 0);
+    assert_int_equal(rmdir(dir), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_append_and_reopen, set_up, tear_down),
@@ -317,6 +366,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_erase, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_erasure, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_details, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_positions_beyond_any_file, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_create_beside_what_cannot_be_read, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
