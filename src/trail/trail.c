@@ -55,7 +55,10 @@ static void trail_free(struct mlt_trail *t) {
 
 static enum mlt_status set_paths(struct mlt_trail *t, const struct mlt_trail_options *opt, struct mlt_error *err) {
     int n = snprintf(t->dir, sizeof(t->dir), "%s", opt->dir);
-    int m = snprintf(t->state_dir, sizeof(t->state_dir), "%s%s", opt->state_dir ? opt->state_dir : opt->dir,
+    for (size_t len = strlen(t->dir); len > 1 && t->dir[len - 1] == '/'; len--) {
+        t->dir[len - 1] = '\0'; // "t/" has its state in "t.state", too
+    }
+    int m = snprintf(t->state_dir, sizeof(t->state_dir), "%s%s", opt->state_dir ? opt->state_dir : t->dir,
                      opt->state_dir ? "" : ".state");
     if (n < 0 || (size_t)n >= sizeof(t->dir) || m < 0 || (size_t)m >= sizeof(t->state_dir)) {
         return mlt_fail(err, MLT_LIMIT, "the path of a trail is longer than %d bytes", MLT_PATH_MAX - 1);

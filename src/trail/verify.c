@@ -239,6 +239,9 @@ enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_op
         v->opt = opt;
         v->report = out;
         int n = snprintf(v->dir, sizeof(v->dir), "%s", opt->dir);
+        for (size_t len = strlen(v->dir); len > 1 && v->dir[len - 1] == '/'; len--) {
+            v->dir[len - 1] = '\0'; // "t/" has its state in "t.state", too
+        }
         st =
             n < 0 || (size_t)n >= sizeof(v->dir) ? mlt_fail(e, MLT_LIMIT, "the path of the trail is too long") : MLT_OK;
         st = st ? st : mlt_overlay_new(&v->env, env, e);

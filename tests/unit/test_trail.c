@@ -187,6 +187,18 @@ static void test_one_signer(void **state) {
     assert_verifies(f, 10);
 }
 
+// A name that ends with a slash means the same trail, with the same state.
+static void test_verify_slash(void **state) {
+    struct fixture *f = *state;
+    char dir[96];
+    struct mlt_verify_options vo = {.dir = dir};
+    struct mlt_verify_report *r = calloc(1, sizeof(*r));
+    (void)snprintf(dir, sizeof(dir), "%s//", f->dir);
+    OK(mlt_verify_trail(f->env, &vo, r, &f->err));
+    assert_true(r->verdict && r->authenticated);
+    free(r);
+}
+
 // A trail that is written is checked up to the head signed last, published or not.
 static void test_verify_live(void **state) {
     struct fixture *f = *state;
@@ -362,6 +374,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_one_signer, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_state_within, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_verify_live, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_verify_slash, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_rolled_back, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_erase, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_erasure, set_up, tear_down),
