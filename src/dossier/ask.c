@@ -124,7 +124,8 @@ static enum mlt_status tell_version(struct mlt_answer *a, struct mlt_error *err)
     a->model = a->ask->model;
     a->version = a->ask->model_version;
     if (a->version.len == 0) {
-        const enum mlt_status status = mlt_answer_resolve(a, &moved_by, err);
+        const enum mlt_status status = mlt_production_find(a->src, a->model, a->ask->has_at ? &a->ask->at : NULL,
+                                                           a->arena, &a->version, &moved_by, err);
         if (status) {
             return status;
         }

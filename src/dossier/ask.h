@@ -30,10 +30,6 @@ bool mlt_answer_is(const struct mlt_answer *a, const struct mlt_node *node, cons
 // Whether the node claims a time up to the one asked about; true when none was asked about.
 bool mlt_answer_by_then(const struct mlt_answer *a, const struct mlt_node *node);
 
-// mlt_answer_resolve finds the version of `ask->model` that was last moved to production, in log order, by the time
-// that was asked about. `a->version` stays empty when there is none; `*entry` is the transition.
-enum mlt_status mlt_answer_resolve(struct mlt_answer *a, uint64_t *entry, struct mlt_error *err) MLT_MUST_USE;
-
 // Each fills text, missing, basis and `answered`, then writes the members of `data`.
 void mlt_answer_prediction(struct mlt_answer *a);
 void mlt_answer_prediction_data(struct mlt_answer *a, struct mlt_dossier_writer *d);

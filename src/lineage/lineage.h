@@ -111,8 +111,8 @@ struct mlt_story {
 #define MLT_STORY_ACCESS_MAX 1000      // newest; `total` tells how many there are
 #define MLT_STORY_DEPTH_MAX 64         // datasets behind datasets, components in components
 
-// mlt_node_submitted_by: the person speaks for himself when he submitted one of the records, also by the name of a token,
-// certificate or local user.
+// mlt_node_submitted_by: the person speaks for himself when he submitted one of the records, also by the name of a
+// token, certificate or local user.
 bool mlt_node_submitted_by(const struct mlt_node *node, struct mlt_bytes person);
 
 // mlt_story_tell walks from a request_id. MLT_NOTFOUND: no prediction has this request_id.
@@ -124,6 +124,13 @@ void mlt_story_clear(struct mlt_story *story);
 enum mlt_status mlt_story_tell_version(const struct mlt_source *src, struct mlt_bytes model, struct mlt_bytes version,
                                        struct mlt_arena *arena, struct mlt_story **out,
                                        struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_production_find finds the version of `model` that was last moved to production, in log order; with `by` (NULL:
+// the end of the log) only transitions that claim no later time count. `*version` (in the arena or in what the source
+// gave) is empty when there is none; `*entry` is the transition, untouched then.
+enum mlt_status mlt_production_find(const struct mlt_source *src, struct mlt_bytes model, const int64_t *by,
+                                    struct mlt_arena *arena, struct mlt_bytes *version, uint64_t *entry,
+                                    struct mlt_error *err) MLT_MUST_USE;
 
 // References in commands and URLs: "prediction:ID", "model:NAME/VERSION", "dataset:NAME/VERSION", "job:ID",
 // "approval:REFERENCE", "table:SYSTEM/TABLE", "node:NAME", "entry:INDEX". In NAME/VERSION the last slash separates;
