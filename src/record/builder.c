@@ -123,9 +123,15 @@ static void put_member(struct mlt_buf *out, size_t begin, const struct mlt_membe
     if (out->len > begin) {
         mlt_buf_put_u8(out, ',');
     }
-    mlt_buf_put_bytes(out, mlt_json_raw(ref->json, ref->at - 1));
+    struct mlt_bytes name = mlt_json_raw(ref->json, ref->at - 1);
+    struct mlt_bytes value = mlt_json_raw(ref->json, ref->at);
+    if (value.ptr == name.ptr + name.len + 1) { // no white space: the colon stands between them already
+        mlt_buf_put(out, name.ptr, name.len + 1 + value.len);
+        return;
+    }
+    mlt_buf_put_bytes(out, name);
     mlt_buf_put_u8(out, ':');
-    mlt_buf_put_bytes(out, mlt_json_raw(ref->json, ref->at));
+    mlt_buf_put_bytes(out, value);
 }
 
 // The entry up to its facts (entry.h has the whole form).

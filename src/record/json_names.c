@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "record/quick_hash.h"
+
 #define PAIRWISE_MAX 6  // up to here comparing each pair costs less than clearing a table
 #define LOCAL_SLOTS 128 // table on the stack, half full at most: objects of up to 64 members
 #define PROBES_A_NAME 8 // average length of a search that honest names stay far below at half load
@@ -21,26 +23,6 @@ static uint32_t first_name(uint32_t object) {
 }
 static uint32_t next_name(const struct mlt_json *json, uint32_t name) {
     return json->tape[name + 1].next;
-}
-
-static uint64_t load_part(const uint8_t *p, size_t len) {
-    uint64_t v = 0;
-    memcpy(&v, p, len);
-    return v;
-}
-
-static uint32_t hash_name(struct mlt_bytes name) {
-    const uint64_t multiplier = UINT64_C(0x9E3779B97F4A7C15); // 2^64 / golden ratio: spreads low bits upwards
-    uint64_t h = name.len * multiplier;
-    size_t i = 0;
-    for (; name.len - i >= 8; i += 8) {
-        h = (h ^ load_part(name.ptr + i, 8)) * multiplier;
-        h ^= h >> 29;
-    }
-    if (i < name.len) {
-        h = (h ^ load_part(name.ptr + i, name.len - i)) * multiplier;
-    }
-    return (uint32_t)(h >> 32);
 }
 
 static uint32_t by_pairs(const struct mlt_json *json, uint32_t object, uint32_t count) {
@@ -65,7 +47,7 @@ static bool by_hash(const struct mlt_json *json, uint32_t object, uint32_t count
     uint32_t at = first_name(object);
     for (uint32_t i = 0; i < count; i++, at = next_name(json, at)) {
         struct mlt_bytes name = name_at(json, at);
-        size_t slot = hash_name(name) & (num_slots - 1);
+        size_t slot = mlt_quick_hash(name) & (num_slots - 1);
         while (slots[slot] != 0) {
             if (mlt_bytes_equal(name_at(json, slots[slot]), name)) {
                 *duplicate = at;

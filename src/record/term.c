@@ -3,6 +3,7 @@
 #include <assert.h>
 
 #include "crypto/sha256.h"
+#include "record/quick_hash.h"
 
 #define TERM_VALUES_MAX 8 // the longest term has four values
 
@@ -53,11 +54,8 @@ void mlt_term_make_cached(struct mlt_term_cache *cache, struct mlt_term *out,
         mlt_term_make(out, key, dim, values, num_values);
         return;
     }
-    uint32_t hash = 2166136261u; // FNV-1a; a collision costs one SHA-256, no more
-    for (size_t i = 0; i < len; i++) {
-        hash = (hash ^ text[i]) * 16777619u;
-    }
-    size_t at = (hash ^ hash >> 16) % MLT_TERM_CACHE_SLOTS;
+    // A collision costs one SHA-256, no more.
+    size_t at = mlt_quick_hash(mlt_bytes_of(text, len)) % MLT_TERM_CACHE_SLOTS;
     if (cache->slot[at].len == len && memcmp(cache->slot[at].key, text, len) == 0) {
         *out = cache->slot[at].term;
         return;
