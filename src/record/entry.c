@@ -16,11 +16,13 @@ enum mlt_status mlt_entry_parse(struct mlt_entry *out, struct mlt_arena *arena, 
     struct mlt_json *j = &out->json;
     struct mlt_error why = {0};
     enum mlt_status status = mlt_json_scan(j, bytes, &why);
+    if (status != MLT_OK) {
+        mlt_entry_clear(out);
+    }
     if (status == MLT_NOMEM) {
         return mlt_fail(err, status, "%s", why.text);
     }
     if (status != MLT_OK) {
-        mlt_entry_clear(out);
         return mlt_fail(err, MLT_CORRUPT, "FORMAT.md, Entries: not JSON: %s", why.text);
     }
     const char *wrong = NULL;
@@ -79,7 +81,7 @@ static enum mlt_status check_commitments(const struct mlt_entry *e, const struct
         }
         if (at == MLT_JSON_NONE) {
             char hidden[16];
-            snprintf(hidden, sizeof hidden, "~%u", ++unknown);
+            (void)snprintf(hidden, sizeof hidden, "~%u", ++unknown);
             at = mlt_json_get(&e->json, e->payload, hidden);
         }
         uint8_t want[MLT_HASH_LEN];
