@@ -210,3 +210,23 @@ enum mlt_status mlt_audit_flush(struct mlt_api *api, bool all, struct mlt_error 
     mlt_buf_clear(&text);
     return status;
 }
+
+enum mlt_status mlt_shown_by(struct mlt_shown *out, struct mlt_bytes json, struct mlt_error *err) {
+    struct mlt_json doc = {0};
+    *out = (struct mlt_shown){0};
+    enum mlt_status status = mlt_json_scan(&doc, json, err);
+    if (status == MLT_OK) {
+        mlt_json_at list = mlt_json_get(&doc, mlt_json_get(&doc, 0, "integrity"), "entries");
+        for (mlt_json_at n = mlt_json_first(&doc, list); n != MLT_JSON_NONE; n = mlt_json_next(&doc, list, n)) {
+            uint64_t index;
+            if (mlt_json_u64(&doc, mlt_json_get(&doc, n, "index"), &index)) {
+                if (out->num_entries < MLT_AUDIT_ENTRIES_MAX) {
+                    out->entries[out->num_entries++] = index;
+                }
+                out->count++;
+            }
+        }
+    }
+    mlt_json_clear(&doc);
+    return status;
+}

@@ -23,6 +23,15 @@ struct mlt_read {
     uint64_t count; // of entries returned
 };
 
+// The entries that a dossier or an answer rests on and shows: its integrity.entries.
+struct mlt_shown {
+    uint64_t entries[MLT_AUDIT_ENTRIES_MAX];
+    size_t num_entries;
+    uint64_t count;
+};
+// mlt_shown_by reads them from the JSON form; MLT_NOMEM at worst.
+enum mlt_status mlt_shown_by(struct mlt_shown *out, struct mlt_bytes json, struct mlt_error *err) MLT_MUST_USE;
+
 enum mlt_window_of { MLT_WINDOW_FREE, MLT_WINDOW_DENIED, MLT_WINDOW_BUNDLES, MLT_WINDOW_REJECTED };
 struct mlt_window {
     enum mlt_window_of of;

@@ -85,7 +85,8 @@ static bool models_covered(struct mlt_call *call, const uint64_t *entries, size_
     return ok;
 }
 
-static enum mlt_status make_dossier(struct mlt_call *call, struct mlt_bytes request_id, struct mlt_error *err) {
+static enum mlt_status make_dossier(struct mlt_call *call, struct mlt_bytes request_id, struct mlt_shown *shown,
+                                    struct mlt_error *err) {
     struct mlt_head head;
     struct mlt_buf json = {0};
     struct mlt_buf *out = &call->res->body;
@@ -99,11 +100,14 @@ static enum mlt_status make_dossier(struct mlt_call *call, struct mlt_bytes requ
                                       .assurance = "self-attested"};
     bool text = mlt_call_is(call, "format", "text");
     bool html = mlt_call_is(call, "format", "html");
-    status = mlt_dossier_json(&call->source, &ctx, request_id, text || html ? &json : out, err);
+    status = mlt_dossier_json(&call->source, &ctx, request_id, &json, err);
+    status = status ? status : mlt_shown_by(shown, mlt_buf_bytes(&json), err);
     if (status == MLT_OK && text) {
         status = mlt_dossier_text(mlt_buf_bytes(&json), false, 0, out, err);
     } else if (status == MLT_OK && html) {
         status = mlt_dossier_html(mlt_buf_bytes(&json), out, err);
+    } else if (status == MLT_OK) {
+        mlt_buf_put_bytes(out, mlt_buf_bytes(&json));
     }
     mlt_buf_clear(&json);
     return status;
@@ -117,6 +121,7 @@ void mlt_handle_dossier(struct mlt_call *call) {
     struct mlt_bytes request_id = call->path.segments[0];
     uint64_t entries[MLT_AUDIT_ENTRIES_MAX];
     size_t num = 0;
+    struct mlt_shown shown = {0};
     struct mlt_error err = {0};
     enum mlt_status status = predictions_of(call, request_id, entries, MLT_AUDIT_ENTRIES_MAX, &num, &err);
     if (status == MLT_OK && num == 0) {
@@ -127,7 +132,7 @@ void mlt_handle_dossier(struct mlt_call *call) {
         return;
     }
     if (status == MLT_OK) {
-        status = make_dossier(call, request_id, &err);
+        status = make_dossier(call, request_id, &shown, &err);
     }
     if (status != MLT_OK) {
         mlt_call_fail(call, status, &err);
@@ -142,8 +147,8 @@ void mlt_handle_dossier(struct mlt_call *call) {
     struct mlt_read read = {.action = "read",
                             .resource_type = "prediction_log",
                             .resource_id = request_id,
-                            .entries = entries,
-                            .num_entries = num,
-                            .count = num};
+                            .entries = shown.entries,
+                            .num_entries = shown.num_entries,
+                            .count = shown.count};
     mlt_call_record(call, &read);
 }

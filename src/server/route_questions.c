@@ -21,7 +21,8 @@ void mlt_handle_questions(struct mlt_call *call) {
     mlt_call_answer_json(call);
 }
 
-static enum mlt_status answer(struct mlt_call *call, const char *id, const struct mlt_ask *ask, struct mlt_error *err) {
+static enum mlt_status answer(struct mlt_call *call, const char *id, const struct mlt_ask *ask, struct mlt_shown *shown,
+                              struct mlt_error *err) {
     struct mlt_head head;
     enum mlt_status status = mlt_trail_sign_at(call->api->trail, call->source.size, &head, err);
     if (status != MLT_OK) {
@@ -33,9 +34,12 @@ static enum mlt_status answer(struct mlt_call *call, const char *id, const struc
                                       .assurance = "self-attested"};
     struct mlt_buf json = {0};
     bool text = mlt_call_is(call, "format", "text");
-    status = mlt_ask_json(&call->source, &ctx, id, ask, text ? &json : &call->res->body, err);
+    status = mlt_ask_json(&call->source, &ctx, id, ask, &json, err);
+    status = status ? status : mlt_shown_by(shown, mlt_buf_bytes(&json), err);
     if (status == MLT_OK && text) {
         status = mlt_ask_text(mlt_buf_bytes(&json), false, 0, &call->res->body, err);
+    } else if (status == MLT_OK) {
+        mlt_buf_put_bytes(&call->res->body, mlt_buf_bytes(&json));
     }
     mlt_buf_clear(&json);
     return status;
@@ -55,7 +59,8 @@ void mlt_handle_question(struct mlt_call *call) {
         return;
     }
     struct mlt_error err = {0};
-    enum mlt_status status = answer(call, id, &ask, &err);
+    struct mlt_shown shown = {0};
+    enum mlt_status status = answer(call, id, &ask, &shown, &err);
     if (status != MLT_OK) {
         mlt_call_fail(call, status, &err);
         return;
@@ -65,7 +70,10 @@ void mlt_handle_question(struct mlt_call *call) {
         bool one = ask.request_id.len > 0;
         struct mlt_read read = {.action = "read",
                                 .resource_type = one ? "prediction_log" : "trail",
-                                .resource_id = one ? ask.request_id : call->path.segments[0]};
+                                .resource_id = one ? ask.request_id : call->path.segments[0],
+                                .entries = shown.entries,
+                                .num_entries = shown.num_entries,
+                                .count = shown.count};
         mlt_call_record(call, &read);
     }
 }
