@@ -5,9 +5,9 @@
 #include "record/json.h"
 
 enum mlt_digest_match {
-    MLT_DIGEST_SAME,            // at least one common algorithm, and all common ones agree
-    MLT_DIGEST_DIFFERENT,       // a common algorithm differs
-    MLT_DIGEST_NOT_COMPARABLE,  // no common algorithm, or one of them is absent or no digest
+    MLT_DIGEST_SAME,           // at least one common algorithm, and all common ones agree
+    MLT_DIGEST_DIFFERENT,      // a common algorithm differs
+    MLT_DIGEST_NOT_COMPARABLE, // no common algorithm, or one of them is absent or no digest
 };
 enum mlt_digest_match mlt_digest_compare(const struct mlt_json *a, mlt_json_at a_at, const struct mlt_json *b,
                                          mlt_json_at b_at);

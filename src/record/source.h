@@ -6,14 +6,14 @@
 #include "merkle/merkle.h"
 #include "record/entry.h"
 
-#define MLT_FIND_PAGE_MAX 10000  // entries per call of `find`
+#define MLT_FIND_PAGE_MAX 10000 // entries per call of `find`
 
 enum mlt_payload_state {
-    MLT_PAYLOAD_OPEN,      // here it is
-    MLT_PAYLOAD_NONE,      // the record had none
+    MLT_PAYLOAD_OPEN, // here it is
+    MLT_PAYLOAD_NONE, // the record had none
     MLT_PAYLOAD_ERASED,
-    MLT_PAYLOAD_WITHHELD,  // the reader's grant does not cover payloads
-    MLT_PAYLOAD_MISSING,   // gone without an erasure: verify fails
+    MLT_PAYLOAD_WITHHELD, // the reader's grant does not cover payloads
+    MLT_PAYLOAD_MISSING,  // gone without an erasure: verify fails
 };
 
 // A run of consecutive sequence numbers of one stream, in log order.
@@ -37,16 +37,16 @@ struct mlt_source {
     // The JSON object of all payload members, commitments checked.
     enum mlt_status (*payload)(void *ctx, uint64_t index, const struct mlt_entry *entry, struct mlt_arena *arena,
                                enum mlt_payload_state *state, struct mlt_bytes *plain, struct mlt_error *err);
-    // find gives entries that have ALL of `terms` (at least one), ascending from `from` (or descending below `from` when
-    // `descending`; UINT64_MAX: from the end), at most `limit`. `*total` (may be NULL) is the exact count of all matches
-    // below `size`, `*more` says that there are further ones.
+    // find gives entries that have ALL of `terms` (at least one), ascending from `from` (or descending below `from`
+    // when `descending`; UINT64_MAX: from the end), at most `limit`. `*total` (may be NULL) is the exact count of all
+    // matches below `size`, `*more` says that there are further ones.
     enum mlt_status (*find)(void *ctx, const struct mlt_term *terms, size_t num_terms, uint64_t from, bool descending,
                             size_t limit, uint64_t *out, size_t *num_out, uint64_t *total, bool *more,
                             struct mlt_error *err);
     // stream gives the runs of a stream's sequence numbers, at most `cap` (`*num_runs` says how many there are).
     enum mlt_status (*stream)(void *ctx, const struct mlt_term *stream, struct mlt_stream_run *out, size_t cap,
                               size_t *num_runs, struct mlt_error *err);
-    struct mlt_hash_source hashes;  // for inclusion proofs in the tree of `size`
+    struct mlt_hash_source hashes; // for inclusion proofs in the tree of `size`
 };
 
 #endif

@@ -44,8 +44,8 @@ static enum mlt_status write_secret_hex(struct mlt_env *env, const char *dir, co
     char text[2 * MLT_KEK_LEN + 2];
     path_of(path, dir, name);
     mlt_hex_encode(text, mlt_bytes_of(secret, MLT_KEK_LEN));
-    text[2 * MLT_KEK_LEN] = '\n';
-    enum mlt_status st = mlt_env_replace_file(env, path, mlt_bytes_of(text, 2 * MLT_KEK_LEN + 1), true, err);
+    text[sizeof(text) - 2] = '\n';
+    enum mlt_status st = mlt_env_replace_file(env, path, mlt_bytes_of(text, sizeof(text) - 1), true, err);
     mlt_wipe(text, sizeof(text));
     return st;
 }

@@ -95,7 +95,7 @@ static const struct finding_case CASES[] = {
     {.code = "approval-revoked-later",
      EXTRA(1, {"erin", "2026-01-09T12:00:01Z", VERDICT("CAB-7", "revoked", "2026-01-09T12:00:00Z")})},
     {.code = "approval-other-artifact", EDITS(1, REPLACE(APPROVAL, HASH_MODEL, HASH_OTHER))},
-    {.code = "approval-other-artifact",  // what is registered cannot be compared, the prediction can
+    {.code = "approval-other-artifact", // what is registered cannot be compared, the prediction can
      .also = "artifact-not-comparable",
      EDITS(2, REPLACE(SERVED, HASH_MODEL, HASH_OTHER),
            REPLACE(VERSION, "\"" HASH_MODEL "\"", "{\"oms\":\"" HASH_OTHER "\"}"))},
@@ -186,9 +186,9 @@ static const struct finding_case CASES[] = {
     {.code = "evidence-missing", EDITS(1, REPLACE(RUN, "\"git_commit\":\"abc123\",", ""))},
     {.code = "evidence-missing", EDITS(1, REPLACE(SERVED, "\"prediction\":0.25,", ""))},
     {.code = "evidence-missing", EDITS(1, REPLACE(ACCESS, "\"principal\":\"frank\",", ""))},
-    {.code = "evidence-missing",  // within a list: what was left out, and not why
+    {.code = "evidence-missing", // within a list: what was left out, and not why
      EDITS(1, REPLACE(RAW, "\"exclusions\":[]", "\"exclusions\":[{\"condition\":\"age < 18\"}]"))},
-    {.code = "evidence-missing",  // of a record about the prediction
+    {.code = "evidence-missing", // of a record about the prediction
      EXTRA(1, {"desk", "2026-01-08T00:00:02Z",
                "{\"kind\":\"decision\",\"result\":\"declined\",\"request_id\":\"r-1\",\"timestamp\":"
                "\"2026-01-08T00:00:00Z\"}"})},
