@@ -17,9 +17,18 @@ struct mlt_arena_block {
     alignas(max_align_t) uint8_t data[];
 };
 
+static struct mlt_arena_block *new_block(struct mlt_arena *arena, size_t cap) {
+    struct mlt_arena_block *block = arena->spare;
+    if (cap == ARENA_BLOCK_LEN && block) {
+        arena->spare = block->next;
+        return block;
+    }
+    return malloc(sizeof(*block) + cap);
+}
+
 static struct mlt_arena_block *arena_grow(struct mlt_arena *arena, size_t len) {
     size_t cap = len > ARENA_BLOCK_LEN ? len : ARENA_BLOCK_LEN;
-    struct mlt_arena_block *block = malloc(sizeof(*block) + cap);
+    struct mlt_arena_block *block = new_block(arena, cap);
     if (!block) {
         return NULL;
     }
@@ -106,31 +115,44 @@ static bool is_ordinary(const struct mlt_arena_block *block) {
     return block->cap == ARENA_BLOCK_LEN;
 }
 
-void mlt_arena_reset(struct mlt_arena *arena) {
-    struct mlt_arena_block *kept = NULL;
-    struct mlt_arena_block *next;
-    for (struct mlt_arena_block *block = arena->blocks; block; block = next) {
-        next = block->next;
-        if (!kept && is_ordinary(block)) {
-            kept = block;
-        } else {
-            free(block);
-        }
-    }
-    if (kept) {
-        kept->next = NULL;
-        kept->len = 0;
-    }
-    arena->blocks = kept;
-    arena->used = 0;
-}
-
-void mlt_arena_clear(struct mlt_arena *arena) {
-    struct mlt_arena_block *block = arena->blocks;
+static void free_blocks(struct mlt_arena_block *block) {
     while (block) {
         struct mlt_arena_block *next = block->next;
         free(block);
         block = next;
     }
+}
+
+// Moves ordinary blocks from `from` to `*kept` while there is room, and frees the others.
+static void keep_blocks(struct mlt_arena_block **kept, size_t *room, struct mlt_arena_block *from) {
+    while (from) {
+        struct mlt_arena_block *next = from->next;
+        if (is_ordinary(from) && from->cap <= *room) {
+            *room -= from->cap;
+            from->len = 0;
+            from->next = *kept;
+            *kept = from;
+        } else {
+            free(from);
+        }
+        from = next;
+    }
+}
+
+void mlt_arena_recycle(struct mlt_arena *arena, size_t keep) {
+    struct mlt_arena_block *kept = NULL;
+    keep_blocks(&kept, &keep, arena->spare);
+    keep_blocks(&kept, &keep, arena->blocks);
+    *arena = (struct mlt_arena){.spare = kept};
+}
+
+void mlt_arena_reset(struct mlt_arena *arena) {
+    mlt_arena_recycle(arena, ARENA_BLOCK_LEN);
+    *arena = (struct mlt_arena){.blocks = arena->spare}; // one block, or none
+}
+
+void mlt_arena_clear(struct mlt_arena *arena) {
+    free_blocks(arena->blocks);
+    free_blocks(arena->spare);
     *arena = (struct mlt_arena){0};
 }

@@ -121,6 +121,7 @@ bool mlt_utf8_valid(struct mlt_bytes b);
 struct mlt_arena {
     struct mlt_arena_block *blocks;
     size_t used; // bytes handed out, for limits
+    struct mlt_arena_block *spare; // empty blocks that mlt_arena_recycle kept
 };
 void *mlt_arena_take(struct mlt_arena *arena, size_t len);
 void *mlt_arena_zero(struct mlt_arena *arena, size_t len);
@@ -128,6 +129,8 @@ struct mlt_bytes mlt_arena_copy(struct mlt_arena *arena, struct mlt_bytes b); //
 char *mlt_arena_cstr(struct mlt_arena *arena, struct mlt_bytes b);
 char *mlt_arena_printf(struct mlt_arena *arena, const char *fmt, ...) MLT_PRINTF(2, 3);
 void mlt_arena_reset(struct mlt_arena *arena); // keeps one block
+// mlt_arena_recycle is reset for an arena that is filled again at once: it keeps blocks of up to `keep` bytes together.
+void mlt_arena_recycle(struct mlt_arena *arena, size_t keep);
 void mlt_arena_clear(struct mlt_arena *arena); // frees all
 
 #endif

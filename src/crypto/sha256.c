@@ -5,6 +5,8 @@
 
 #include "crypto/provider.h"
 
+#define GATHERED_MAX 256 // holds what a term, a salt or a key is made of
+
 struct mlt_sha256_stream {
     EVP_MD_CTX *ctx;
 };
@@ -28,13 +30,29 @@ static void digest_end(EVP_MD_CTX *ctx, uint8_t out[static MLT_HASH_LEN]) {
     }
 }
 
+// Short parts are put together first: each addition to a digest costs as much as half a block of it.
 void mlt_sha256(uint8_t out[static MLT_HASH_LEN], const struct mlt_bytes *parts, size_t num_parts) {
+    uint8_t gathered[GATHERED_MAX];
+    size_t len = 0;
+    size_t most = 0;
     EVP_MD_CTX *ctx = mlt_provider_thread_digest();
     digest_begin(ctx);
     for (size_t i = 0; i < num_parts; i++) {
-        digest_add(ctx, parts[i].ptr, parts[i].len);
+        if (parts[i].len > sizeof(gathered) - len) {
+            digest_add(ctx, gathered, len);
+            len = 0;
+        }
+        if (parts[i].len > sizeof(gathered)) {
+            digest_add(ctx, parts[i].ptr, parts[i].len);
+        } else if (parts[i].len > 0) {
+            memcpy(gathered + len, parts[i].ptr, parts[i].len);
+            len += parts[i].len;
+            most = len > most ? len : most;
+        }
     }
+    digest_add(ctx, gathered, len);
     digest_end(ctx, out);
+    mlt_wipe(gathered, most); // secrets are derived with this
 }
 
 void mlt_sha256_one(uint8_t out[static MLT_HASH_LEN], struct mlt_bytes data) {

@@ -7,11 +7,12 @@
 #include "record/spill.h"
 #include "record/validate.h"
 
-#define PAYLOAD_MEMBERS_MAX 256         // each costs a commitment of about 60 bytes in an entry of 64 KiB
-#define PAYLOAD_ENCODING_RAW 0x00       // first byte of the plaintext; other values are for compressed forms
-#define FIRST_DRAFTS 64                 // a batch of ordinary size grows a few times at most
-#define KEPT_TOKENS_MAX (1u << 16)      // one huge record must not pin its tape for the life of a thread (1.5 MiB)
-#define KEPT_TEXT_MAX ((size_t)1 << 20) // nor its payload
+#define PAYLOAD_MEMBERS_MAX 256          // each costs a commitment of about 60 bytes in an entry of 64 KiB
+#define PAYLOAD_ENCODING_RAW 0x00        // first byte of the plaintext; other values are for compressed forms
+#define FIRST_DRAFTS 64                  // a batch of ordinary size grows a few times at most
+#define KEPT_BATCH_LEN ((size_t)2 << 20) // a thousand ordinary drafts: a batch of its size allocates nothing again
+#define KEPT_TOKENS_MAX (1u << 16)       // one huge record must not pin its tape for the life of a thread (1.5 MiB)
+#define KEPT_TEXT_MAX ((size_t)1 << 20)  // nor its payload
 
 struct mlt_builder {
     struct mlt_env *env;
@@ -77,7 +78,7 @@ void mlt_builder_free(struct mlt_builder *b) {
 }
 
 void mlt_batch_reset(struct mlt_batch *batch) {
-    mlt_arena_reset(&batch->arena);
+    mlt_arena_recycle(&batch->arena, KEPT_BATCH_LEN);
     batch->num_drafts = 0;
 }
 

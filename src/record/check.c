@@ -124,6 +124,7 @@ static enum mlt_status check_time(const struct mlt_check *c, mlt_json_at at, boo
     struct mlt_bytes text = mlt_json_string(c->json, at, c->scratch);
     int64_t ns;
     if (date_too ? mlt_date_parse(&ns, text) : mlt_time_parse(&ns, text)) {
+        *c->time = ns;
         return MLT_OK;
     }
     char shown[MLT_SHOWN_LEN];

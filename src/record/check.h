@@ -8,6 +8,7 @@ struct mlt_check {
     const struct mlt_json *json;
     struct mlt_arena *scratch; // for strings that have to be unescaped
     struct mlt_problem *problem;
+    int64_t *time; // the instant of the last time that was found good
 };
 
 // Where a value stands, from the inside out; becomes a JSON pointer only when something is wrong with it.

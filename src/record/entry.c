@@ -179,6 +179,7 @@ enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena
         status = take_members(&m, payload, true, arena, err);
     }
     if (status == MLT_OK) {
+        mlt_members_read_time(&m, arena);
         const struct mlt_identity_input in = {
             .members = &m,
             .id = e->id,

@@ -190,8 +190,20 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
     }
 }
 
-static void put_length(struct mlt_buf *out, size_t len) {
-    mlt_buf_put_u32be(out, (uint32_t)len);
+// u32 length || name || u32 length || value without white space
+static void put_member(struct mlt_buf *out, const struct mlt_member_ref *ref) {
+    struct mlt_bytes value = mlt_json_raw(ref->json, ref->at);
+    if (!mlt_buf_reserve(out, 8 + ref->name.len + value.len)) {
+        return;
+    }
+    uint8_t *p = out->data + out->len;
+    mlt_store_u32be(p, (uint32_t)ref->name.len);
+    memcpy(p + 4, ref->name.ptr, ref->name.len);
+    uint8_t *length = p + 4 + ref->name.len;
+    out->len += 8 + ref->name.len;
+    size_t begin = out->len;
+    mlt_json_minify(ref->json, ref->at, out); // no longer than the value itself: there is room
+    mlt_store_u32be(length, (uint32_t)(out->len - begin));
 }
 
 // SHA-256(key || "content" || u32 length || kind || for each member in order of names: u32 length || name || u32 length
@@ -204,18 +216,11 @@ static enum mlt_status hash_content(uint8_t out[static MLT_CONTENT_LEN], const s
     mlt_buf_reset(text);
     mlt_buf_put(text, in->index_key, MLT_INDEX_KEY_LEN);
     mlt_buf_put_str(text, "content");
-    put_length(text, in->members->kind_name.len);
+    mlt_buf_put_u32be(text, (uint32_t)in->members->kind_name.len);
     mlt_buf_put_bytes(text, in->members->kind_name);
     mlt_members_sort(in->members, order);
     for (size_t i = 0; i < in->members->num; i++) {
-        put_length(text, order[i]->name.len);
-        mlt_buf_put_bytes(text, order[i]->name);
-        size_t length_off = text->len;
-        put_length(text, 0);
-        mlt_json_minify(order[i]->json, order[i]->at, text);
-        if (!text->failed) {
-            mlt_store_u32be(text->data + length_off, (uint32_t)(text->len - length_off - 4));
-        }
+        put_member(text, order[i]);
     }
     if (text->failed) {
         return mlt_fail(err, MLT_NOMEM, "no memory to identify a record");
@@ -312,9 +317,9 @@ enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, str
     hash_owner(out, &c);
     add1(&c, MLT_DIM_KIND, in->members->kind_name);
     add1(&c, MLT_DIM_PRODUCER, in->principal);
-    struct mlt_bytes time_text = text_of(&c, "timestamp");
-    out->has_event_time = time_text.ptr && mlt_time_parse(&out->event_time, time_text);
+    out->has_event_time = in->members->has_time;
     if (out->has_event_time) {
+        out->event_time = in->members->time;
         add_hour(&c, out->event_time);
     }
     add_by_kind(&c, out);

@@ -9,6 +9,7 @@ void mlt_members_begin(struct mlt_members *m, const struct mlt_kind_info *kind, 
     m->kind = kind;
     m->kind_name = kind_name;
     m->num = 0;
+    m->has_time = false;
     memset(m->by_info, 0, sizeof(m->by_info));
 }
 
@@ -38,6 +39,11 @@ const struct mlt_member_ref *mlt_members_find_bytes(const struct mlt_members *m,
         }
     }
     return found && !mlt_json_is(found->json, found->at, MLT_JSON_NULL) ? found : NULL;
+}
+
+void mlt_members_read_time(struct mlt_members *m, struct mlt_arena *scratch) {
+    const struct mlt_member_ref *ref = mlt_members_find(m, "timestamp");
+    m->has_time = ref && mlt_time_parse(&m->time, mlt_json_string(ref->json, ref->at, scratch));
 }
 
 static int by_name(const void *a, const void *b) {

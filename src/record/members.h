@@ -22,6 +22,8 @@ struct mlt_members {
     struct mlt_member_ref *refs; // room for MLT_RECORD_MEMBERS_MAX
     size_t num;
     uint16_t by_info[MLT_KIND_MEMBERS_MAX]; // for each member of the table its position in `refs` plus one; 0: absent
+    bool has_time;                          // `timestamp` is given
+    int64_t time;
 };
 
 // mlt_members_begin empties `m`, which keeps its refs.
@@ -35,6 +37,8 @@ const struct mlt_member_ref *mlt_members_find_bytes(const struct mlt_members *m,
 static inline const struct mlt_member_ref *mlt_members_find(const struct mlt_members *m, const char *name) {
     return mlt_members_find_bytes(m, mlt_str(name)); // inline, so that the length of a literal is known
 }
+// mlt_members_read_time finds out has_time and time; validation has done it already.
+void mlt_members_read_time(struct mlt_members *m, struct mlt_arena *scratch);
 // mlt_members_sort fills `order`, which has room for m->num, with the members in order of their names, bytewise.
 void mlt_members_sort(const struct mlt_members *m, const struct mlt_member_ref **order);
 

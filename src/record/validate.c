@@ -113,12 +113,18 @@ static enum mlt_status mark_public(const struct mlt_members *m, struct mlt_arena
     return MLT_OK;
 }
 
-static enum mlt_status check_member(const struct mlt_check *c, const struct mlt_member_ref *ref) {
+static enum mlt_status check_member(struct mlt_members *m, const struct mlt_check *c,
+                                    const struct mlt_member_ref *ref) {
     if (!ref->info || mlt_json_is(ref->json, ref->at, MLT_JSON_NULL)) {
         return MLT_OK; // a null is refused with what is missing, if it is required
     }
     const struct mlt_place where = {.name = ref->name};
-    return mlt_check_value(c, ref->at, ref->info, &where);
+    enum mlt_status status = mlt_check_value(c, ref->at, ref->info, &where);
+    if (status == MLT_OK && ref->info->type == MLT_T_TIME && mlt_bytes_is(ref->name, "timestamp")) {
+        m->has_time = true;
+        m->time = *c->time;
+    }
+    return status;
 }
 
 enum mlt_status mlt_record_validate(struct mlt_members *out, const struct mlt_json *json, const char *default_kind,
@@ -136,7 +142,8 @@ enum mlt_status mlt_record_validate(struct mlt_members *out, const struct mlt_js
     if (status != MLT_OK) {
         return status;
     }
-    const struct mlt_check check = {.json = json, .scratch = scratch, .problem = p};
+    int64_t time = 0;
+    const struct mlt_check check = {.json = json, .scratch = scratch, .problem = p, .time = &time};
     for (mlt_json_at n = mlt_json_first(json, 0); n != MLT_JSON_NONE; n = mlt_json_next(json, 0, n)) {
         struct mlt_bytes name = mlt_json_string(json, n, scratch);
         if (!name.ptr) {
@@ -147,7 +154,7 @@ enum mlt_status mlt_record_validate(struct mlt_members *out, const struct mlt_js
         }
         struct mlt_member_ref *ref = mlt_members_add(out, name, json, n + 1);
         ref->payload = !ref->info || (ref->info->flags & MLT_M_PAYLOAD);
-        status = check_member(&check, ref);
+        status = check_member(out, &check, ref);
         if (status != MLT_OK) {
             return status;
         }

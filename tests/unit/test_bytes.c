@@ -278,6 +278,33 @@ static void test_arena_allocates_apart_and_aligned(void **state) {
     mlt_arena_clear(&arena);
 }
 
+static void test_arena_recycles(void **state) {
+    // An arena that is recycled hands out its ordinary blocks again, up to the stated amount, and nothing else.
+    (void)state;
+    struct mlt_arena arena = {0};
+    void *first[4];
+    for (size_t i = 0; i < 4; i++) {
+        first[i] = mlt_arena_take(&arena, 16 * 1024);
+        assert_non_null(first[i]);
+    }
+    assert_non_null(mlt_arena_take(&arena, 100000));
+    mlt_arena_recycle(&arena, 3 * 16 * 1024);
+    assert_int_equal(arena.used, 0);
+    assert_null(arena.blocks);
+    for (size_t i = 0; i < 3; i++) {
+        void *again = mlt_arena_take(&arena, 16 * 1024);
+        assert_true(again == first[0] || again == first[1] || again == first[2] || again == first[3]);
+    }
+    assert_null(arena.spare);
+    mlt_arena_recycle(&arena, 3 * 16 * 1024);
+    mlt_arena_recycle(&arena, 16 * 1024);
+    assert_non_null(mlt_arena_take(&arena, 1));
+    assert_null(arena.spare);
+    mlt_arena_recycle(&arena, 0);
+    assert_null(arena.spare);
+    mlt_arena_clear(&arena);
+}
+
 static void test_arena_texts(void **state) {
     // Copies, C strings and formats are independent of their source; an impossible size gives NULL.
     (void)state;
@@ -346,6 +373,7 @@ int main(void) {
         cmocka_unit_test(test_utf8_table),
         cmocka_unit_test(test_arena_allocates_apart_and_aligned),
         cmocka_unit_test(test_arena_texts),
+        cmocka_unit_test(test_arena_recycles),
         cmocka_unit_test(test_errors_carry_context),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

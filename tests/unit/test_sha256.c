@@ -37,6 +37,30 @@ static void test_parts_are_concatenated(void **state) {
     assert_memory_equal(got, want, sizeof(want));
 }
 
+static void test_parts_of_any_length(void **state) {
+    // However a text is cut into parts, short and long ones in any order, the hash is that of the whole.
+    (void)state;
+    uint8_t text[2000];
+    uint8_t want[MLT_HASH_LEN];
+    uint8_t got[MLT_HASH_LEN];
+    for (size_t i = 0; i < sizeof(text); i++) {
+        text[i] = (uint8_t)(i * 7);
+    }
+    mlt_sha256_one(want, mlt_bytes_of(text, sizeof(text)));
+    static const size_t lengths[] = {255, 1, 256, 257, 3, 600, 0, 250, 7, 371};
+    for (size_t turn = 0; turn < 10; turn++) {
+        struct mlt_bytes parts[10];
+        size_t at = 0;
+        for (size_t i = 0; i < 10; i++) {
+            parts[i] = mlt_bytes_of(text + at, lengths[(i + turn) % 10]);
+            at += parts[i].len;
+        }
+        assert_int_equal(at, sizeof(text));
+        mlt_sha256(got, parts, 10);
+        assert_memory_equal(got, want, sizeof(want));
+    }
+}
+
 static void test_stream_starts_anew(void **state) {
     // A stream gives the hash of a million letters however it was cut, and starts anew after its end.
     (void)state;
@@ -107,9 +131,9 @@ static void test_compare_and_wipe(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_known_answers),      cmocka_unit_test(test_parts_are_concatenated),
-        cmocka_unit_test(test_stream_starts_anew), cmocka_unit_test(test_threads_do_not_mix),
-        cmocka_unit_test(test_compare_and_wipe),
+        cmocka_unit_test(test_known_answers),       cmocka_unit_test(test_parts_are_concatenated),
+        cmocka_unit_test(test_parts_of_any_length), cmocka_unit_test(test_stream_starts_anew),
+        cmocka_unit_test(test_threads_do_not_mix),  cmocka_unit_test(test_compare_and_wipe),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
