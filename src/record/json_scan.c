@@ -447,14 +447,7 @@ enum mlt_status mlt_json_scan(struct mlt_json *json, struct mlt_bytes text, stru
         json->error_code = "record-too-large";
         return mlt_fail(err, MLT_LIMIT, "a JSON text of %zu bytes; at most 4 GiB are taken", text.len);
     }
-    struct scan s;
-    s.json = json;
-    s.text = text.ptr;
-    s.len = (uint32_t)text.len;
-    s.at = 0;
-    s.depth = 0; // `open` is set as far as `depth` goes
-    s.status = MLT_OK;
-    s.err = err;
+    struct scan s = {.json = json, .text = text.ptr, .len = (uint32_t)text.len, .err = err};
     if (!scan_document(&s)) {
         json->num_tokens = 0; // nobody reads half a tape
     }
