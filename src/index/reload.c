@@ -51,6 +51,9 @@ static enum mlt_status whole_facts(struct reload *r, const struct mlt_entry *e, 
     for (mlt_json_at n = mlt_json_first(&e->json, e->details); n != MLT_JSON_NONE && status == MLT_OK;
          n = mlt_json_next(&e->json, e->details, n)) {
         status = put_detail(r, e, &w, n, err);
+        if (status == MLT_NOTFOUND || status == MLT_CORRUPT) {
+            status = MLT_OK; // damaged or gone: `verify` says so, the index finds by what there is
+        }
     }
     mlt_jw_end_object(&w);
     *out = mlt_arena_copy(&r->arena, mlt_buf_bytes(&text));

@@ -207,7 +207,10 @@ void *mlt_committer_main(void *trail) {
         struct mlt_error err = {0};
         pthread_mutex_lock(&t->commit_mu);
         enum mlt_status st = commit_group(t, &g, &err);
-        st = st ? st : fill_duplicates(t, &g, &err);
+        // The group stands by now: not being able to read our own hashes is the end, not a refusal of the batch.
+        if (!st && fill_duplicates(t, &g, &err)) {
+            st = fatal(t, &err, &err);
+        }
         pthread_mutex_unlock(&t->commit_mu);
         acknowledge(t, &g, st, &err);
     }
