@@ -48,7 +48,7 @@ _mltrail() {
     access:--limit|access:-n) return ;;
     export:--from) return ;;
     export:--to) return ;;
-    export:--kind|export:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access' -- "$cur")); return ;;
+    export:--kind|export:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally control alert export erasure hold anchor' -- "$cur")); return ;;
     export:--model|export:-m) return ;;
     export:--format|export:-f) COMPREPLY=($(compgen -W 'ndjson' -- "$cur")); return ;;
     settings:--reason|settings:-r) return ;;

@@ -76,6 +76,7 @@ const char *mlt_cli_value(const struct mlt_cli *cli, const char *name); // NULL:
 bool mlt_cli_flag(const struct mlt_cli *cli, const char *name);
 // mlt_cli_number reads a decimal option; false, after saying why, when it is none. Not given: `*out` stays.
 bool mlt_cli_number(struct mlt_cli *cli, const char *name, uint64_t *out);
+bool mlt_cli_kind(struct mlt_cli *cli); // false, after saying why, when --kind is given and no kind of record
 
 // suggest.c: the candidate nearest to `word`, NULL when none is near.
 const char *mlt_cli_nearest(const char *word, const char *const *candidates);

@@ -103,7 +103,8 @@ const char *mlt_cli_trail(struct mlt_cli *cli) {
     if (!trail) {
         (void)mlt_cli_fail(
             cli, MLT_EXIT_USAGE,
-            "no trail given; use --trail DIR or URL, set MLTRAIL, or make one with \"mltrail init DIR\"");
+            "no trail given, and there is none in ./trail; use --trail DIR or URL, set MLTRAIL, or make one with "
+            "\"mltrail init DIR\"");
     }
     return trail;
 }

@@ -4,7 +4,8 @@ static const struct mlt_cli_option options[] = {
     {"from", 0, "TIME", "Not before: a date or an RFC 3339 time.", NULL},
     {"to", 0, "TIME", "Before: a date or an RFC 3339 time.", NULL},
     {"kind", 'k', "KIND", "Records of this kind.",
-     "prediction dataset.version training.run model.version approval transition access"},
+     "prediction dataset.version training.run model.version approval transition access decision oversight explanation "
+     "notice outcome correction tally control alert export erasure hold anchor"},
     {"model", 'm', "MODEL", "Records about this model.", NULL},
     {"format", 'f', "FORMAT", "ndjson: one entry a line (default).", "ndjson"},
     {0},
@@ -19,6 +20,9 @@ static int run(struct mlt_cli *cli) {
     const char *format = mlt_cli_value(cli, "format");
     if (format && strcmp(format, "ndjson") != 0) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no format \"%s\"; there is ndjson", format);
+    }
+    if (!mlt_cli_kind(cli)) {
+        return MLT_EXIT_USAGE;
     }
     struct mlt_reply reply = {0};
     struct mlt_buf query = {0};

@@ -29,9 +29,20 @@ static void print_wrapped(struct mlt_cli *cli, const char *text, size_t indent, 
     mlt_cli_outf(cli, "\n");
 }
 
-static void print_options(struct mlt_cli *cli, const struct mlt_cli_option *table) {
+static bool is_in(const struct mlt_cli_option *table, const char *name) {
+    while (table && table->name && strcmp(table->name, name) != 0) {
+        table++;
+    }
+    return table && table->name;
+}
+
+// print_options leaves out what `own` has an option of the same name for.
+static void print_options(struct mlt_cli *cli, const struct mlt_cli_option *table, const struct mlt_cli_option *own) {
     enum { HELP_COLUMN = 28 };
     for (const struct mlt_cli_option *o = table; o && o->name; o++) {
+        if (is_in(own, o->name)) {
+            continue;
+        }
         char left[64];
         int len = snprintf(left, sizeof left, "  %c%c%s --%s%s%s", o->letter ? '-' : ' ', o->letter ? o->letter : ' ',
                            o->letter ? "," : " ", o->name, o->arg ? " " : "", o->arg ? o->arg : "");
@@ -52,7 +63,7 @@ static void print_all(struct mlt_cli *cli) {
         mlt_cli_outf(cli, "  %-12s%s\n", (*c)->name, (*c)->summary);
     }
     mlt_cli_outf(cli, "\noptions of every command:\n");
-    print_options(cli, mlt_cli_global_options);
+    print_options(cli, mlt_cli_global_options, NULL);
     mlt_cli_outf(cli, "\nexamples:\n"
                       "  mltrail init trail --origin example.com/credit\n"
                       "  mltrail append < records.ndjson\n"
@@ -72,11 +83,11 @@ void mlt_cli_help(struct mlt_cli *cli, const struct mlt_cli_command *command) {
     print_wrapped(cli, command->text, 0, 0);
     if (command->options[0].name) {
         mlt_cli_outf(cli, "\noptions:\n");
-        print_options(cli, command->options);
+        print_options(cli, command->options, NULL);
     }
     mlt_cli_outf(cli, "\noptions of every command:\n");
-    print_options(cli, mlt_cli_global_options);
-    mlt_cli_outf(cli, "\nEXAMPLES\n");
+    print_options(cli, mlt_cli_global_options, command->options);
+    mlt_cli_outf(cli, "\nexamples:\n");
     for (const struct mlt_cli_example *e = command->examples; e->line; e++) {
         mlt_cli_outf(cli, "  %s\n      ", e->line);
         print_wrapped(cli, e->says, 6, 6);

@@ -59,6 +59,20 @@ static void put_forward(struct mlt_buf *out, const struct mlt_json *json) {
     }
 }
 
+// The reference as it is written: its type and the parts of its name.
+static void put_ref(struct mlt_buf *out, const struct mlt_json *json, mlt_json_at ref) {
+    const char *separator = ":";
+    mlt_json_show(out, json, mlt_json_get(json, ref, "type"));
+    for (mlt_json_at at = mlt_json_first(json, ref); at != MLT_JSON_NONE; at = mlt_json_next(json, ref, at)) {
+        if (at + 1 != mlt_json_get(json, ref, "type")) {
+            mlt_buf_put_str(out, separator);
+            mlt_json_show(out, json, at + 1);
+            separator = "/";
+        }
+    }
+    mlt_buf_put_u8(out, '\n');
+}
+
 static int print(struct mlt_cli *cli, struct mlt_bytes answer) {
     static const char *const node[] = {"entry|index", "kind|type", "ref|id|label", "time", NULL};
     static const char *const edge[] = {"from", "how", "to", NULL};
@@ -69,8 +83,7 @@ static int print(struct mlt_cli *cli, struct mlt_bytes answer) {
     if (mlt_json_scan(&json, answer, &err) != MLT_OK) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
     }
-    mlt_json_show(&out, &json, mlt_json_get(&json, 0, "ref"));
-    mlt_buf_put_u8(&out, '\n');
+    put_ref(&out, &json, mlt_json_get(&json, 0, "ref"));
     if (mlt_json_get(&json, 0, "depends") != MLT_JSON_NONE) {
         put_forward(&out, &json);
     } else {
@@ -115,7 +128,7 @@ const struct mlt_cli_command mlt_cmd_lineage = {
     .summary = "print what is behind something, or what depends on it",
     .text = "REF is prediction:ID, model:NAME/VERSION, dataset:NAME/VERSION, job:ID, approval:REFERENCE, "
             "table:SYSTEM/TABLE, node:NAME or entry:INDEX; the last slash separates, and other slashes in a name are "
-            "written as they are.",
+            "written as they are. A percent sign in a name is written %25.",
     .words = "prediction: model: dataset: job: approval: table: node: entry:",
     .min_args = 1,
     .max_args = 1,

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/cli.h"
+#include "record/kind.h"
 
 #define FIRST_LONG 256 // values of long options begin above any letter
 
@@ -43,8 +44,10 @@ static int complain(struct mlt_cli *cli, const char *word, int letter, bool miss
     if (near) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no option %s; did you mean --%s?", text, near);
     }
-    return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no option %s; \"mltrail help %s\" lists them", text,
-                        cli->command->name);
+    return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                        "there is no option %s; \"mltrail help %s\" lists them; an argument that begins with '-' "
+                        "stands behind --",
+                        text, cli->command->name);
 }
 
 bool mlt_cli_parse(struct mlt_cli *cli, int argc, char **argv) {
@@ -101,4 +104,25 @@ bool mlt_cli_number(struct mlt_cli *cli, const char *name, uint64_t *out) {
         return false;
     }
     return true;
+}
+
+bool mlt_cli_kind(struct mlt_cli *cli) {
+    const char *given = mlt_cli_value(cli, "kind");
+    const char *names[MLT_NUM_KINDS + 1] = {0};
+    if (!given || mlt_kind_find(mlt_str(given))) {
+        return true;
+    }
+    for (int k = 0; k < MLT_NUM_KINDS; k++) {
+        names[k] = mlt_kind_info((enum mlt_kind)k)->name;
+    }
+    const char *near = mlt_cli_nearest(given, names);
+    if (near) {
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no kind \"%s\"; did you mean \"%s\"?", given, near);
+    } else {
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                           "there is no kind \"%s\"; prediction, dataset.version, training.run, model.version, "
+                           "approval, transition, access and others are, and kinds of your own begin with \"x-\"",
+                           given);
+    }
+    return false;
 }

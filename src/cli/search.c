@@ -43,6 +43,9 @@ static int run(struct mlt_cli *cli) {
                    {"subject", "subject"}, {"from", "from"},           {"to", "to"},
                    {"order", "order"}};
     struct mlt_buf query = {0};
+    if (!mlt_cli_kind(cli)) {
+        return MLT_EXIT_USAGE;
+    }
     for (size_t i = 0; i < sizeof filters / sizeof filters[0]; i++) {
         mlt_query_add(&query, filters[i].param, mlt_cli_value(cli, filters[i].option));
     }

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "cli/lines.h"
 #include "cli/transport.h"
@@ -179,6 +180,10 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
     struct heads heads = {0};
     struct mlt_progress progress;
     struct mlt_error err = {0};
+    struct stat st;
+    if (stat(dir, &st) != 0 && errno == ENOENT) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "there is no directory %s; give that of a trail, or a URL", dir);
+    }
     int code = read_heads(cli, &heads);
     if (code != 0) {
         return code;
@@ -197,6 +202,11 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
     name_key(cli, key, dir, signer);
     enum mlt_status status = mlt_verify_trail(cli->env, &opt, report, &err);
     mlt_progress_end(&progress);
+    if (status == MLT_OK && opt.live) {
+        mlt_cli_note(cli,
+                     "the trail is being served: checked as far as its last published checkpoint, of size %" PRIu64,
+                     report->size);
+    }
     return status == MLT_OK ? 0 : mlt_cli_fail_error(cli, &err);
 }
 

@@ -39,7 +39,7 @@ def main():
             problems.append(f"mltrail.1 does not have --{option}")
     for command in commands:
         text = output(program, "help", command)
-        if "EXAMPLES" not in text:
+        if "\nexamples:\n" not in text:
             problems.append(f"help {command} has no examples")
         own = text.split("options of every command")[0]
         for option in re.findall(r"^ .*?--([a-z-]+)", own, re.M):
