@@ -111,7 +111,11 @@ void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {
         put(out, " it was ", mlt_view_string(v, served, "resolved.model"), "");
         put(out, " ", mlt_view_string(v, served, "resolved.model_version"), "");
     }
-    put(out, " (artifact ", shown_or_empty(v, served, "model_artifact_hash"), ")");
+    if (mlt_view_absent(v, mlt_view_at(v, served, "model_artifact_hash"))) {
+        mlt_buf_put_str(out, " (its artifact is not recorded)");
+    } else {
+        put(out, " (artifact ", shown_or_empty(v, served, "model_artifact_hash"), ")");
+    }
     put(out, " on ", mlt_view_string(v, served, "serving_node"), ".");
     if (!mlt_view_true(v, served, "served")) {
         mlt_buf_put_str(out, " Which of its predictions was served cannot be told; this is the first.");
@@ -134,9 +138,14 @@ void mlt_view_verdict(struct mlt_view *v, struct mlt_buf *out) {
         good += mlt_view_true(v, e, "verified");
     }
     if (mlt_view_is(v, integrity, "verdict", "verified")) {
-        mlt_buf_printf(
-            out, "All %zu entries behind this answer were found in the log of %llu entries that the checkpoint signs",
-            num, (unsigned long long)size);
+        if (num == 0) {
+            mlt_buf_put_str(out, "No entry is behind this answer");
+        } else if (num == 1) {
+            mlt_buf_put_str(out, "The one entry behind this answer was found");
+        } else {
+            mlt_buf_printf(out, "All %zu entries behind this answer were found", num);
+        }
+        mlt_buf_printf(out, " in the log of %llu entries that the checkpoint signs", (unsigned long long)size);
     } else if (mlt_view_is(v, integrity, "verdict", "unchecked")) {
         mlt_buf_put_str(out, "Nothing was checked");
     } else {
