@@ -69,7 +69,13 @@ struct mlt_cursor mlt_cursor_of(struct mlt_bytes b);
 static inline size_t mlt_cursor_left(const struct mlt_cursor *c) {
     return c->failed ? 0 : (size_t)(c->end - c->at);
 }
-uint8_t mlt_cursor_u8(struct mlt_cursor *c);
+static inline uint8_t mlt_cursor_u8(struct mlt_cursor *c) { // inline: times are read a byte at a time
+    if (c->failed || c->at == c->end) {
+        c->failed = true;
+        return 0;
+    }
+    return *c->at++;
+}
 uint16_t mlt_cursor_u16be(struct mlt_cursor *c);
 uint32_t mlt_cursor_u32be(struct mlt_cursor *c);
 uint64_t mlt_cursor_u64be(struct mlt_cursor *c);
@@ -120,7 +126,7 @@ bool mlt_utf8_valid(struct mlt_bytes b);
 // Returns NULL when memory is out. Memory is aligned for any type and not cleared unless said.
 struct mlt_arena {
     struct mlt_arena_block *blocks;
-    size_t used; // bytes handed out, for limits
+    size_t used;                   // bytes handed out, for limits
     struct mlt_arena_block *spare; // empty blocks that mlt_arena_recycle kept
 };
 void *mlt_arena_take(struct mlt_arena *arena, size_t len);

@@ -42,12 +42,6 @@ bool mlt_cursor_copy(struct mlt_cursor *c, void *out, size_t len) {
     return true;
 }
 
-uint8_t mlt_cursor_u8(struct mlt_cursor *c) {
-    uint8_t b;
-    (void)mlt_cursor_copy(c, &b, sizeof(b));
-    return b;
-}
-
 uint16_t mlt_cursor_u16be(struct mlt_cursor *c) {
     uint8_t b[2];
     (void)mlt_cursor_copy(c, b, sizeof(b));
