@@ -162,6 +162,11 @@ static enum mlt_status write_page(struct forward *f, struct mlt_json_writer *w, 
     return status;
 }
 
+// Whether one entry may have the terms of two names: a run uses several datasets, a prediction comes from one version.
+static bool may_overlap(const struct dependant *d) {
+    return d->names->num > 1 && (d->dim == MLT_DIM_USES_DATASET || d->dim == MLT_DIM_USES_COMPONENT);
+}
+
 static enum mlt_status write_dependant(struct forward *f, const struct dependant *d, uint64_t from, size_t limit,
                                        struct mlt_json_writer *w) {
     struct mlt_term terms[2];
@@ -189,10 +194,13 @@ static enum mlt_status write_dependant(struct forward *f, const struct dependant
     if (status != MLT_OK || count == 0) {
         return status;
     }
+    bool whole = from == 0 && num <= limit; // the merged list is all there is, each entry once
+    count = whole ? num : count;
     mlt_jw_object(w);
     mlt_jw_member(w, "kind", d->kind);
     mlt_jw_member(w, "via", d->via);
     mlt_jw_member_u64(w, "count", count);
+    mlt_jw_member_bool(w, "exact", whole || !may_overlap(d));
     status = write_page(f, w, page, num < limit ? num : limit);
     mlt_jw_name(w, "next");
     if (num > limit) {

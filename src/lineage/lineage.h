@@ -152,8 +152,9 @@ struct mlt_ref {
 enum mlt_status mlt_ref_parse(struct mlt_ref *out, struct mlt_bytes text, struct mlt_arena *arena,
                               struct mlt_error *err) MLT_MUST_USE;
 
-// mlt_forward_json writes what depends on `ref`: per kind the exact count and one page of entries
-// {"ref":…,"depends":[{"kind":…,"via":…,"count":n,"items":[…],"next":cursor|null},…],"tree_size":n}.
+// mlt_forward_json writes what depends on `ref`: per kind the count and one page of entries
+// {"ref":…,"depends":[{"kind":…,"via":…,"count":n,"exact":bool,"items":[…],"next":cursor|null},…],"tree_size":n}.
+// `exact` is false when entries that use several of the names may be counted once for each (lists over one page only).
 enum mlt_status mlt_forward_json(const struct mlt_source *src, const struct mlt_ref *ref, uint64_t from, size_t limit,
                                  struct mlt_json_writer *w, struct mlt_error *err) MLT_MUST_USE;
 // mlt_backward_json writes the graph behind `ref` {"ref":…,"nodes":[…],"edges":[…],"findings":[…],"tree_size":n}.

@@ -13,7 +13,7 @@
 #define MLT_DETAILS_MAX (16 * 1024 * 1024) // facts of one record, all details together
 #define MLT_PAYLOAD_MAX (4 * 1024 * 1024)  // plaintext of one record; 256 of them stay under 4 GiB (payload index)
 #define MLT_RECORD_MAX (20 * 1024 * 1024)  // one submitted record
-#define MLT_TERMS_MAX 256                  // of one record; further ones are dropped from the index with a finding
+#define MLT_TERMS_MAX 256                  // of one record; it is not found by further ones
 
 #define MLT_CONTENT_LEN 16 // of a keyed hash: nobody without the key can look for collisions
 

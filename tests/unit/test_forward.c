@@ -143,6 +143,25 @@ static void test_other_starts(void **state) {
     mlt_memsource_free(m);
 }
 
+static void test_overlap(void **state) {
+    // A run that uses two datasets of the table counts once; over one page the answer says that its count may not be
+    // exact.
+    struct mlt_memsource *m = chain();
+    struct answer a;
+    (void)state;
+    mlt_memsource_add(
+        m, "t", NOW,
+        "{\"kind\":\"training.run\",\"training_job_id\":\"both\",\"datasets\":[{\"role\":\"train\",\"dataset\":"
+        "\"loans\",\"version\":\"7\"},{\"role\":\"test\",\"dataset\":\"raw\",\"version\":\"1\"}]}");
+    assert_int_equal(ask(&a, m, "table:core/loans", true, 0, 10), MLT_OK);
+    assert_int_equal(count(&a, "training.run", "training data"), 2);
+    clear(&a);
+    assert_int_equal(ask(&a, m, "table:core/loans", true, 0, 1), MLT_OK);
+    assert_non_null(strstr((const char *)mlt_buf_cstr(&a.text), "\"exact\":false"));
+    clear(&a);
+    mlt_memsource_free(m);
+}
+
 static void test_pages(void **state) {
     // Pages of two give every prediction once, in the order of the log, and the count stays exact.
     struct mlt_memsource *m = chain();
@@ -202,6 +221,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_counts_from_each_start),
         cmocka_unit_test(test_other_starts),
+        cmocka_unit_test(test_overlap),
         cmocka_unit_test(test_pages),
         cmocka_unit_test(test_backward),
     };
