@@ -33,7 +33,7 @@ static size_t cache_key(uint8_t out[static MLT_TERM_CACHE_KEY_MAX], enum mlt_dim
     size_t len = 0;
     out[len++] = (uint8_t)dim;
     for (size_t i = 0; i < num_values; i++) {
-        if (values[i].len > MLT_TERM_CACHE_KEY_MAX - 1 - len) {
+        if (len == MLT_TERM_CACHE_KEY_MAX || values[i].len > MLT_TERM_CACHE_KEY_MAX - 1 - len) {
             return 0;
         }
         out[len++] = (uint8_t)values[i].len;

@@ -25,6 +25,26 @@ static void test_term_known_answer(void **state) {
     term_is(MLT_DIM_KIND, NULL, 0, "8c8686c94a2695c971a3aa0946850412");
 }
 
+static void test_cached_terms_are_the_same(void **state) {
+    // A term through the cache is the term without it, the first time and again, for values of every length.
+    (void)state;
+    static struct mlt_term_cache cache;
+    char text[2 * MLT_TERM_CACHE_KEY_MAX];
+    memset(text, 'm', sizeof(text));
+    for (size_t a = 0; a < MLT_TERM_CACHE_KEY_MAX + 5; a++) {
+        for (size_t b = 0; b<MLT_TERM_CACHE_KEY_MAX + 5; b += a + b> 100 ? 1 : 7) {
+            struct mlt_bytes values[] = {mlt_bytes_of(text, a), mlt_bytes_of(text, b), {0}};
+            struct mlt_term want;
+            mlt_term_make(&want, t.keys.index_key, MLT_DIM_USES_VERSION, values, 3);
+            for (int turn = 0; turn < 2; turn++) {
+                struct mlt_term got;
+                mlt_term_make_cached(&cache, &got, t.keys.index_key, MLT_DIM_USES_VERSION, values, 3);
+                assert_memory_equal(&got, &want, sizeof(want));
+            }
+        }
+    }
+}
+
 static bool has(const struct mlt_draft *d, enum mlt_dim dim, const char *a, const char *b) {
     struct mlt_term want;
     struct mlt_bytes values[] = {mlt_str(a), mlt_str(b)};
@@ -278,6 +298,7 @@ static void test_digests_compare(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_term_known_answer),
+        TEST(test_cached_terms_are_the_same),
         TEST(test_terms_by_kind),
         TEST(test_terms_do_not_repeat),
         TEST(test_number_of_terms_is_bounded),
