@@ -20,7 +20,7 @@ static inline struct mlt_bytes mlt_str(const char *s) {
     return (struct mlt_bytes){(const uint8_t *)s, s ? strlen(s) : 0};
 }
 static inline bool mlt_bytes_equal(struct mlt_bytes a, struct mlt_bytes b) {
-    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+    return a.len == b.len && (a.len == 0 || (a.ptr && b.ptr && memcmp(a.ptr, b.ptr, a.len) == 0));
 }
 // mlt_bytes_compare orders bytewise, a prefix before the longer one; <0, 0, >0.
 int mlt_bytes_compare(struct mlt_bytes a, struct mlt_bytes b);

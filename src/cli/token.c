@@ -133,12 +133,14 @@ static int list(struct mlt_cli *cli, const char *state) {
     struct mlt_json json = {0};
     struct mlt_error err = {0};
     int code = 0;
-    if (mlt_token_list(cli->env, state, &out, &err) != MLT_OK) {
+    enum mlt_status status = mlt_token_list(cli->env, state, &out, &err);
+    if (status == MLT_OK) {
+        status = mlt_json_scan(&json, mlt_buf_bytes(&out), &err);
+    }
+    if (status != MLT_OK) {
         code = mlt_cli_fail_error(cli, &err);
     } else if (cli->json) {
         mlt_cli_out_json(cli, mlt_buf_bytes(&out));
-    } else if (mlt_json_scan(&json, mlt_buf_bytes(&out), &err) != MLT_OK) {
-        code = mlt_cli_fail_error(cli, &err);
     } else {
         mlt_json_table(cli, &json, mlt_json_get(&json, 0, "items"), columns, sizeof columns / sizeof columns[0]);
     }

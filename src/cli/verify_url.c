@@ -198,7 +198,7 @@ static int open_checkpoint(struct mlt_cli *cli, const char *url, struct mlt_byte
 int mlt_verify_url(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key, struct mlt_verify_report *out,
                    char signer[static MLT_VKEY_TEXT_MAX]) {
     struct mlt_error err = {0};
-    struct mlt_checkpoint head;
+    struct mlt_checkpoint head = {0};
     struct mirror *m = mlt_arena_zero(&cli->arena, sizeof *m);
     *out = (struct mlt_verify_report){0};
     signer[0] = '\0';

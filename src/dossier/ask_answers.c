@@ -1,4 +1,6 @@
 // The answers to the three questions of the mission.
+#include <assert.h>
+
 #include "dossier/ask.h"
 
 // An answer stays one paragraph: more datasets, or tables of one dataset, are counted in it and listed in its data.
@@ -290,6 +292,7 @@ static const struct mlt_node *newest_verdict(struct mlt_answer *a, const char *v
     const struct mlt_node *newest = NULL;
     for (size_t i = 0; i < a->story->approvals.num; i++) {
         const struct mlt_node *n = a->story->approvals.nodes[i];
+        assert(n != NULL);
         if (n->entry >= from && mlt_answer_about(a, n) && mlt_answer_by_then(a, n) &&
             mlt_answer_is(a, n, "verdict", mlt_str(verdict)) && (!newest || n->entry > newest->entry) &&
             (!reference || mlt_answer_is(a, n, "approval_reference", mlt_str(reference)))) {
@@ -455,7 +458,7 @@ void mlt_answer_approval(struct mlt_answer *a) {
     say_assurance(a, approval);
     say_end(a, approval);
     say_deployment(a, approval);
-    if (!named) {
+    if (!named && transition) {
         mlt_proof_set_add_node(&a->basis, transition);
         mlt_buf_printf(&a->text, " But the deployment in force names the approval %s (entry %llu).", reference,
                        (unsigned long long)transition->entry);

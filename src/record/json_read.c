@@ -269,6 +269,10 @@ static bool objects_equal(const struct mlt_json *a, mlt_json_at at, const struct
     for (mlt_json_at n = mlt_json_first(a, at); same && n != MLT_JSON_NONE; n = mlt_json_next(a, at, n)) {
         struct mlt_bytes name = mlt_json_string(a, n, &arena);
         mlt_json_at other = MLT_JSON_NONE;
+        if (name.ptr == NULL) { // no memory to unescape it: not known to be equal
+            same = false;
+            break;
+        }
         if (guess != MLT_JSON_NONE && string_is(b, guess, name)) {
             other = guess + 1;
         } else {

@@ -17,7 +17,11 @@ enum mlt_status mlt_problem_set(struct mlt_problem *p, enum mlt_status status, c
 void mlt_problem_show(char out[static MLT_SHOWN_LEN], struct mlt_bytes text) {
     size_t len = text.len < MLT_SHOWN_LEN - 4 ? text.len : MLT_SHOWN_LEN - 4;
     for (size_t i = 0; i < len; i++) {
-        out[i] = text.ptr[i] >= 0x20 && text.ptr[i] < 0x7F ? (char)text.ptr[i] : '?';
+        bool shown = text.ptr[i] >= 0x20 && text.ptr[i] < 0x7F;
+        out[i] = '?';
+        if (shown) {
+            memcpy(out + i, text.ptr + i, 1);
+        }
     }
     memcpy(out + len, len < text.len ? "..." : "", len < text.len ? 4 : 1);
 }

@@ -283,11 +283,11 @@ static void resume(struct walk *w, struct bundle *b, uint64_t expected, uint64_t
            memcmp(b->computed[first_wrong], b->leaves.ptr + first_wrong * MLT_HASH_LEN, MLT_HASH_LEN) == 0) {
         first_wrong++;
     }
-    mlt_verify_fault(w->v, MLT_VERIFY_ENTRY, "entries.dat", b->first + first_wrong,
+    uint64_t at = b->first + first_wrong;
+    mlt_verify_fault(w->v, MLT_VERIFY_ENTRY, "entries.dat", at,
                      "entry %llu has another length than was written: its bundle ends at %llu instead of %llu "
                      "(FORMAT.md, entries.dat)",
-                     (unsigned long long)(b->first + first_wrong), (unsigned long long)led_to,
-                     (unsigned long long)expected);
+                     (unsigned long long)at, (unsigned long long)led_to, (unsigned long long)expected);
 }
 
 // What was stored stands in for what cannot be read, so that the rest of the tree is still checked.
