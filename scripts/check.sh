@@ -88,6 +88,16 @@ tidy_quick() {
 
 sdk_types() { (cd sdk/python && mypy --strict mltrail) && mypy --strict --ignore-missing-imports examples/demo/*.py; }
 sdk_tests() { (cd sdk/python && $PYTHON -m pytest -q -rs -p no:cacheprovider); }
+# schemathesis holds the running server to its OpenAPI document. It is not in the distribution: a virtual environment of
+# the checkout has it, from the Python package index. Without a network that step skips, and says so.
+schemathesis_ready() {
+    local venv=$logs/venv
+    [ -z "${SCHEMATHESIS:-}" ] || return 0
+    if [ ! -x "$venv/bin/schemathesis" ] && [ "${NO_INSTALL:-}" != 1 ]; then
+        { $PYTHON -m venv "$venv" && "$venv/bin/pip" install -q 'schemathesis>=4,<5'; } >"$logs/schemathesis.log" 2>&1 || true
+    fi
+    [ ! -x "$venv/bin/schemathesis" ] || export SCHEMATHESIS=$venv/bin/schemathesis
+}
 http_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/http; }
 e2e_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/e2e; }
 shell_scripts() { local s; for s in scripts/*.sh .ci/run; do bash -n "$s" || return 1; done; }
@@ -104,6 +114,7 @@ step "man pages" one man_pages
 step "shell scripts parse" one shell_scripts
 step "Python SDK: mypy --strict" one sdk_types
 step "Python SDK: tests" pytest sdk_tests
+schemathesis_ready
 step "HTTP: routes, refusals, connections, TLS" pytest http_tests
 step "end to end: demo, proof, kill -9" pytest e2e_tests
 
