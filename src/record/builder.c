@@ -7,7 +7,6 @@
 #include "record/spill.h"
 #include "record/validate.h"
 
-#define PAYLOAD_MEMBERS_MAX 256          // each costs a commitment of about 60 bytes in an entry of 64 KiB
 #define PAYLOAD_ENCODING_RAW 0x00        // first byte of the plaintext; other values are for compressed forms
 #define FIRST_DRAFTS 64                  // a batch of ordinary size grows a few times at most
 #define KEPT_BATCH_LEN ((size_t)2 << 20) // a thousand ordinary drafts: a batch of its size allocates nothing again
@@ -218,11 +217,11 @@ static enum mlt_status check_payload(struct drafting *w, size_t *num) {
                                    MLT_SEAL_NAME_MAX);
         }
     }
-    if (*num > PAYLOAD_MEMBERS_MAX) {
+    if (*num > MLT_PAYLOAD_MEMBERS_MAX) {
         return mlt_problem_set(w->problem, MLT_LIMIT, "too-many-members", "",
                                "%zu members are payload; at most %d are taken, put more into one object such as "
                                "\"private\"",
-                               *num, PAYLOAD_MEMBERS_MAX);
+                               *num, MLT_PAYLOAD_MEMBERS_MAX);
     }
     return MLT_OK;
 }

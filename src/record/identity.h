@@ -1,5 +1,5 @@
-// What a record can be found by and what makes it the same record again (docs/FORMAT.md, "Terms and identity"): the same function
-// at the first time and when the index is rebuilt.
+// What a record can be found by and what makes it the same record again (docs/FORMAT.md, "Terms and identity"): the
+// same function at the first time and when the index is rebuilt.
 #ifndef MLT_RECORD_IDENTITY_H
 #define MLT_RECORD_IDENTITY_H
 

@@ -5,8 +5,9 @@
 
 #include "record/draft.h"
 
-#define MLT_RECORD_MEMBERS_MAX 512 // top-level members of one record; a record is flat and made by people
-#define MLT_NAME_MAX 1024          // bytes of a string that names something: it is hashed, shown, and put into URLs
+#define MLT_RECORD_MEMBERS_MAX 512  // top-level members of one record; a record is flat and made by people
+#define MLT_PAYLOAD_MEMBERS_MAX 256 // of these: each costs a commitment of about 60 bytes in an entry of 64 KiB
+#define MLT_NAME_MAX 1024           // bytes of a string that names something: it is hashed, shown, and put into URLs
 
 struct mlt_member_ref {
     struct mlt_bytes name; // unescaped
