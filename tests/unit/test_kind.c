@@ -6,7 +6,7 @@
 #include <stdlib.h>
 
 #include "lib/sample_records.h"
-#include "record/draft.h"
+#include "record/members.h"
 
 #include <cmocka.h>
 
@@ -58,10 +58,12 @@ static const char INTRODUCTION[] =
 static void put_limits(struct mlt_buf *out) {
     mlt_buf_printf(
         out,
-        "A record has at most %d MiB, its payload %d MiB. Facts over %d KiB are kept beside the entry, bound to it by\n"
-        "their hashes, up to %d MiB. JSON nests at most %d deep.\n",
-        MLT_RECORD_MAX >> 20, MLT_PAYLOAD_MAX >> 20, MLT_FACTS_INLINE_MAX >> 10, MLT_DETAILS_MAX >> 20,
-        MLT_JSON_DEPTH_MAX);
+        "A record has at most %d MiB and %d members, %d of them payload; its payload has at most %d MiB. Facts over\n"
+        "%d KiB are kept beside the entry, bound to it by their hashes, up to %d MiB. What names something has at "
+        "most\n"
+        "%d bytes. JSON nests at most %d deep.\n",
+        MLT_RECORD_MAX >> 20, MLT_RECORD_MEMBERS_MAX, MLT_PAYLOAD_MEMBERS_MAX, MLT_PAYLOAD_MAX >> 20,
+        MLT_FACTS_INLINE_MAX >> 10, MLT_DETAILS_MAX >> 20, MLT_NAME_MAX, MLT_JSON_DEPTH_MAX);
 }
 
 static void put_member(struct mlt_buf *out, const struct mlt_member *m, const char *parent) {
