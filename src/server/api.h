@@ -53,11 +53,10 @@ struct mlt_response {
     int status;
     const char *content_type; // static
     struct mlt_buf body;
-    const char *location_header; // reserved for 201; NULL
-    int retry_after_s;           // 0: none
-    const char *cache_control;   // static; NULL: no-store
-    char allow[32];              // of a 405: the methods that there are; "" when none
-    char next_cursor[24];        // of an export that goes on; "" when none (header Mltrail-Next-Cursor)
+    int retry_after_s;         // 0: none
+    const char *cache_control; // static; NULL: no-store
+    char allow[32];            // of a 405: the methods that there are; "" when none
+    char next_cursor[24];      // of an export that goes on; "" when none (header Mltrail-Next-Cursor)
 };
 #define MLT_BODY_MAX                                                                                                   \
     ((size_t)32 * 1024 * 1024) // one request: a record of MLT_RECORD_MAX fits, a batch is better sent in parts
@@ -67,7 +66,6 @@ void mlt_response_clear(struct mlt_response *r);
 struct mlt_api;
 struct mlt_api_options {
     struct mlt_trail_options trail;
-    const char *required_pack; // reserved: NULL
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
 };

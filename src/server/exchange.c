@@ -199,9 +199,6 @@ static void add_headers(const struct mlt_exchange *ex, struct MHD_Response *r) {
     if (res->allow[0]) {
         MHD_add_response_header(r, "Allow", res->allow);
     }
-    if (res->location_header) {
-        MHD_add_response_header(r, "Location", res->location_header);
-    }
     if (res->next_cursor[0]) {
         MHD_add_response_header(r, "Mltrail-Next-Cursor", res->next_cursor);
     }

@@ -62,7 +62,6 @@ void mlt_answer_problem(struct mlt_response *res, int http_status, const char *c
     mlt_jw_end_object(&w);
     res->status = http_status;
     res->content_type = MLT_TYPE_PROBLEM;
-    res->location_header = NULL;
     res->cache_control = NULL;
     res->next_cursor[0] = '\0';
     res->retry_after_s = http_status == 503 ? MLT_RETRY_AFTER_S : 0;
