@@ -15,53 +15,9 @@ struct reload {
     struct mlt_buf bundle;
 };
 
-static enum mlt_status put_detail(struct reload *r, const struct mlt_entry *e, struct mlt_json_writer *w,
-                                  mlt_json_at name, struct mlt_error *err) {
-    uint8_t hash[MLT_HASH_LEN];
-    struct mlt_bytes hex = mlt_json_string(&e->json, mlt_json_get(&e->json, name + 1, "sha256"), &r->arena);
-    if (!mlt_hex_decode(hash, sizeof(hash), hex)) {
-        return mlt_fail(err, MLT_CORRUPT, "a detail has no sha256");
-    }
-    struct mlt_bytes bytes;
-    enum mlt_status status = mlt_trail_detail(r->ix->trail, hash, &r->arena, &bytes, err);
-    if (status == MLT_OK) {
-        mlt_jw_name_bytes(w, mlt_json_string(&e->json, name, &r->arena));
-        mlt_jw_raw(w, bytes);
-    }
-    return status;
-}
-
-// The facts with their details in place.
-static enum mlt_status whole_facts(struct reload *r, const struct mlt_entry *e, struct mlt_bytes *out,
-                                   struct mlt_error *err) {
-    if (e->details == MLT_JSON_NONE) {
-        *out = mlt_json_raw(&e->json, e->facts);
-        return MLT_OK;
-    }
-    struct mlt_buf text = {0};
-    struct mlt_json_writer w;
-    enum mlt_status status = MLT_OK;
-    mlt_jw_init(&w, &text);
-    mlt_jw_object(&w);
-    for (mlt_json_at n = mlt_json_first(&e->json, e->facts); n != MLT_JSON_NONE;
-         n = mlt_json_next(&e->json, e->facts, n)) {
-        mlt_jw_name_bytes(&w, mlt_json_string(&e->json, n, &r->arena));
-        mlt_jw_raw(&w, mlt_json_raw(&e->json, n + 1));
-    }
-    for (mlt_json_at n = mlt_json_first(&e->json, e->details); n != MLT_JSON_NONE && status == MLT_OK;
-         n = mlt_json_next(&e->json, e->details, n)) {
-        status = put_detail(r, e, &w, n, err);
-        if (status == MLT_NOTFOUND || status == MLT_CORRUPT) {
-            status = MLT_OK; // damaged or gone: `verify` says so, the index finds by what there is
-        }
-    }
-    mlt_jw_end_object(&w);
-    *out = mlt_arena_copy(&r->arena, mlt_buf_bytes(&text));
-    if (status == MLT_OK && (text.failed || out->ptr == NULL)) {
-        status = mlt_fail(err, MLT_NOMEM, "index: out of memory");
-    }
-    mlt_buf_clear(&text);
-    return status;
+static enum mlt_status read_detail(void *trail, const uint8_t hash[static MLT_HASH_LEN], struct mlt_arena *arena,
+                                   struct mlt_bytes *bytes, struct mlt_error *err) {
+    return mlt_trail_detail(trail, hash, arena, bytes, err);
 }
 
 // The payload as JSON, or `*here` false: erased, damaged or missing. Which of them is for `verify` to say; the index
@@ -96,7 +52,9 @@ static enum mlt_status reload_entry(struct reload *r, uint64_t index, struct mlt
     if (status != MLT_OK) {
         return status;
     }
-    status = whole_facts(r, &e, &facts, err);
+    // A detail that is gone or damaged is for `verify` to tell; the index finds by what there is.
+    const struct mlt_detail_source details = {r->ix->trail, read_detail, true};
+    status = mlt_entry_facts(&e, &details, &r->arena, &facts, err);
     if (status == MLT_OK) {
         status = mlt_json_scan(&r->facts, facts, err);
     }

@@ -71,53 +71,6 @@ void mlt_list_sort(struct mlt_node_list *list) {
     }
 }
 
-// Facts with the spilled members back: the inline ones as they stand, then each detail under its name.
-static enum mlt_status facts_text(const struct mlt_walk *w, const struct mlt_entry *entry, struct mlt_bytes *out) {
-    const struct mlt_json *json = &entry->json;
-    if (!mlt_json_is(json, entry->details, MLT_JSON_OBJECT)) {
-        *out = mlt_json_raw(json, entry->facts);
-        return MLT_OK;
-    }
-    enum mlt_status status = MLT_OK;
-    struct mlt_buf text = {0};
-    struct mlt_json_writer writer;
-    mlt_jw_init(&writer, &text);
-    mlt_jw_object(&writer);
-    for (mlt_json_at at = mlt_json_first(json, entry->facts); at != MLT_JSON_NONE;
-         at = mlt_json_next(json, entry->facts, at)) {
-        struct mlt_bytes name = mlt_json_string(json, at, w->arena);
-        if (mlt_json_get_bytes(json, entry->details, name) == MLT_JSON_NONE) {
-            mlt_jw_name_bytes(&writer, name);
-            mlt_jw_raw(&writer, mlt_json_raw(json, at + 1));
-        }
-    }
-    for (mlt_json_at at = mlt_json_first(json, entry->details); at != MLT_JSON_NONE;
-         at = mlt_json_next(json, entry->details, at)) {
-        struct mlt_bytes name = mlt_json_string(json, at, w->arena);
-        struct mlt_bytes hex = mlt_json_string(json, mlt_json_get(json, at + 1, "sha256"), w->arena);
-        uint8_t hash[MLT_HASH_LEN];
-        struct mlt_bytes detail = {0};
-        if (!mlt_hex_decode(hash, sizeof(hash), hex)) {
-            status = mlt_fail(w->err, MLT_CORRUPT, "detail '%.*s' has no SHA-256", MLT_ARG(name));
-            goto out;
-        }
-        status = w->src->detail(w->src->ctx, hash, w->arena, &detail, w->err);
-        if (status != MLT_OK) {
-            goto out;
-        }
-        mlt_jw_name_bytes(&writer, name);
-        mlt_jw_raw(&writer, detail);
-    }
-    mlt_jw_end_object(&writer);
-    *out = mlt_arena_copy(w->arena, mlt_buf_bytes(&text));
-    if (text.failed || out->ptr == NULL) {
-        status = mlt_node_no_memory(w);
-    }
-out:
-    mlt_buf_clear(&text);
-    return status;
-}
-
 static enum mlt_status load_payload(const struct mlt_walk *w, struct mlt_part *part) {
     part->payload_state = MLT_PAYLOAD_NONE;
     if (part->entry.payload == MLT_JSON_NONE) {
@@ -147,7 +100,8 @@ static enum mlt_status load_part(const struct mlt_walk *w, uint64_t index, struc
     if (status != MLT_OK) {
         return status;
     }
-    status = facts_text(w, &part->entry, &facts);
+    const struct mlt_detail_source details = {w->src->ctx, w->src->detail, false};
+    status = mlt_entry_facts(&part->entry, &details, w->arena, &facts, w->err);
     if (status != MLT_OK) {
         return status;
     }

@@ -166,6 +166,62 @@ static enum mlt_status take_members(struct mlt_members *m, const struct mlt_json
     return MLT_OK;
 }
 
+static enum mlt_status put_detail(struct mlt_json_writer *w, const struct mlt_entry *e, mlt_json_at name,
+                                  const struct mlt_detail_source *details, struct mlt_arena *arena,
+                                  struct mlt_error *err) {
+    uint8_t hash[MLT_HASH_LEN];
+    struct mlt_bytes bytes;
+    struct mlt_bytes text = mlt_json_string(&e->json, name, arena);
+    struct mlt_bytes hex = mlt_json_string(&e->json, mlt_json_get(&e->json, name + 1, "sha256"), arena);
+    enum mlt_status status = MLT_OK;
+    if (!mlt_hex_decode(hash, sizeof(hash), hex)) {
+        status = mlt_fail(err, MLT_CORRUPT, "detail '%.*s' has no SHA-256", MLT_ARG(text));
+    } else {
+        status = details->read(details->ctx, hash, arena, &bytes, err);
+    }
+    if (status == MLT_OK) {
+        mlt_jw_name_bytes(w, text);
+        mlt_jw_raw(w, bytes);
+    } else if (details->pass_over && (status == MLT_NOTFOUND || status == MLT_CORRUPT)) {
+        status = MLT_OK;
+    }
+    return status;
+}
+
+enum mlt_status mlt_entry_facts(const struct mlt_entry *e, const struct mlt_detail_source *details,
+                                struct mlt_arena *arena, struct mlt_bytes *out, struct mlt_error *err) {
+    if (e->details == MLT_JSON_NONE) {
+        *out = mlt_json_raw(&e->json, e->facts);
+        return MLT_OK;
+    }
+    struct mlt_buf text = {0};
+    struct mlt_json_writer w;
+    enum mlt_status status = MLT_OK;
+    mlt_jw_init(&w, &text);
+    mlt_jw_object(&w);
+    for (mlt_json_at n = mlt_json_first(&e->json, e->facts); n != MLT_JSON_NONE;
+         n = mlt_json_next(&e->json, e->facts, n)) {
+        struct mlt_bytes name = mlt_json_string(&e->json, n, arena);
+        if (mlt_json_get_bytes(&e->json, e->details, name) == MLT_JSON_NONE) {
+            mlt_jw_name_bytes(&w, name);
+            mlt_jw_raw(&w, mlt_json_raw(&e->json, n + 1));
+        }
+    }
+    for (mlt_json_at n = mlt_json_first(&e->json, e->details); n != MLT_JSON_NONE && status == MLT_OK;
+         n = mlt_json_next(&e->json, e->details, n)) {
+        status = put_detail(&w, e, n, details, arena, err);
+    }
+    if (status == MLT_OK) {
+        mlt_jw_end_object(&w);
+        *out = mlt_arena_copy(arena, mlt_buf_bytes(&text));
+        if (text.failed || out->ptr == NULL) {
+            status = mlt_fail(err, MLT_NOMEM, "no memory for the facts of an entry");
+        }
+    }
+    mlt_buf_clear(&text);
+    return status;
+}
+
 enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena, const struct mlt_entry *e,
                                   const struct mlt_json *facts, const struct mlt_json *payload,
                                   const struct mlt_record_keys *keys, struct mlt_error *err) {

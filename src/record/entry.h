@@ -31,6 +31,18 @@ enum mlt_status mlt_entry_parse(struct mlt_entry *out, struct mlt_arena *arena, 
                                 struct mlt_error *err) MLT_MUST_USE;
 void mlt_entry_clear(struct mlt_entry *e);
 
+// Where details come from: the bytes with this SHA-256, in `arena`. MLT_NOTFOUND, MLT_CORRUPT: gone or damaged.
+struct mlt_detail_source {
+    void *ctx;
+    enum mlt_status (*read)(void *ctx, const uint8_t hash[static MLT_HASH_LEN], struct mlt_arena *arena,
+                            struct mlt_bytes *bytes, struct mlt_error *err);
+    bool pass_over; // leave out a detail that is gone or damaged, rather than fail
+};
+// mlt_entry_facts gives the facts as one JSON object, the spilled members back in it: those in the entry as they stand,
+// then each detail under its name. In `arena`, or borrowed from the entry when nothing was spilled.
+enum mlt_status mlt_entry_facts(const struct mlt_entry *e, const struct mlt_detail_source *details,
+                                struct mlt_arena *arena, struct mlt_bytes *out, struct mlt_error *err) MLT_MUST_USE;
+
 // mlt_entry_open_payload unseals: `plain` (in `arena`) is the JSON object of all payload members. Each commitment of
 // the entry is recomputed; MLT_CORRUPT names the member that differs, or says that the seal is broken.
 enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sealer *sealer,
