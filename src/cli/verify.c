@@ -193,7 +193,6 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
         .dir = dir,
         .state_dir = mlt_cli_state(cli),
         .key = key,
-        .live = mlt_transport_served(dir),
         .heads = heads.notes,
         .num_heads = heads.num,
         .progress = mlt_progress_step,
@@ -202,9 +201,8 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
     name_key(cli, key, dir, signer);
     enum mlt_status status = mlt_verify_trail(cli->env, &opt, report, &err);
     mlt_progress_end(&progress);
-    if (status == MLT_OK && opt.live) {
-        mlt_cli_note(cli,
-                     "the trail is being served: checked as far as its last published checkpoint, of size %" PRIu64,
+    if (status == MLT_OK && report->live) {
+        mlt_cli_note(cli, "the trail is being written: checked up to the head signed last, of size %" PRIu64,
                      report->size);
     }
     return status == MLT_OK ? 0 : mlt_cli_fail_error(cli, &err);

@@ -50,6 +50,22 @@ static bool is_ours(enum mlt_status st) {
     return st == MLT_NOTFOUND || st == MLT_CORRUPT || st == MLT_INVALID || st == MLT_LIMIT || st == MLT_DENIED;
 }
 
+// Asked of the lock, which a planted socket cannot hold. Opened first: verification creates no file.
+static bool is_locked(struct mlt_verify *v, const char *dir) {
+    char path[MLT_STORE_PATH_MAX + 32];
+    struct mlt_file *file = NULL;
+    (void)snprintf(path, sizeof(path), "%s/lock", dir);
+    if (v->base->open(v->base, &file, path, MLT_OPEN_READ, NULL)) {
+        return false;
+    }
+    v->base->close(v->base, file);
+    enum mlt_status st = v->base->lock(v->base, &file, path, NULL);
+    if (!st) {
+        v->base->close(v->base, file);
+    }
+    return st == MLT_BUSY;
+}
+
 static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
     char dir[MLT_STORE_PATH_MAX + 16];
     struct mlt_error why = {0};
@@ -57,7 +73,8 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
                    v->opt->state_dir ? "" : ".state");
     enum mlt_status st = mlt_state_open(&k->state, v->base, dir, false, &k->state_head, &why);
     if (st == MLT_NOTFOUND && !v->opt->state_dir) {
-        return MLT_OK; // a copy without its state
+        v->report->live = is_locked(v, v->dir);
+        return MLT_OK; // a copy without its state, or one whose state is elsewhere
     }
     if (is_ours(st)) {
         mlt_verify_fault(v, MLT_VERIFY_STATE, "head", NO_INDEX, "%s", why.text);
@@ -68,6 +85,7 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
         return st;
     }
     k->has_state = true;
+    v->report->live = is_locked(v, dir);
     st = mlt_sealer_new(&v->sealer, k->state.keys.kek, err);
     v->report->payloads_checked = !st;
     return st;
@@ -181,7 +199,7 @@ static bool has_root(const struct mlt_verify *v, uint64_t size, const uint8_t ro
 // While a server writes, only what it signed holds still. A head is in <state> shortly before its group is in the
 // files; one that stays ahead of them is no server at work, whoever answers at the socket.
 static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
-    if (!v->opt->live || !k->has_checkpoint) {
+    if (!v->report->live || !k->has_checkpoint) {
         return;
     }
     v->mark.size = k->checkpoint.size;
@@ -218,7 +236,7 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
     v->report->size = v->mark.size;
     if (v->files_open) {
         st = mlt_verify_entries(v, err);
-        st = st || v->opt->live ? st : mlt_verify_erasures(v, err);
+        st = st || v->report->live ? st : mlt_verify_erasures(v, err);
     }
     if (!st) {
         check_heads(v, k);

@@ -30,6 +30,7 @@ struct mlt_verify_fault {
 struct mlt_verify_report {
     bool verdict;       // true: every byte that can be checked is as signed
     bool authenticated; // the key came from outside the thing verified
+    bool live;          // somebody is writing (the lock on <state> is held): checked up to the head signed last
     uint64_t size;      // of the tree that was checked
     uint8_t root[MLT_HASH_LEN];
     uint64_t entries, payloads, erased, details, journal_groups;
@@ -42,7 +43,6 @@ struct mlt_verify_options {
     const char *dir;
     const char *state_dir;      // NULL: "<dir>.state" if it is there
     const struct mlt_vkey *key; // from outside; NULL: the one in <state>, else trail.json's, unauthenticated
-    bool live;                  // a server is writing: check up to what it signed last
     // Signed heads handed out before (receipts): the tree must extend each of them.
     const struct mlt_bytes *heads;
     size_t num_heads;

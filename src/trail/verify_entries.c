@@ -81,7 +81,7 @@ static enum mlt_status indexed_end(struct walk *w, uint64_t number, bool last, u
     struct mlt_bytes raw;
     *out = UINT64_MAX;
     if (last) {
-        *out = w->v->opt->live ? UINT64_MAX : w->v->mark.entries_len;
+        *out = w->v->report->live ? UINT64_MAX : w->v->mark.entries_len;
         return MLT_OK;
     }
     enum mlt_status st = window_at(&w->file[MLT_FILE_ENTRIES_INDEX], w->v, (number + 1) * 8, 8, &raw, err);
@@ -387,7 +387,7 @@ enum mlt_status mlt_verify_entries(struct mlt_verify *v, struct mlt_error *err) 
     if (!st && !w->stop) {
         w->v = v;
         judge_root(w);
-        if (!v->opt->live && w->payload_end != v->mark.payloads_len) {
+        if (!v->report->live && w->payload_end != v->mark.payloads_len) {
             mlt_verify_fault(v, MLT_VERIFY_PAYLOAD, "payloads/index", UINT64_MAX,
                              "the payloads end at %llu, the journal says %llu (FORMAT.md, payloads/index)",
                              (unsigned long long)w->payload_end, (unsigned long long)v->mark.payloads_len);

@@ -183,8 +183,8 @@ enum mlt_status mlt_verify_journal(struct mlt_verify *v, struct mlt_error *err) 
     st = open_files(v, err);
     if (!st && v->files_open) {
         st = check_headers(v, &j, err);
-        st = st || v->closed || v->opt->live ? st : scan(v, &j, err);
-        st = st || v->opt->live ? st : check_lengths(v, err);
+        st = st || v->closed || v->report->live ? st : scan(v, &j, err);
+        st = st || v->report->live ? st : check_lengths(v, err);
     }
     mlt_journal_close(&j);
     return st;

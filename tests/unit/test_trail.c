@@ -203,19 +203,21 @@ static void test_verify_slash(void **state) {
 static void test_verify_live(void **state) {
     struct fixture *f = *state;
     struct mlt_head head;
-    struct mlt_verify_options vo = {.dir = f->dir, .live = true};
+    struct mlt_verify_options vo = {.dir = f->dir};
     struct mlt_verify_report *r = calloc(1, sizeof(*r));
     f->opt.publish_interval_ns = 3600 * MLT_NS_PER_S;
     open_trail(f, NULL);
     append(f, 300, 10, &head);
     OK(mlt_verify_trail(f->env, &vo, r, &f->err));
-    assert_true(r->verdict);
+    assert_true(r->verdict && r->live);
     assert_int_equal(r->size, 300);
     close_trail(f);
+    OK(mlt_verify_trail(f->env, &vo, r, &f->err));
+    assert_true(r->verdict && !r->live);
     free(r);
 }
 
-// A copy put back in place of the trail is not signed on, and not verified, not even as if a server wrote there.
+// A copy put back in place of the trail is not signed on, and not verified.
 static void test_rolled_back(void **state) {
     struct fixture *f = *state;
     struct mlt_head head;
@@ -232,7 +234,7 @@ static void test_rolled_back(void **state) {
     assert_int_equal(system(command), 0);
     assert_int_equal(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err), MLT_CONFLICT);
     assert_non_null(strstr(f->err.text, "10"));
-    struct mlt_verify_options vo = {.dir = f->dir, .live = true};
+    struct mlt_verify_options vo = {.dir = f->dir};
     struct mlt_verify_report *r = calloc(1, sizeof(*r));
     OK(mlt_verify_trail(f->env, &vo, r, &f->err));
     assert_false(r->verdict);
