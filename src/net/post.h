@@ -1,0 +1,43 @@
+// One bounded HTTP POST to a service that the operator named: a time-stamping authority, a witness.
+//
+// Such a service is trusted with nothing but the bytes sent. Whatever it answers is bounded in time and length and
+// judged by the caller. Redirects are not followed: they would send the bytes where nobody pointed. Plain HTTP goes to
+// loopback alone, which is decided by the address that is connected to, whatever a name resolves to.
+#ifndef MLT_NET_POST_H
+#define MLT_NET_POST_H
+
+#include <stdatomic.h>
+
+#include "base/bytes.h"
+
+#define MLT_NET_TYPE_LEN 128 // a media type with its parameters; longer ones are cut, and then match none
+
+struct mlt_net_options {
+    const char *url; // as mlt_net_url_check takes it
+    const char *content_type;
+    struct mlt_bytes body;
+    int64_t timeout_ms;         // for the whole exchange, more than 0
+    size_t max_response;        // bytes of the answer's body
+    bool allow_http_loopback;   // else https alone
+    const char *cacert;         // PEM file of the authorities for https; NULL: those of the system
+    const atomic_bool *stopped; // looked at about once a second: true ends the exchange; NULL: nothing does
+};
+
+// mlt_net_url_check says whether `url` is one that mlt_net_post would send to: https, or http to localhost, 127.0.0.0/8
+// or [::1] where allowed, with a host, without credentials (an URL is logged and recorded).
+//
+// MLT_INVALID: it is not; the text says why.
+enum mlt_status mlt_net_url_check(const char *url, bool allow_http_loopback, struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_net_post sends `opt->body` and waits for the answer.
+//
+// Any complete answer is a success, whatever its HTTP status, which goes to `*http_status` (a redirect too: 301 to
+// 308). `response` is reset first; `content_type` is the answer's media type in lower case without parameters, or
+// empty. Safe from several threads.
+//
+// MLT_INVALID: the URL is not allowed. MLT_IO: no complete answer in time. MLT_LIMIT: the answer is longer than
+// `max_response`. MLT_BUSY: stopped.
+enum mlt_status mlt_net_post(const struct mlt_net_options *opt, int *http_status, struct mlt_buf *response,
+                             char content_type[static MLT_NET_TYPE_LEN], struct mlt_error *err) MLT_MUST_USE;
+
+#endif
