@@ -100,14 +100,23 @@ roaring_bitmap_t *mlt_list_bitmap(const struct mlt_list *list, uint32_t end) {
 
 static enum mlt_status write_bitmap(const struct mlt_list *list, const uint8_t *key, struct mlt_run_writer *w,
                                     struct mlt_buf *scratch, struct mlt_error *err) {
-    roaring_bitmap_run_optimize(list->bitmap);
-    size_t len = roaring_bitmap_portable_size_in_bytes(list->bitmap);
-    mlt_buf_reset(scratch);
-    if (!mlt_buf_reserve(scratch, len)) {
+    // Of a copy: readers still look at the list, and optimizing replaces its containers.
+    roaring_bitmap_t *copy = roaring_bitmap_copy(list->bitmap);
+    if (copy == NULL) {
         return mlt_fail(err, MLT_NOMEM, "index: out of memory");
     }
-    len = roaring_bitmap_portable_serialize(list->bitmap, (char *)scratch->data);
-    return mlt_run_put(w, key, mlt_bytes_of(scratch->data, len), err);
+    roaring_bitmap_run_optimize(copy);
+    size_t len = roaring_bitmap_portable_size_in_bytes(copy);
+    mlt_buf_reset(scratch);
+    enum mlt_status status = MLT_OK;
+    if (mlt_buf_reserve(scratch, len)) {
+        len = roaring_bitmap_portable_serialize(copy, (char *)scratch->data);
+        status = mlt_run_put(w, key, mlt_bytes_of(scratch->data, len), err);
+    } else {
+        status = mlt_fail(err, MLT_NOMEM, "index: out of memory");
+    }
+    roaring_bitmap_free(copy);
+    return status;
 }
 
 static enum mlt_status write_list(const struct mlt_list *list, const uint8_t *key, struct mlt_run_writer *lists,
