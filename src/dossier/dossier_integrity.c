@@ -131,7 +131,7 @@ static enum mlt_status put_entry_proof(struct mlt_dossier_writer *d, const struc
     }
     mlt_merkle_leaf(leaf, item->bytes);
     // Hashes that cannot be read are no reason to give no dossier: what is known is shown, unproved.
-    const bool proved = mlt_merkle_prove_inclusion(&src->hashes, item->index, src->size, &proof, NULL) == MLT_OK;
+    const bool proved = src->prove(src->ctx, item->index, &proof, NULL) == MLT_OK;
     *verified = proved && head->verified &&
                 mlt_merkle_verify_inclusion(item->index, src->size, leaf, &proof, head->checkpoint.root);
     mlt_jw_object(&d->w);

@@ -193,7 +193,7 @@ static enum mlt_status read_tail(const struct mlt_source *src, const struct mlt_
                                  struct tail *out, struct mlt_error *err) {
     const char *node = mlt_node_text(served, "serving_node", arena);
     const char *stream = mlt_node_text(served, "stream", arena);
-    struct mlt_term terms[2];
+    struct mlt_term term;
     uint64_t found[TALLIES_MAX];
     size_t num = 0;
     *out = (struct tail){0};
@@ -201,10 +201,8 @@ static enum mlt_status read_tail(const struct mlt_source *src, const struct mlt_
         return MLT_OK;
     }
     const struct mlt_bytes stream_values[] = {mlt_str(node), mlt_str(stream)};
-    const struct mlt_bytes kind_values[] = {mlt_str(mlt_kind_info(MLT_KIND_TALLY)->name)};
-    mlt_term_make(&terms[0], src->index_key, MLT_DIM_STREAM, stream_values, 2);
-    mlt_term_make(&terms[1], src->index_key, MLT_DIM_KIND, kind_values, 1);
-    enum mlt_status status = src->find(src->ctx, terms, 2, UINT64_MAX, true, TALLIES_MAX, found, &num, NULL, NULL, err);
+    mlt_source_term(src, &term, MLT_DIM_TALLIES, stream_values, 2);
+    enum mlt_status status = src->find(src->ctx, &term, 1, UINT64_MAX, true, TALLIES_MAX, found, &num, NULL, NULL, err);
     for (size_t i = 0; !status && i < num && !out->is_final; i++) {
         status = consider_tally(src, found[i], out, err);
     }

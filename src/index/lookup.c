@@ -5,7 +5,7 @@
 
 #include "index/delta.h"
 
-#define FORMAT "mltrail index 1"
+#define FORMAT "mltrail index 2"
 
 // ---- opening ----
 

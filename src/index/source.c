@@ -115,6 +115,12 @@ static enum mlt_status stream(void *ctx, const struct mlt_term *term, struct mlt
     return mlt_lookup_stream(s->ix->lookup, term, s->size, out, cap, num_runs, err);
 }
 
+static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err) {
+    const struct source *s = ctx;
+    struct mlt_hash_source hashes = mlt_trail_hashes(s->ix->trail);
+    return mlt_merkle_prove_inclusion(&hashes, index, s->size, out, err);
+}
+
 enum mlt_status mlt_index_source(struct mlt_index *ix, uint64_t size, bool payloads, struct mlt_source *out,
                                  struct mlt_error *err) {
     *out = (struct mlt_source){0};
@@ -141,7 +147,7 @@ enum mlt_status mlt_index_source(struct mlt_index *ix, uint64_t size, bool paylo
     out->payload = payload;
     out->find = find;
     out->stream = stream;
-    out->hashes = mlt_trail_hashes(ix->trail);
+    out->prove = prove;
     return MLT_OK;
 }
 

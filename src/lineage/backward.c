@@ -104,7 +104,7 @@ static enum mlt_status walk_approval(struct mlt_walk *walk, struct mlt_bytes ref
     uint64_t found[MLT_STORY_LIST_MAX];
     size_t num = 0;
     bool more = false;
-    mlt_term_make(&term, walk->src->index_key, MLT_DIM_APPROVAL, &reference, 1);
+    mlt_source_term(walk->src, &term, MLT_DIM_APPROVAL, &reference, 1);
     enum mlt_status status =
         walk->src->find(walk->src->ctx, &term, 1, 0, false, MLT_STORY_LIST_MAX, found, &num, NULL, &more, walk->err);
     if (status == MLT_OK && num == 0) {

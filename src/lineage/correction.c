@@ -86,7 +86,7 @@ static enum mlt_status attach_named(const struct mlt_walk *w, struct mlt_node *n
         uint64_t found[CORRECTIONS_MAX];
         size_t num = 0;
         bool more = false;
-        mlt_term_make(&term, w->src->index_key, MLT_DIM_CORRECTS, &names[i], 1);
+        mlt_source_term(w->src, &term, MLT_DIM_CORRECTS, &names[i], 1);
         status = w->src->find(w->src->ctx, &term, 1, 0, false, CORRECTIONS_MAX, found, &num, NULL, &more, w->err);
         for (size_t f = 0; status == MLT_OK && f < num; f++) {
             status = attach(w, node, found[f]);

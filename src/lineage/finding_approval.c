@@ -65,8 +65,8 @@ static enum mlt_status find_elsewhere(const struct approval_case *c, struct mlt_
     if (c->reference.len == 0) {
         return MLT_OK;
     }
-    mlt_term_make(&terms[0], c->w->src->index_key, MLT_DIM_APPROVAL, &c->reference, 1);
-    mlt_term_make(&terms[1], c->w->src->index_key, MLT_DIM_KIND, &kind, 1);
+    mlt_source_term(c->w->src, &terms[0], MLT_DIM_APPROVAL, &c->reference, 1);
+    mlt_source_term(c->w->src, &terms[1], MLT_DIM_KIND, &kind, 1);
     enum mlt_status status =
         c->w->src->find(c->w->src->ctx, terms, 2, 0, false, 1, found, &num, NULL, &more, c->w->err);
     if (status == MLT_OK && num == 1) {

@@ -19,7 +19,7 @@ enum mlt_status mlt_stages_load(const struct mlt_walk *w, struct mlt_stages *out
     bool more = false;
     *out = (struct mlt_stages){.names = {.at = MLT_JSON_NONE}};
     struct mlt_bytes name = mlt_str("production_stages");
-    mlt_term_make(&term, w->src->index_key, MLT_DIM_SETTING, &name, 1);
+    mlt_source_term(w->src, &term, MLT_DIM_SETTING, &name, 1);
     enum mlt_status status = w->src->find(w->src->ctx, &term, 1, UINT64_MAX, true, 1, found, &num, NULL, &more, w->err);
     if (status != MLT_OK || num == 0) {
         return status;
@@ -273,14 +273,11 @@ enum mlt_status mlt_force_check(const struct mlt_walk *w, const struct mlt_node_
 // Adds the transitions under one term that fit the deployment.
 static enum mlt_status moves_under(const struct mlt_walk *w, const struct mlt_term *term, const struct key *key,
                                    struct mlt_node_list *out) {
-    struct mlt_bytes transition = mlt_str("transition");
-    struct mlt_term terms[2] = {*term};
     uint64_t found[MLT_STORY_LIST_MAX];
     size_t num = 0;
     bool more = false;
-    mlt_term_make(&terms[1], w->src->index_key, MLT_DIM_KIND, &transition, 1);
     enum mlt_status status =
-        w->src->find(w->src->ctx, terms, 2, UINT64_MAX, true, MLT_STORY_LIST_MAX, found, &num, NULL, &more, w->err);
+        w->src->find(w->src->ctx, term, 1, UINT64_MAX, true, MLT_STORY_LIST_MAX, found, &num, NULL, &more, w->err);
     for (size_t i = 0; status == MLT_OK && i < num; i++) {
         struct mlt_node *t;
         status = mlt_node_load(w, found[i], &t);
@@ -309,7 +306,7 @@ static enum mlt_status moves_at(const struct mlt_walk *w, const struct key *key,
             }
         }
         if (given) {
-            mlt_term_make(&term, w->src->index_key, MLT_DIM_DEPLOYMENT, some.part, NUM_KEYS);
+            mlt_source_term(w->src, &term, MLT_DIM_DEPLOYMENT, some.part, NUM_KEYS);
             status = moves_under(w, &term, key, out);
         }
     }
@@ -323,7 +320,7 @@ static enum mlt_status moves_near(const struct mlt_walk *w, const struct mlt_nod
     struct mlt_bytes model = mlt_node_string(prediction, "model", w->arena);
     struct key key = key_of(w, mlt_node_get(prediction, "deployment"));
     struct mlt_term term;
-    mlt_term_make(&term, w->src->index_key, MLT_DIM_USES_MODEL, &model, 1);
+    mlt_source_term(w->src, &term, MLT_DIM_MOVES_MODEL, &model, 1);
     enum mlt_status status = model.len > 0 ? moves_under(w, &term, &key, out) : moves_at(w, &key, out);
     mlt_list_sort(out);
     return status;

@@ -75,7 +75,7 @@ static void make_term(const struct forward *f, struct mlt_term *out, enum mlt_di
     const struct mlt_bytes values[2] = {names->a, names->b};
     bool single = dim == MLT_DIM_JOB || dim == MLT_DIM_USES_JOB || dim == MLT_DIM_APPROVAL || dim == MLT_DIM_REQUEST ||
                   dim == MLT_DIM_NODE;
-    mlt_term_make(out, f->walk.src->index_key, dim, values, single ? 1 : 2);
+    mlt_source_term(f->walk.src, out, dim, values, single ? 1 : 2);
 }
 
 // All entries under one term add their names.
@@ -179,7 +179,7 @@ static enum mlt_status write_dependant(struct forward *f, const struct dependant
     if (page == NULL || found == NULL) {
         return mlt_node_no_memory(&f->walk);
     }
-    mlt_term_make(&terms[1], f->walk.src->index_key, MLT_DIM_KIND, &kind, 1);
+    mlt_source_term(f->walk.src, &terms[1], MLT_DIM_KIND, &kind, 1);
     for (size_t i = 0; status == MLT_OK && i < d->names->num; i++) {
         uint64_t total = 0;
         size_t num_found = 0;

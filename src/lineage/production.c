@@ -36,17 +36,15 @@ static enum mlt_status consider(const struct search *s, uint64_t index, bool *fo
 
 static enum mlt_status newest(const struct search *s, struct mlt_bytes *version, uint64_t *entry) {
     const struct mlt_source *src = s->walk.src;
-    struct mlt_term terms[2];
+    struct mlt_term term;
     uint64_t page[MOVES_PAGE];
     uint64_t from = UINT64_MAX;
     bool more = true;
-    const struct mlt_bytes kind = mlt_str(mlt_kind_info(MLT_KIND_TRANSITION)->name);
-    mlt_term_make(&terms[0], src->index_key, MLT_DIM_USES_MODEL, &s->model, 1);
-    mlt_term_make(&terms[1], src->index_key, MLT_DIM_KIND, &kind, 1);
+    mlt_source_term(src, &term, MLT_DIM_MOVES_MODEL, &s->model, 1);
     while (more) {
         size_t num = 0;
         enum mlt_status status =
-            src->find(src->ctx, terms, 2, from, true, MOVES_PAGE, page, &num, NULL, &more, s->walk.err);
+            src->find(src->ctx, &term, 1, from, true, MOVES_PAGE, page, &num, NULL, &more, s->walk.err);
         for (size_t i = 0; !status && i < num; i++) {
             bool found = false;
             status = consider(s, page[i], &found, version);

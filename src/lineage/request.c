@@ -79,7 +79,7 @@ enum mlt_status mlt_walk_predictions(struct mlt_walk *w, struct mlt_bytes reques
     uint64_t found[REQUEST_ENTRIES_MAX], total = 0;
     size_t num = 0;
     bool more = false;
-    mlt_term_make(&term, w->src->index_key, MLT_DIM_REQUEST, &request_id, 1);
+    mlt_source_term(w->src, &term, MLT_DIM_REQUEST, &request_id, 1);
     enum mlt_status status =
         w->src->find(w->src->ctx, &term, 1, 0, false, REQUEST_ENTRIES_MAX, found, &num, &total, &more, w->err);
     for (size_t i = 0; status == MLT_OK && i < num; i++) {

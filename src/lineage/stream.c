@@ -41,7 +41,7 @@ static enum mlt_status completes(const struct mlt_walk *w, const struct mlt_stre
     }
     struct mlt_bytes request = mlt_node_string(node, "request_id", w->arena);
     struct mlt_value sequence = mlt_node_get(node, "sequence");
-    mlt_term_make(&term, w->src->index_key, MLT_DIM_REQUEST, &request, 1);
+    mlt_source_term(w->src, &term, MLT_DIM_REQUEST, &request, 1);
     status = w->src->find(w->src->ctx, &term, 1, 0, false, 16, found, &num, NULL, &more, w->err);
     for (size_t i = 0; status == MLT_OK && i < num && found[i] < run->first_entry; i++) {
         struct mlt_node *earlier;
@@ -122,16 +122,13 @@ static enum mlt_status check_runs(struct mlt_walk *w, struct coverage *c) {
 }
 
 // The tally with the highest count, and the final one.
-static enum mlt_status load_tallies(struct mlt_walk *w, const struct mlt_term *stream, const struct mlt_node **highest,
+static enum mlt_status load_tallies(struct mlt_walk *w, const struct mlt_term *tallies, const struct mlt_node **highest,
                                     const struct mlt_node **final) {
-    struct mlt_term terms[2] = {*stream};
-    struct mlt_bytes kind = mlt_str("tally");
     uint64_t found[TALLIES_MAX], count, most = 0;
     size_t num = 0;
     bool more = false;
-    mlt_term_make(&terms[1], w->src->index_key, MLT_DIM_KIND, &kind, 1);
     enum mlt_status status =
-        w->src->find(w->src->ctx, terms, 2, UINT64_MAX, true, TALLIES_MAX, found, &num, NULL, &more, w->err);
+        w->src->find(w->src->ctx, tallies, 1, UINT64_MAX, true, TALLIES_MAX, found, &num, NULL, &more, w->err);
     for (size_t i = 0; status == MLT_OK && i < num; i++) {
         struct mlt_node *tally;
         status = mlt_node_load(w, found[i], &tally);
@@ -159,10 +156,10 @@ static uint64_t count_of(const struct mlt_node *tally) {
     return value.json != NULL && mlt_json_u64(value.json, value.at, &count) ? count : 0;
 }
 
-static enum mlt_status check_tallies(struct mlt_walk *w, const struct mlt_term *stream, const struct coverage *c) {
+static enum mlt_status check_tallies(struct mlt_walk *w, const struct mlt_term *tallies, const struct coverage *c) {
     const struct mlt_node *highest = NULL, *final = NULL;
     struct mlt_grounds g = {0};
-    enum mlt_status status = load_tallies(w, stream, &highest, &final);
+    enum mlt_status status = load_tallies(w, tallies, &highest, &final);
     if (status != MLT_OK) {
         return status;
     }
@@ -209,7 +206,8 @@ enum mlt_status mlt_check_stream(struct mlt_walk *w) {
     if (node.ptr == NULL || !mlt_value_given(mlt_node_get(story->served, "sequence"))) {
         return unchecked(w, "has no sequence number in a stream of a serving node");
     }
-    mlt_walk_term(w, &term, MLT_DIM_STREAM, node, mlt_node_string(story->served, "stream", w->arena));
+    struct mlt_bytes stream = mlt_node_string(story->served, "stream", w->arena);
+    mlt_walk_term(w, &term, MLT_DIM_STREAM, node, stream);
     struct mlt_stream_run first[16];
     size_t num = 0;
     enum mlt_status status = w->src->stream(w->src->ctx, &term, first, 16, &num, w->err);
@@ -232,5 +230,6 @@ enum mlt_status mlt_check_stream(struct mlt_walk *w) {
     story->runs = c.runs;
     story->num_runs = c.num;
     status = status == MLT_OK ? check_runs(w, &c) : status;
+    mlt_walk_term(w, &term, MLT_DIM_TALLIES, node, stream);
     return status == MLT_OK && story->stream_checked ? check_tallies(w, &term, &c) : status;
 }

@@ -4,11 +4,11 @@
 void mlt_walk_term(const struct mlt_walk *w, struct mlt_term *out, enum mlt_dim dim, struct mlt_bytes a,
                    struct mlt_bytes b) {
     const struct mlt_bytes values[2] = {a, b};
-    mlt_term_make(out, w->src->index_key, dim, values, 2);
+    mlt_source_term(w->src, out, dim, values, 2);
 }
 
 static void one_term(const struct mlt_walk *w, struct mlt_term *out, enum mlt_dim dim, struct mlt_bytes value) {
-    mlt_term_make(out, w->src->index_key, dim, &value, 1);
+    mlt_source_term(w->src, out, dim, &value, 1);
 }
 
 enum mlt_status mlt_walk_edge(struct mlt_walk *w, const struct mlt_node *from, const struct mlt_node *to,

@@ -252,3 +252,25 @@ enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena
     mlt_buf_clear(&text);
     return status;
 }
+
+enum mlt_status mlt_entry_links(const struct mlt_entry *e, struct mlt_arena *arena,
+                                struct mlt_link out[static MLT_TERMS_MAX], size_t *num, struct mlt_error *err) {
+    struct mlt_member_ref refs[MLT_RECORD_MEMBERS_MAX];
+    struct mlt_members m = {.refs = refs};
+    const struct mlt_identity_input in = {.members = &m, .id = e->id, .principal = e->principal};
+    *num = 0;
+    mlt_members_begin(&m, e->kind, e->kind_name);
+    for (mlt_json_at n = mlt_json_first(&e->json, e->facts); n != MLT_JSON_NONE;
+         n = mlt_json_next(&e->json, e->facts, n)) {
+        struct mlt_bytes name = mlt_json_string(&e->json, n, arena);
+        if (!name.ptr) {
+            return mlt_fail(err, MLT_NOMEM, "no memory to read an entry");
+        }
+        if (m.num == MLT_RECORD_MEMBERS_MAX) {
+            return bad(err, "more members than a record may have");
+        }
+        mlt_members_add(&m, name, &e->json, n + 1);
+    }
+    *num = mlt_identify_links(out, arena, &in);
+    return MLT_OK;
+}

@@ -9,6 +9,7 @@
 #define MLT_RECORD_ENTRY_H
 
 #include "record/draft.h"
+#include "record/link.h"
 
 struct mlt_entry {
     struct mlt_json json;             // the scanned entry; owns the tape, borrows the bytes
@@ -57,5 +58,11 @@ enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sea
 enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena, const struct mlt_entry *e,
                                   const struct mlt_json *facts, const struct mlt_json *payload,
                                   const struct mlt_record_keys *keys, struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_entry_links gives the links of an entry from the entry alone: what was spilled into details gives none (names
+// have at most MLT_NAME_MAX bytes and are not what spills).
+enum mlt_status mlt_entry_links(const struct mlt_entry *e, struct mlt_arena *arena,
+                                struct mlt_link out[static MLT_TERMS_MAX], size_t *num,
+                                struct mlt_error *err) MLT_MUST_USE;
 
 #endif

@@ -2,10 +2,12 @@
 
 #define NS_PER_HOUR (MLT_NS_PER_S * 3600)
 
+// Gathers terms, or else the links of the same values.
 struct collect {
     const struct mlt_identity_input *in;
     struct mlt_arena *scratch;
     struct mlt_term *terms;
+    struct mlt_link *links; // instead of terms when not NULL
     size_t num;
 };
 
@@ -13,8 +15,25 @@ static bool same_term(const struct mlt_term *a, const struct mlt_term *b) {
     return a->dim == b->dim && memcmp(a->hash, b->hash, MLT_TERM_LEN) == 0;
 }
 
+static void add_link(struct collect *c, enum mlt_dim dim, const struct mlt_bytes *values, size_t n) {
+    if (!mlt_dim_is_linked(dim)) {
+        return;
+    }
+    mlt_link_make(&c->links[c->num], dim, values, n);
+    for (size_t i = 0; i < c->num; i++) {
+        if (memcmp(&c->links[i], &c->links[c->num], sizeof(*c->links)) == 0) {
+            return;
+        }
+    }
+    c->num++;
+}
+
 static void add(struct collect *c, enum mlt_dim dim, const struct mlt_bytes *values, size_t n) {
     if (c->num == MLT_TERMS_MAX) {
+        return;
+    }
+    if (c->links) {
+        add_link(c, dim, values, n);
         return;
     }
     struct mlt_term *t = &c->terms[c->num];
@@ -100,8 +119,13 @@ static void add_stream(struct collect *c, struct mlt_draft *out, struct mlt_byte
         return;
     }
     struct mlt_bytes values[] = {node, stream};
-    mlt_term_make_cached(c->in->cache, &out->stream, c->in->index_key, MLT_DIM_STREAM, values, 2);
+    if (!c->links) {
+        mlt_term_make_cached(c->in->cache, &out->stream, c->in->index_key, MLT_DIM_STREAM, values, 2);
+    }
     add(c, MLT_DIM_STREAM, values, 2);
+    if (out->kind == MLT_KIND_TALLY) {
+        add(c, MLT_DIM_TALLIES, values, 2);
+    }
     const struct mlt_member_ref *sequence = mlt_members_find(c->in->members, "sequence");
     out->has_sequence =
         out->kind == MLT_KIND_PREDICTION && sequence && mlt_json_u64(sequence->json, sequence->at, &out->sequence);
@@ -150,6 +174,7 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
         break;
     case MLT_KIND_TRANSITION:
         add_model(c, MLT_DIM_MOVES);
+        add1(c, MLT_DIM_MOVES_MODEL, text_of(c, "model"));
         add1(c, MLT_DIM_APPROVAL, text_of(c, "approval_reference"));
         add1(c, MLT_DIM_STAGE, text_of(c, "to_stage"));
         add_deployment(c);
@@ -284,7 +309,7 @@ static void name_record(struct mlt_draft *out, struct collect *c) {
         break;
     }
     add(c, dim, values, n);
-    if (out->has_identity) {
+    if (out->has_identity && !c->links) {
         out->name = c->terms[0];
     }
     // Predictions are many: one that brings no id of its own is found by its request alone.
@@ -335,4 +360,13 @@ enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, str
     memcpy(out->terms, terms, c.num * sizeof(*terms));
     out->num_terms = c.num;
     return MLT_OK;
+}
+
+size_t mlt_identify_links(struct mlt_link out[static MLT_TERMS_MAX], struct mlt_arena *scratch,
+                          const struct mlt_identity_input *in) {
+    struct mlt_draft draft = {.kind = in->members->kind ? in->members->kind->kind : MLT_KIND_CUSTOM};
+    struct collect c = {.in = in, .scratch = scratch, .links = out};
+    name_record(&draft, &c);
+    add_by_kind(&c, &draft);
+    return c.num;
 }

@@ -3,6 +3,7 @@
 #ifndef MLT_RECORD_IDENTITY_H
 #define MLT_RECORD_IDENTITY_H
 
+#include "record/link.h"
 #include "record/members.h"
 
 struct mlt_identity_input {
@@ -18,5 +19,9 @@ struct mlt_identity_input {
 // `scratch`.
 enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, struct mlt_arena *scratch,
                              const struct mlt_identity_input *in, struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_identify_links gives the links of the same record (members and id of `in` count): returns how many there are.
+size_t mlt_identify_links(struct mlt_link out[static MLT_TERMS_MAX], struct mlt_arena *scratch,
+                          const struct mlt_identity_input *in);
 
 #endif

@@ -46,7 +46,16 @@ struct mlt_source {
     // stream gives the runs of a stream's sequence numbers, at most `cap` (`*num_runs` says how many there are).
     enum mlt_status (*stream)(void *ctx, const struct mlt_term *stream, struct mlt_stream_run *out, size_t cap,
                               size_t *num_runs, struct mlt_error *err);
-    struct mlt_hash_source hashes; // for inclusion proofs in the tree of `size`
+    // prove gives the inclusion proof of an entry in the tree of `size`.
+    enum mlt_status (*prove)(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err);
+    // watch (may be NULL) is told of each term that is asked by, with the values that it was made of: whoever records a
+    // walk learns from it what the walk looked for, also where it found nothing.
+    void (*watch)(void *ctx, const struct mlt_term *term, const struct mlt_bytes *values, size_t num_values);
+    void *watch_ctx;
 };
+
+// mlt_source_term makes the term to ask `src` by; whatever reads through a source makes its terms with it.
+void mlt_source_term(const struct mlt_source *src, struct mlt_term *out, enum mlt_dim dim,
+                     const struct mlt_bytes *values, size_t num_values);
 
 #endif

@@ -2,12 +2,11 @@
 
 #include <assert.h>
 
-#include "crypto/sha256.h"
 #include "record/quick_hash.h"
 
 #define TERM_VALUES_MAX 8 // the longest term has four values
 
-void mlt_term_make(struct mlt_term *out, const uint8_t key[static MLT_INDEX_KEY_LEN], enum mlt_dim dim,
+void mlt_term_hash(uint8_t out[static MLT_HASH_LEN], const uint8_t key[static MLT_INDEX_KEY_LEN], enum mlt_dim dim,
                    const struct mlt_bytes *values, size_t num_values) {
     assert(num_values <= TERM_VALUES_MAX);
     uint8_t dim_byte = (uint8_t)dim;
@@ -21,10 +20,15 @@ void mlt_term_make(struct mlt_term *out, const uint8_t key[static MLT_INDEX_KEY_
         parts[n++] = mlt_bytes_of(lengths[i], 4);
         parts[n++] = values[i];
     }
+    mlt_sha256(out, parts, n);
+}
+
+void mlt_term_make(struct mlt_term *out, const uint8_t key[static MLT_INDEX_KEY_LEN], enum mlt_dim dim,
+                   const struct mlt_bytes *values, size_t num_values) {
     uint8_t hash[MLT_HASH_LEN];
-    mlt_sha256(hash, parts, n);
+    mlt_term_hash(hash, key, dim, values, num_values);
     memcpy(out->hash, hash, MLT_TERM_LEN);
-    out->dim = dim_byte;
+    out->dim = (uint8_t)dim;
 }
 
 // Dimension and values in one string that no other dimension and values give; 0 when it does not fit.

@@ -3,7 +3,7 @@
 #ifndef MLT_RECORD_TERM_H
 #define MLT_RECORD_TERM_H
 
-#include "base/bytes.h"
+#include "crypto/sha256.h"
 
 #define MLT_TERM_LEN 16
 #define MLT_INDEX_KEY_LEN 32
@@ -40,10 +40,40 @@ enum mlt_dim {
     MLT_DIM_SETTING,        // control entries that change a setting: its name
     MLT_DIM_DEPLOYMENT,     // environment, region, endpoint, variant: transitions
     MLT_DIM_STAGE,          // to_stage: transitions
+    MLT_DIM_MOVES_MODEL,    // model: transitions
+    MLT_DIM_TALLIES,        // serving_node, stream: tallies
 };
 
 static inline bool mlt_dim_is_name(enum mlt_dim dim) {
     return dim <= MLT_DIM_LAST_NAME;
+}
+
+// mlt_dim_is_linked: entries commit to this dimension in segment commitments (record/link.h). Left out are what a
+// payload says and what so many entries share that a list of them proves nothing about one.
+static inline bool mlt_dim_is_linked(enum mlt_dim dim) {
+    switch (dim) {
+    case MLT_DIM_REQUEST:
+    case MLT_DIM_DATASET_VERSION:
+    case MLT_DIM_MODEL_VERSION:
+    case MLT_DIM_JOB:
+    case MLT_DIM_EVENT:
+    case MLT_DIM_RESOURCE:
+    case MLT_DIM_CORRECTS:
+    case MLT_DIM_APPROVES:
+    case MLT_DIM_MOVES:
+    case MLT_DIM_MOVES_MODEL:
+    case MLT_DIM_USES_DATASET:
+    case MLT_DIM_USES_JOB:
+    case MLT_DIM_USES_COMPONENT:
+    case MLT_DIM_APPROVAL:
+    case MLT_DIM_TALLIES:
+    case MLT_DIM_TABLE:
+    case MLT_DIM_SETTING:
+    case MLT_DIM_DEPLOYMENT:
+        return true;
+    default:
+        return false;
+    }
 }
 
 struct mlt_term {
@@ -55,6 +85,10 @@ struct mlt_term {
 // else but "". Values are unescaped text.
 //   SHA-256(key || u8 dim || for each value: u32be length || bytes), first 16 bytes.
 void mlt_term_make(struct mlt_term *out, const uint8_t key[static MLT_INDEX_KEY_LEN], enum mlt_dim dim,
+                   const struct mlt_bytes *values, size_t num_values);
+
+// mlt_term_hash gives all 32 bytes of that hash.
+void mlt_term_hash(uint8_t out[static MLT_HASH_LEN], const uint8_t key[static MLT_INDEX_KEY_LEN], enum mlt_dim dim,
                    const struct mlt_bytes *values, size_t num_values);
 
 // Few values recur in most records (the model, the node, the hour): a cache of their terms spares a hash each. One per

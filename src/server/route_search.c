@@ -162,7 +162,7 @@ void mlt_handle_proof(struct mlt_call *call) {
         status = src->entry(src->ctx, index, &call->arena, &entry, &err);
     }
     if (status == MLT_OK) {
-        status = mlt_merkle_prove_inclusion(&src->hashes, index, src->size, &p.proof, &err);
+        status = src->prove(src->ctx, index, &p.proof, &err);
     }
     if (status != MLT_OK) {
         mlt_call_fail(call, status, &err);

@@ -217,6 +217,12 @@ static enum mlt_status read_hashes(void *ctx, unsigned level, uint64_t first, si
     return MLT_OK;
 }
 
+static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err) {
+    const struct mlt_memsource *m = ctx;
+    const struct mlt_hash_source hashes = {.ctx = ctx, .read = read_hashes};
+    return mlt_merkle_prove_inclusion(&hashes, index, m->num, out, err);
+}
+
 struct mlt_source mlt_memsource_source(struct mlt_memsource *m) {
     struct mlt_source s = {
         .ctx = m,
@@ -227,7 +233,7 @@ struct mlt_source mlt_memsource_source(struct mlt_memsource *m) {
         .payload = read_payload,
         .find = find,
         .stream = stream,
-        .hashes = {.ctx = m, .read = read_hashes},
+        .prove = prove,
     };
     memcpy(s.index_key, m->keys.index_key, sizeof(s.index_key));
     return s;

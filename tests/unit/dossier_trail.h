@@ -151,6 +151,12 @@ static inline enum mlt_status trail_hashes(void *ctx, unsigned level, uint64_t f
     return MLT_OK;
 }
 
+static inline enum mlt_status trail_prove(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err) {
+    struct trail *t = ctx;
+    const struct mlt_hash_source hashes = {t, trail_hashes};
+    return mlt_merkle_prove_inclusion(&hashes, index, t->src.size, out, err);
+}
+
 static inline void trail_open(struct trail *t) {
     struct mlt_error err = {0};
     const uint8_t seed[32] = {9};
@@ -197,9 +203,10 @@ static inline void trail_seal(struct trail *t, uint64_t size) {
                                  .payload = trail_payload,
                                  .find = trail_find,
                                  .stream = trail_stream,
-                                 .hashes = {t, trail_hashes}};
+                                 .prove = trail_prove};
     memcpy(t->src.index_key, t->keys.index_key, MLT_INDEX_KEY_LEN);
-    trail_check(mlt_merkle_root(&t->src.hashes, size, head.root, &err), &err);
+    const struct mlt_hash_source hashes = {t, trail_hashes};
+    trail_check(mlt_merkle_root(&hashes, size, head.root, &err), &err);
     mlt_buf_reset(&t->checkpoint);
     trail_check(mlt_checkpoint_sign(&t->checkpoint, &head, &t->signer, &err), &err);
     t->ctx =
