@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "note/note.h"
+#include "note/format.h"
 
 #define KEY_ID_DIGITS 8
 #define KEY_BYTES_LEN (1 + MLT_ED25519_KEY_LEN) // type, then public key or seed
@@ -121,61 +121,98 @@ void mlt_vkey_format(char out[static MLT_VKEY_TEXT_MAX], const struct mlt_vkey *
     format_fields(out, MLT_VKEY_TEXT_MAX, "", key, key->key);
 }
 
-enum mlt_status mlt_signer_init(struct mlt_signer *out, struct mlt_bytes name, const uint8_t seed[static 32],
-                                struct mlt_error *err) {
-    memset(out, 0, sizeof(*out));
+enum mlt_status mlt_key_init(struct mlt_vkey *vkey, struct mlt_signing_key **key, enum mlt_key_type type,
+                             struct mlt_bytes name, const uint8_t seed[static 32], struct mlt_error *err) {
+    memset(vkey, 0, sizeof(*vkey));
+    *key = NULL;
     if (!mlt_note_name_valid(name)) {
         return mlt_fail(err, MLT_INVALID,
                         "key name must be 1..%d bytes of UTF-8 without spaces, control characters and '+'",
                         MLT_NOTE_NAME_MAX);
     }
-    enum mlt_status st = mlt_signing_key_new(&out->key, seed, err);
+    enum mlt_status st = mlt_signing_key_new(key, seed, err);
     if (st) {
         return st;
     }
-    memcpy(out->vkey.name, name.ptr, name.len);
-    out->vkey.type = MLT_KEY_ED25519;
-    mlt_signing_key_public(out->key, out->vkey.key);
-    out->vkey.key_id = mlt_key_id(name, MLT_KEY_ED25519, mlt_bytes_of(out->vkey.key, sizeof(out->vkey.key)));
+    memcpy(vkey->name, name.ptr, name.len);
+    vkey->type = type;
+    mlt_signing_key_public(*key, vkey->key);
+    vkey->key_id = mlt_key_id(name, (uint8_t)type, mlt_bytes_of(vkey->key, sizeof(vkey->key)));
     return MLT_OK;
+}
+
+// The id in a secret text is that of the public key, which only the seed gives.
+static enum mlt_status check_secret_id(const struct mlt_vkey *found, const uint8_t seed[static 32],
+                                       struct mlt_error *err) {
+    struct mlt_vkey want;
+    struct mlt_signing_key *key;
+    enum mlt_status st = mlt_key_init(&want, &key, found->type, vkey_name(found), seed, err);
+    mlt_signing_key_free(key);
+    if (!st && found->key_id != want.key_id) {
+        st = mlt_fail(err, MLT_INVALID, "key id %08x does not belong to this name and key, %08x does",
+                      (unsigned)found->key_id, (unsigned)want.key_id);
+    }
+    return st;
+}
+
+enum mlt_status mlt_key_parse_secret(struct mlt_vkey *found, uint8_t seed[static 32], enum mlt_key_type type,
+                                     struct mlt_bytes secret_text, struct mlt_error *err) {
+    size_t prefix_len = sizeof(SECRET_PREFIX) - 1;
+    memset(found, 0, sizeof(*found));
+    memset(seed, 0, MLT_ED25519_SEED_LEN);
+    if (secret_text.len < prefix_len || memcmp(secret_text.ptr, SECRET_PREFIX, prefix_len) != 0) {
+        return mlt_fail(err, MLT_INVALID, "a signing key begins with %s", SECRET_PREFIX);
+    }
+    uint8_t bytes[KEY_BYTES_LEN];
+    enum mlt_status st =
+        parse_fields(found, bytes, mlt_bytes_of(secret_text.ptr + prefix_len, secret_text.len - prefix_len), err);
+    if (st) {
+        return st;
+    }
+    if (found->type != type && found->type != MLT_KEY_ED25519) {
+        st = mlt_fail(err, MLT_INVALID, "signing key is of type 0x%02x, want 0x%02x", found->type, type);
+    } else {
+        st = check_secret_id(found, bytes + 1, err);
+    }
+    if (!st) {
+        memcpy(seed, bytes + 1, MLT_ED25519_SEED_LEN);
+    }
+    mlt_wipe(bytes, sizeof(bytes));
+    return st;
+}
+
+void mlt_key_format_secret(char out[static MLT_SKEY_TEXT_MAX], enum mlt_key_type type, struct mlt_bytes name,
+                           const uint8_t seed[static 32]) {
+    struct mlt_vkey vkey;
+    struct mlt_signing_key *key;
+    if (mlt_key_init(&vkey, &key, type, name, seed, NULL) != MLT_OK) {
+        // The caller made the name; what remains is memory. An empty or half-written key would be worse than an end.
+        abort();
+    }
+    format_fields(out, MLT_SKEY_TEXT_MAX, SECRET_PREFIX, &vkey, seed);
+    mlt_signing_key_free(key);
+}
+
+enum mlt_status mlt_signer_init(struct mlt_signer *out, struct mlt_bytes name, const uint8_t seed[static 32],
+                                struct mlt_error *err) {
+    return mlt_key_init(&out->vkey, &out->key, MLT_KEY_ED25519, name, seed, err);
 }
 
 enum mlt_status mlt_signer_parse(struct mlt_signer *out, struct mlt_bytes secret_text, struct mlt_error *err) {
     memset(out, 0, sizeof(*out));
-    size_t prefix_len = sizeof(SECRET_PREFIX) - 1;
-    if (secret_text.len < prefix_len || memcmp(secret_text.ptr, SECRET_PREFIX, prefix_len) != 0) {
-        return mlt_fail(err, MLT_INVALID, "a signing key begins with %s", SECRET_PREFIX);
+    struct mlt_vkey found;
+    uint8_t seed[MLT_ED25519_SEED_LEN];
+    enum mlt_status st = mlt_key_parse_secret(&found, seed, MLT_KEY_ED25519, secret_text, err);
+    if (!st) {
+        st = mlt_signer_init(out, vkey_name(&found), seed, err);
     }
-    struct mlt_vkey fields;
-    uint8_t bytes[KEY_BYTES_LEN];
-    enum mlt_status st =
-        parse_fields(&fields, bytes, mlt_bytes_of(secret_text.ptr + prefix_len, secret_text.len - prefix_len), err);
-    if (st) {
-        return st;
-    }
-    if (fields.type != MLT_KEY_ED25519) {
-        st = mlt_fail(err, MLT_INVALID, "signing key type 0x%02x is not known, 0x01 (Ed25519) is", fields.type);
-    } else {
-        st = mlt_signer_init(out, vkey_name(&fields), bytes + 1, err);
-    }
-    mlt_wipe(bytes, sizeof(bytes));
-    if (!st && out->vkey.key_id != fields.key_id) {
-        st = mlt_fail(err, MLT_INVALID, "key id %08x does not belong to this name and key, %08x does",
-                      (unsigned)fields.key_id, (unsigned)out->vkey.key_id);
-        mlt_signer_clear(out);
-    }
+    mlt_wipe(seed, sizeof(seed));
     return st;
 }
 
 void mlt_signer_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
                               const uint8_t seed[static 32]) {
-    struct mlt_signer signer;
-    if (mlt_signer_init(&signer, name, seed, NULL) != MLT_OK) {
-        // The caller made the name; what remains is memory. An empty or half-written key would be worse than an end.
-        abort();
-    }
-    format_fields(out, MLT_SKEY_TEXT_MAX, SECRET_PREFIX, &signer.vkey, seed);
-    mlt_signer_clear(&signer);
+    mlt_key_format_secret(out, MLT_KEY_ED25519, name, seed);
 }
 
 void mlt_signer_clear(struct mlt_signer *s) {

@@ -49,3 +49,10 @@ enum mlt_status mlt_note_check_characters(struct mlt_bytes text, struct mlt_erro
     }
     return MLT_OK;
 }
+
+enum mlt_status mlt_note_check_text(struct mlt_bytes text, struct mlt_error *err) {
+    if (text.len == 0 || text.ptr[text.len - 1] != '\n') {
+        return mlt_fail(err, MLT_INVALID, "note text must end with a newline");
+    }
+    return mlt_note_check_characters(text, err);
+}

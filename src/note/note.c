@@ -3,13 +3,13 @@
 
 #include <assert.h>
 
+#include "note/cosignature.h"
 #include "note/format.h"
 
 // "— " in UTF-8: what a signature line begins with.
 static const char SIG_PREFIX[] = "\xe2\x80\x94 ";
 #define SIG_PREFIX_LEN (sizeof(SIG_PREFIX) - 1)
 #define KEY_ID_LEN 4
-#define TIMESTAMP_LEN 8
 
 // Splits at the last empty line, since the text may have empty lines of its own.
 static bool split_at_last_empty_line(struct mlt_bytes bytes, struct mlt_bytes *text, struct mlt_bytes *lines) {
@@ -90,6 +90,31 @@ static enum mlt_status parse_sig_line(struct mlt_note_sig *out, struct mlt_bytes
     return MLT_OK;
 }
 
+static enum mlt_status parse_lines(struct mlt_note *out, struct mlt_arena *arena, struct mlt_bytes text,
+                                   struct mlt_bytes lines, struct mlt_error *err) {
+    if (lines.len == 0 || lines.ptr[lines.len - 1] != '\n') {
+        return mlt_fail(err, MLT_INVALID, "note must end with at least one signature line and its newline");
+    }
+    size_t num_sigs = count_lines(lines);
+    if (num_sigs > MLT_NOTE_SIGNATURES_MAX) {
+        return mlt_fail(err, MLT_LIMIT, "note has %zu signatures, at most %d are allowed", num_sigs,
+                        MLT_NOTE_SIGNATURES_MAX);
+    }
+    struct mlt_note_sig *sigs = mlt_arena_take(arena, num_sigs * sizeof(*sigs));
+    if (!sigs) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for %zu signatures", num_sigs);
+    }
+    struct mlt_cursor c = mlt_cursor_of(lines);
+    for (size_t i = 0; i < num_sigs; i++) {
+        enum mlt_status st = parse_sig_line(&sigs[i], mlt_cursor_line(&c), i + 1, err);
+        if (st) {
+            return st;
+        }
+    }
+    *out = (struct mlt_note){text, sigs, num_sigs};
+    return MLT_OK;
+}
+
 enum mlt_status mlt_note_parse(struct mlt_note *out, struct mlt_arena *arena, struct mlt_bytes bytes,
                                struct mlt_error *err) {
     *out = (struct mlt_note){0};
@@ -105,54 +130,35 @@ enum mlt_status mlt_note_parse(struct mlt_note *out, struct mlt_arena *arena, st
     if (!split_at_last_empty_line(bytes, &text, &lines)) {
         return mlt_fail(err, MLT_INVALID, "note has no empty line between text and signatures");
     }
-    if (lines.len == 0 || lines.ptr[lines.len - 1] != '\n') {
-        return mlt_fail(err, MLT_INVALID, "note must end with at least one signature line and its newline");
-    }
-    size_t num_sigs = count_lines(lines);
-    if (num_sigs > MLT_NOTE_SIGNATURES_MAX) {
-        return mlt_fail(err, MLT_LIMIT, "note has %zu signatures, at most %d are allowed", num_sigs,
-                        MLT_NOTE_SIGNATURES_MAX);
-    }
-    struct mlt_note_sig *sigs = mlt_arena_take(arena, num_sigs * sizeof(*sigs));
-    if (!sigs) {
-        return mlt_fail(err, MLT_NOMEM, "no memory for %zu signatures", num_sigs);
-    }
-    struct mlt_cursor c = mlt_cursor_of(lines);
-    for (size_t i = 0; i < num_sigs; i++) {
-        st = parse_sig_line(&sigs[i], mlt_cursor_line(&c), i + 1, err);
-        if (st) {
-            return st;
-        }
-    }
-    *out = (struct mlt_note){text, sigs, num_sigs};
-    return MLT_OK;
+    return parse_lines(out, arena, text, lines, err);
 }
 
-// cosignature/v1 (C2SP tlog-cosignature): the signature begins with the time that it also covers.
-static bool verify_cosignature(const struct mlt_vkey *key, struct mlt_bytes text, const struct mlt_note_sig *sig) {
-    if (sig->sig_len != TIMESTAMP_LEN + MLT_ED25519_SIG_LEN) {
-        return false;
+enum mlt_status mlt_note_parse_lines(struct mlt_note *out, struct mlt_arena *arena, struct mlt_bytes text,
+                                     struct mlt_bytes lines, struct mlt_error *err) {
+    *out = (struct mlt_note){0};
+    if (lines.len > MLT_NOTE_MAX) {
+        return mlt_fail(err, MLT_LIMIT, "signature lines have %zu bytes, at most %d are allowed", lines.len,
+                        MLT_NOTE_MAX);
     }
-    uint64_t timestamp = mlt_load_u64be(sig->sig);
-    if (timestamp > INT64_MAX) {
-        return false;
+    enum mlt_status st = mlt_note_check_text(text, err);
+    if (!st) {
+        st = mlt_note_check_characters(lines, err);
     }
-    struct mlt_buf message = {0};
-    mlt_buf_put_str(&message, "cosignature/v1\ntime ");
-    mlt_buf_put_u64_decimal(&message, timestamp);
-    mlt_buf_put_u8(&message, '\n');
-    mlt_buf_put_bytes(&message, text);
-    bool good = !message.failed && mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), sig->sig + TIMESTAMP_LEN);
-    mlt_buf_clear(&message);
-    return good;
+    return st ? st : parse_lines(out, arena, text, lines, err);
+}
+
+bool mlt_note_sig_claims(const struct mlt_note_sig *sig, const struct mlt_vkey *key) {
+    return sig->key_id == key->key_id && mlt_bytes_is(sig->name, key->name);
 }
 
 static bool verify_one(const struct mlt_vkey *key, struct mlt_bytes text, const struct mlt_note_sig *sig) {
     switch (key->type) {
     case MLT_KEY_ED25519:
         return sig->sig_len == MLT_ED25519_SIG_LEN && mlt_ed25519_verify(key->key, text, sig->sig);
-    case MLT_KEY_COSIGNATURE_V1:
-        return verify_cosignature(key, text, sig);
+    case MLT_KEY_COSIGNATURE_V1: {
+        uint64_t timestamp;
+        return mlt_cosignature_good(key, text, sig, &timestamp);
+    }
     }
     return false;
 }
@@ -173,7 +179,7 @@ bool mlt_note_verify(const struct mlt_note *note, const struct mlt_vkey *keys, s
     for (size_t i = 0; i < note->num_sigs; i++) {
         const struct mlt_note_sig *sig = &note->sigs[i];
         for (size_t k = 0; k < num_keys; k++) {
-            if (sig->key_id != keys[k].key_id || !mlt_bytes_is(sig->name, keys[k].name)) {
+            if (!mlt_note_sig_claims(sig, &keys[k])) {
                 continue;
             }
             if (!verify_one(&keys[k], note->text, sig)) {
@@ -188,27 +194,33 @@ bool mlt_note_verify(const struct mlt_note *note, const struct mlt_vkey *keys, s
     return verdict(why, num_good > 0 ? NULL : "no signature by a known key");
 }
 
+enum mlt_status mlt_note_put_signature(struct mlt_buf *out, const struct mlt_vkey *key, struct mlt_bytes sig,
+                                       struct mlt_error *err) {
+    struct mlt_buf bytes = {0};
+    mlt_buf_put_u32be(&bytes, key->key_id);
+    mlt_buf_put_bytes(&bytes, sig);
+    mlt_buf_put(out, SIG_PREFIX, SIG_PREFIX_LEN);
+    mlt_buf_put_str(out, key->name);
+    mlt_buf_put_u8(out, ' ');
+    mlt_buf_put_base64(out, mlt_buf_bytes(&bytes));
+    mlt_buf_put_u8(out, '\n');
+    bool failed = bytes.failed || out->failed;
+    mlt_buf_clear(&bytes);
+    return failed ? mlt_fail(err, MLT_NOMEM, "no memory for a signature line") : MLT_OK;
+}
+
 enum mlt_status mlt_note_sign(struct mlt_buf *out, struct mlt_bytes text, const struct mlt_signer *signer,
                               struct mlt_error *err) {
     assert(signer->key && signer->vkey.type == MLT_KEY_ED25519);
-    if (text.len == 0 || text.ptr[text.len - 1] != '\n') {
-        return mlt_fail(err, MLT_INVALID, "note text must end with a newline");
-    }
-    uint8_t sig[KEY_ID_LEN + MLT_ED25519_SIG_LEN];
-    mlt_store_u32be(sig, signer->vkey.key_id);
-    enum mlt_status st = mlt_note_check_characters(text, err);
+    uint8_t sig[MLT_ED25519_SIG_LEN];
+    enum mlt_status st = mlt_note_check_text(text, err);
     if (!st) {
-        st = mlt_ed25519_sign(signer->key, sig + KEY_ID_LEN, text, err);
+        st = mlt_ed25519_sign(signer->key, sig, text, err);
     }
     if (st) {
         return st;
     }
     mlt_buf_put_bytes(out, text);
     mlt_buf_put_u8(out, '\n');
-    mlt_buf_put(out, SIG_PREFIX, SIG_PREFIX_LEN);
-    mlt_buf_put_str(out, signer->vkey.name);
-    mlt_buf_put_u8(out, ' ');
-    mlt_buf_put_base64(out, mlt_bytes_of(sig, sizeof(sig)));
-    mlt_buf_put_u8(out, '\n');
-    return out->failed ? mlt_fail(err, MLT_NOMEM, "no memory for a signed note") : MLT_OK;
+    return mlt_note_put_signature(out, &signer->vkey, mlt_bytes_of(sig, sizeof(sig)), err);
 }

@@ -54,6 +54,13 @@ struct mlt_note {
 };
 enum mlt_status mlt_note_parse(struct mlt_note *out, struct mlt_arena *arena, struct mlt_bytes bytes,
                                struct mlt_error *err) MLT_MUST_USE;
+// mlt_note_parse_lines makes a note of signed text that is known and signature lines alone, which is what a witness
+// answers. Both must outlive the note.
+enum mlt_status mlt_note_parse_lines(struct mlt_note *out, struct mlt_arena *arena, struct mlt_bytes text,
+                                     struct mlt_bytes lines, struct mlt_error *err) MLT_MUST_USE;
+// mlt_note_sig_claims says whether a signature line bears the name and id of `key`; whether it is good is another
+// thing.
+bool mlt_note_sig_claims(const struct mlt_note_sig *sig, const struct mlt_vkey *key);
 // mlt_note_verify is a verdict: at least one good signature by one of `keys`, and none of theirs bad. Unknown keys are
 // passed over. `*why` (may be NULL) gets a fixed phrase when false. `good` (may be NULL) has num_keys flags.
 bool mlt_note_verify(const struct mlt_note *note, const struct mlt_vkey *keys, size_t num_keys, bool *good,

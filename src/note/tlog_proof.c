@@ -8,22 +8,14 @@
 //   <checkpoint, verbatim>
 #include "note/checkpoint.h"
 
-#define HASH_BASE64_LEN 44
+#include "note/format.h"
+
 // A proof is one note and at most MLT_PROOF_MAX hashes; `extra` gets as much room as a note.
 #define TLOG_PROOF_TEXT_MAX ((size_t)4 * MLT_NOTE_MAX)
 
 static const char HEADER[] = "c2sp.org/tlog-proof@v1";
 static const char EXTRA[] = "extra ";
 static const char INDEX[] = "index ";
-
-static bool skip_prefix(struct mlt_bytes *line, const char *prefix) {
-    size_t len = strlen(prefix);
-    if (line->len < len || memcmp(line->ptr, prefix, len) != 0) {
-        return false;
-    }
-    *line = mlt_bytes_of(line->ptr + len, line->len - len);
-    return true;
-}
 
 static enum mlt_status parse_extra(struct mlt_tlog_proof *out, struct mlt_arena *arena, struct mlt_bytes base64,
                                    struct mlt_error *err) {
@@ -43,27 +35,6 @@ static enum mlt_status parse_extra(struct mlt_tlog_proof *out, struct mlt_arena 
     return MLT_OK;
 }
 
-static enum mlt_status parse_hashes(struct mlt_proof *out, struct mlt_cursor *c, struct mlt_error *err) {
-    for (;;) {
-        struct mlt_bytes line = mlt_cursor_line(c);
-        if (c->failed) {
-            return mlt_fail(err, MLT_INVALID, "proof has no empty line before the checkpoint");
-        }
-        if (line.len == 0) {
-            return MLT_OK;
-        }
-        if (out->num_hashes == MLT_PROOF_MAX) {
-            return mlt_fail(err, MLT_INVALID, "proof has over %d hashes, no tree needs so many", MLT_PROOF_MAX);
-        }
-        size_t len = 0;
-        if (!mlt_base64_decode(out->hash[out->num_hashes], MLT_HASH_LEN, &len, line) || len != MLT_HASH_LEN) {
-            return mlt_fail(err, MLT_INVALID, "proof hash %zu must be %d characters of standard base64 (32 bytes)",
-                            out->num_hashes + 1, HASH_BASE64_LEN);
-        }
-        out->num_hashes++;
-    }
-}
-
 enum mlt_status mlt_tlog_proof_parse(struct mlt_tlog_proof *out, struct mlt_arena *arena, struct mlt_bytes text,
                                      struct mlt_error *err) {
     memset(out, 0, sizeof(*out));
@@ -76,17 +47,17 @@ enum mlt_status mlt_tlog_proof_parse(struct mlt_tlog_proof *out, struct mlt_aren
     }
     struct mlt_bytes line = mlt_cursor_line(&c);
     enum mlt_status st;
-    if (skip_prefix(&line, EXTRA)) {
+    if (mlt_line_skip_prefix(&line, EXTRA)) {
         st = parse_extra(out, arena, line, err);
         if (st) {
             return st;
         }
         line = mlt_cursor_line(&c);
     }
-    if (!skip_prefix(&line, INDEX) || !mlt_decimal_decode(&out->index, line)) {
+    if (!mlt_line_skip_prefix(&line, INDEX) || !mlt_decimal_decode(&out->index, line)) {
         return mlt_fail(err, MLT_INVALID, "proof has no line \"index <decimal>\" where it should be");
     }
-    st = parse_hashes(&out->proof, &c, err);
+    st = mlt_hash_lines_parse(&out->proof, MLT_PROOF_MAX, &c, err);
     if (st) {
         return st;
     }
@@ -108,10 +79,6 @@ void mlt_tlog_proof_format(struct mlt_buf *out, const struct mlt_tlog_proof *p) 
     mlt_buf_put_str(out, INDEX);
     mlt_buf_put_u64_decimal(out, p->index);
     mlt_buf_put_u8(out, '\n');
-    for (size_t i = 0; i < p->proof.num_hashes; i++) {
-        mlt_buf_put_base64(out, mlt_bytes_of(p->proof.hash[i], MLT_HASH_LEN));
-        mlt_buf_put_u8(out, '\n');
-    }
-    mlt_buf_put_u8(out, '\n');
+    mlt_hash_lines_put(out, &p->proof);
     mlt_buf_put_bytes(out, p->checkpoint);
 }

@@ -1,0 +1,120 @@
+// The bytes of a cosignature/v1 in a signature line, after the key id:
+//
+//   0   8  time, seconds since 1970, big-endian, at most 2^63 - 1
+//   8  64  Ed25519 signature of "cosignature/v1\n" "time <decimal>\n" <note text>
+#include "note/cosignature.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "note/format.h"
+
+#define TIMESTAMP_LEN 8
+#define COSIGNATURE_LEN (TIMESTAMP_LEN + MLT_ED25519_SIG_LEN)
+
+static void put_message(struct mlt_buf *out, uint64_t unix_seconds, struct mlt_bytes note_text) {
+    mlt_buf_put_str(out, "cosignature/v1\ntime ");
+    mlt_buf_put_u64_decimal(out, unix_seconds);
+    mlt_buf_put_u8(out, '\n');
+    mlt_buf_put_bytes(out, note_text);
+}
+
+enum mlt_status mlt_cosigner_init(struct mlt_cosigner *out, struct mlt_bytes name, const uint8_t seed[static 32],
+                                  struct mlt_error *err) {
+    return mlt_key_init(&out->vkey, &out->key, MLT_KEY_COSIGNATURE_V1, name, seed, err);
+}
+
+enum mlt_status mlt_cosigner_parse(struct mlt_cosigner *out, struct mlt_bytes secret_text, struct mlt_error *err) {
+    memset(out, 0, sizeof(*out));
+    struct mlt_vkey found;
+    uint8_t seed[MLT_ED25519_SEED_LEN];
+    enum mlt_status st = mlt_key_parse_secret(&found, seed, MLT_KEY_COSIGNATURE_V1, secret_text, err);
+    if (!st) {
+        st = mlt_cosigner_init(out, mlt_str(found.name), seed, err);
+    }
+    mlt_wipe(seed, sizeof(seed));
+    return st;
+}
+
+void mlt_cosigner_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
+                                const uint8_t seed[static 32]) {
+    mlt_key_format_secret(out, MLT_KEY_COSIGNATURE_V1, name, seed);
+}
+
+void mlt_cosigner_clear(struct mlt_cosigner *c) {
+    if (c) {
+        mlt_signing_key_free(c->key);
+        mlt_wipe(c, sizeof(*c));
+    }
+}
+
+enum mlt_status mlt_cosignature_sign(struct mlt_buf *out, struct mlt_bytes note_text, const struct mlt_cosigner *c,
+                                     uint64_t unix_seconds, struct mlt_error *err) {
+    assert(c->key && c->vkey.type == MLT_KEY_COSIGNATURE_V1);
+    if (unix_seconds > INT64_MAX) {
+        return mlt_fail(err, MLT_INVALID, "cosignature time must be at most 2^63 - 1 seconds");
+    }
+    enum mlt_status st = mlt_note_check_text(note_text, err);
+    if (st) {
+        return st;
+    }
+    uint8_t sig[COSIGNATURE_LEN];
+    struct mlt_buf message = {0};
+    mlt_store_u64be(sig, unix_seconds);
+    put_message(&message, unix_seconds, note_text);
+    st = message.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a cosignature")
+                        : mlt_ed25519_sign(c->key, sig + TIMESTAMP_LEN, mlt_buf_bytes(&message), err);
+    mlt_buf_clear(&message);
+    return st ? st : mlt_note_put_signature(out, &c->vkey, mlt_bytes_of(sig, sizeof(sig)), err);
+}
+
+bool mlt_cosignature_good(const struct mlt_vkey *key, struct mlt_bytes note_text, const struct mlt_note_sig *sig,
+                          uint64_t *timestamp) {
+    *timestamp = 0;
+    if (key->type != MLT_KEY_COSIGNATURE_V1 || sig->sig_len != COSIGNATURE_LEN) {
+        return false;
+    }
+    uint64_t claimed = mlt_load_u64be(sig->sig);
+    if (claimed > INT64_MAX) {
+        return false;
+    }
+    struct mlt_buf message = {0};
+    put_message(&message, claimed, note_text);
+    bool good = !message.failed && mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), sig->sig + TIMESTAMP_LEN);
+    mlt_buf_clear(&message);
+    if (good) {
+        *timestamp = claimed;
+    }
+    return good;
+}
+
+static const char *find_cosignature(const struct mlt_note *note, const struct mlt_vkey *key, uint64_t *latest) {
+    bool found = false;
+    for (size_t i = 0; i < note->num_sigs; i++) {
+        const struct mlt_note_sig *sig = &note->sigs[i];
+        uint64_t timestamp = 0;
+        if (!mlt_note_sig_claims(sig, key)) {
+            continue;
+        }
+        if (!mlt_cosignature_good(key, note->text, sig, &timestamp)) {
+            return "a signature under this witness's key does not verify";
+        }
+        found = true;
+        *latest = timestamp > *latest ? timestamp : *latest;
+    }
+    return found ? NULL : "no signature by this witness";
+}
+
+bool mlt_cosignature_verify(const struct mlt_note *note, const struct mlt_vkey *key, uint64_t *timestamp,
+                            const char **why) {
+    uint64_t latest = 0;
+    const char *phrase =
+        key->type == MLT_KEY_COSIGNATURE_V1 ? find_cosignature(note, key, &latest) : "this key is not a witness's";
+    if (timestamp) {
+        *timestamp = phrase ? 0 : latest;
+    }
+    if (why) {
+        *why = phrase;
+    }
+    return phrase == NULL;
+}
