@@ -29,7 +29,9 @@ enum mlt_status mlt_dossier_json(const struct mlt_source *src, const struct mlt_
 // `color`: ANSI colours; `width`: of the terminal, 0 = 100.
 enum mlt_status mlt_dossier_text(struct mlt_bytes dossier_json, bool color, unsigned width, struct mlt_buf *out,
                                  struct mlt_error *err) MLT_MUST_USE;
-// One self-contained file that prints well, with the chain drawn as inline SVG. No script, nothing fetched.
+// One self-contained file that prints well, with the chain drawn as inline SVG. Nothing is fetched. Its one script
+// hashes the entries that it carries, proves them against the checkpoint and compares what the page shows with what
+// they say.
 enum mlt_status mlt_dossier_html(struct mlt_bytes dossier_json, struct mlt_buf *out,
                                  struct mlt_error *err) MLT_MUST_USE;
 

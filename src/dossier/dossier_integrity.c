@@ -136,6 +136,7 @@ static enum mlt_status put_entry_proof(struct mlt_dossier_writer *d, const struc
                 mlt_merkle_verify_inclusion(item->index, src->size, leaf, &proof, head->checkpoint.root);
     mlt_jw_object(&d->w);
     mlt_jw_member_u64(&d->w, "index", item->index);
+    mlt_jw_member_bytes(&d->w, "bytes", item->bytes); // whoever has the dossier can hash them again
     mlt_jw_name(&d->w, "leaf");
     mlt_jw_hex(&d->w, mlt_bytes_of(leaf, sizeof(leaf)));
     mlt_jw_name(&d->w, "proof");

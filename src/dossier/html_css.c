@@ -46,6 +46,7 @@ const char *const mlt_html_css[] = {
     ".finding{border:1px solid var(--line);border-left:5px solid var(--soft);border-radius:3px;padding:4px 14px 10px;"
     "margin:10px 0}.finding.critical,.finding.high{border-left-color:var(--bad)}.finding.medium{"
     "border-left-color:var(--warn)}.finding.resolved{opacity:.8;border-left-style:dotted}.finding h3{margin:8px 0}\n",
+    "#check{max-width:984px;margin:24px auto 0}#check p{margin:4px 0 0;overflow-wrap:anywhere}"
     "footer{margin-top:40px;padding-top:12px;border-top:1px solid var(--line);color:var(--soft);font-size:12.5px}\n"
     "figure{margin:24px 0}figcaption{color:var(--soft);font-size:13px;margin-top:4px}svg{width:100%;height:auto;"
     "display:block}\n"

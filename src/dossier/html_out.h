@@ -1,7 +1,8 @@
-// The HTML form of a dossier: one file, no script, nothing fetched.
+// The HTML form of a dossier: one file, nothing fetched. Its one script checks the page (page_check.js).
 #ifndef MLT_DOSSIER_HTML_OUT_H
 #define MLT_DOSSIER_HTML_OUT_H
 
+#include "crypto/sha256.h"
 #include "dossier/view.h"
 #include "dossier/visible.h"
 
@@ -20,5 +21,13 @@ void mlt_html_access(struct mlt_view *v, struct mlt_buf *out);
 void mlt_html_timeline(struct mlt_view *v, struct mlt_buf *out);
 void mlt_html_completeness(struct mlt_view *v, struct mlt_buf *out);
 void mlt_html_integrity(struct mlt_view *v, struct mlt_buf *out);
+
+// What makes the page check itself (html_check.c): the policy that lets this one script run, the box for its result,
+// what it checks, and the script.
+void mlt_html_check_policy(struct mlt_buf *out);
+void mlt_html_check_box(struct mlt_buf *out);
+void mlt_html_check_script(struct mlt_view *v, struct mlt_buf *out);
+// mlt_html_text_digest is the SHA-256 of the text of `html` (what a browser gives as textContent) without white space.
+bool mlt_html_text_digest(struct mlt_bytes html, uint8_t out[static MLT_HASH_LEN]); // false: no memory
 
 #endif

@@ -81,7 +81,9 @@ static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *ou
         }
         mlt_buf_put_str(out, "<tr><th scope=\"row\">");
         mlt_html_text(out, label);
-        mlt_buf_put_str(out, "</th><td>");
+        mlt_buf_put_str(out, "</th><td data-member=\"");
+        mlt_html_text(out, name);
+        mlt_buf_put_str(out, "\">");
         mlt_html_value(v, n + 1, out);
         mlt_buf_put_str(out, "</td></tr>");
     }
@@ -94,8 +96,33 @@ static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *ou
     mlt_buf_clear(&absent);
 }
 
+static bool is_correction(struct mlt_view *v, mlt_json_at node, uint64_t entry) {
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "other_entries"), part) {
+        if (mlt_view_u64(v, part, "entry", UINT64_MAX) == entry) {
+            return mlt_view_is(v, part, "relation", "corrects");
+        }
+    }
+    return false;
+}
+
+// The entries whose members the table shows, for the page's own check: corrections stand beside them.
+static void put_data_entries(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) {
+    bool first = true;
+    mlt_buf_put_str(out, " data-entries=\"");
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "entries"), e) {
+        uint64_t entry;
+        if (mlt_json_u64(&v->json, e, &entry) && !is_correction(v, node, entry)) {
+            mlt_buf_printf(out, "%s%llu", first ? "" : ",", (unsigned long long)entry);
+            first = false;
+        }
+    }
+    mlt_buf_put_str(out, "\"");
+}
+
 static void put_node(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) {
-    mlt_buf_put_str(out, "<table class=\"record\"><caption>");
+    mlt_buf_put_str(out, "<table class=\"record\"");
+    put_data_entries(v, node, out);
+    mlt_buf_put_str(out, "><caption>");
     mlt_html_text(out, mlt_view_shown(v, node, "kind"));
     if (mlt_view_true(v, node, "served")) {
         mlt_buf_put_str(out, " <span class=\"tag good\">served</span>");

@@ -7,6 +7,7 @@
 
 #include "crypto/sha256.h"
 #include "dossier/dossier.h"
+#include "dossier/html_out.h"
 
 #include <cmocka.h>
 
@@ -52,19 +53,21 @@ static size_t count(const char *text, const char *what) {
 }
 
 static void the_page_needs_nothing_from_elsewhere(void **state) {
-    // No script, no link that is fetched, and a policy that forbids both.
+    // No link that is fetched, one script of our own, and a policy that forbids everything else.
     (void)state;
     struct mlt_buf out = {0};
     const char *page = render(&out, mlt_buf_bytes(&fixture));
-    static const char *const forbidden[] = {"<script", "http://", "https://", "src=",    "url(",
-                                            "@import", "<link",   "onload",   "<iframe", "<object"};
+    static const char *const forbidden[] = {"http://", "https://", "src=",    "url(",   "@import",
+                                            "<link",   "onload",   "<iframe", "<object"};
     for (size_t i = 0; i < sizeof(forbidden) / sizeof(forbidden[0]); i++) {
         const char *at = strstr(page, forbidden[i]);
         if (at && strncmp(at, "url(#a)", 7) != 0) {
             fail_msg("found %s", forbidden[i]);
         }
     }
-    assert_non_null(strstr(page, "Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'"));
+    assert_non_null(strstr(page, "Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'; "
+                                 "script-src 'sha256-"));
+    assert_int_equal(count(page, "<script"), 2); // what is checked, and what checks it
     assert_non_null(strstr(page, "@media print"));
     mlt_buf_clear(&out);
 }
@@ -152,7 +155,8 @@ static void hostile_text_stays_text(void **state) {
             }
         }
         const char *page = render(&out, mlt_buf_bytes(&json));
-        assert_int_equal(count(page, "<script"), 0);
+        assert_int_equal(count(page, "<script"), 2);
+        assert_int_equal(count(page, "</script"), 2);
         assert_int_equal(count(page, "<img"), 0);
         assert_int_equal(count(page, "</title>"), 2);
         assert_int_equal(count(page, "</style>"), 1);
@@ -163,6 +167,47 @@ static void hostile_text_stays_text(void **state) {
     mlt_buf_clear(&json);
 }
 
+static void the_policy_lets_the_pages_own_script_run_and_no_other(void **state) {
+    // The hash in the policy is that of the text between the script tags.
+    (void)state;
+    struct mlt_buf out = {0}, want = {0};
+    uint8_t digest[MLT_HASH_LEN];
+    const char *page = render(&out, mlt_buf_bytes(&fixture));
+    const char *begin = strstr(page, "<script>");
+    assert_non_null(begin);
+    begin += strlen("<script>");
+    const char *end = strstr(begin, "</script>");
+    assert_non_null(end);
+    mlt_sha256_one(digest, mlt_bytes_of(begin, (size_t)(end - begin)));
+    mlt_buf_put_str(&want, "script-src 'sha256-");
+    mlt_buf_put_base64(&want, mlt_bytes_of(digest, sizeof(digest)));
+    mlt_buf_put_str(&want, "';");
+    assert_non_null(strstr(page, mlt_buf_cstr(&want)));
+    mlt_buf_clear(&want);
+    mlt_buf_clear(&out);
+}
+
+static void the_digest_of_a_text_leaves_out_tags_and_white_space(void **state) {
+    // What a browser gives as text: tags gone, entities read, white space of any kind left out.
+    (void)state;
+    static const struct {
+        const char *html, *text;
+    } cases[] = {
+        {"<p class=\"x\">a &amp; b</p>\n", "a&b"},
+        {"&lt;i&gt; &quot;&#39;\t\f\r", "<i>\"'"},
+        {"a\xc2\xa0"
+         "b\xc3\xa9",
+         "ab\xc3\xa9"},
+        {"", ""},
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        uint8_t got[MLT_HASH_LEN], want[MLT_HASH_LEN];
+        assert_true(mlt_html_text_digest(mlt_str(cases[i].html), got));
+        mlt_sha256_one(want, mlt_str(cases[i].text));
+        assert_memory_equal(got, want, sizeof(got));
+    }
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_page_needs_nothing_from_elsewhere),
@@ -170,6 +215,8 @@ int main(void) {
         cmocka_unit_test(every_layer_of_the_chain_is_drawn),
         cmocka_unit_test(a_missing_link_is_drawn_as_missing),
         cmocka_unit_test(hostile_text_stays_text),
+        cmocka_unit_test(the_policy_lets_the_pages_own_script_run_and_no_other),
+        cmocka_unit_test(the_digest_of_a_text_leaves_out_tags_and_white_space),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
