@@ -10,7 +10,8 @@ static const struct mlt_member SOURCE[] = {
 };
 const struct mlt_member mlt_members_control[] = {
     MEMBER("control", STRING, REQ, "`setting`, `logging-started`, `logging-stopped`, `clock-step`, `key`, "
-                                   "`rejected-input`, `damage`, `denied-window`, `read-window` and others"),
+                                   "`rejected-input`, `damage`, `segment`, `denied-window`, `read-window` and "
+                                   "others"),
     MEMBER_TIMESTAMP,
     MEMBER("name", STRING, 0, "of the setting, key or file"),
     MEMBER("value", ANY, 0, "of the setting, or what was found"),
@@ -25,6 +26,10 @@ const struct mlt_member mlt_members_control[] = {
     MEMBER("from", TIME, 0, "since when"),
     MEMBER("to", TIME, 0, "until when"),
     MEMBER("entries", ARRAY, 0, "which entries are concerned"),
+    MEMBER("first", COUNT, 0, "`segment`: the first entry whose links it commits to"),
+    MEMBER("end", COUNT, 0, "`segment`: the entry after the last one"),
+    MEMBER("links", COUNT, 0, "`segment`: how many links these entries have"),
+    MEMBER("root", STRING, 0, "`segment`: root of the tree of these links, in hexadecimal"),
     MEMBER("input", STRING, PAY, "the beginning of the input that was rejected"),
     MEMBER("input_encoding", STRING, 0, "`base64` when the input was no text"),
     MEMBER("principal", STRING, PAY, "who tried"),

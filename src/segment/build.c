@@ -1,0 +1,257 @@
+#include "segment/build.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define CHUNK_ENTRIES 1024 // read at a time: 64 MiB at most, under 1 MiB as a rule
+#define SCRATCH_KEEP ((size_t)256 * 1024)
+
+// Runs: what did not fit into memory, sorted, in files that live as long as the build. With 2^20 entries of 256 links
+// each there are 256 of them.
+struct run {
+    char path[MLT_SEGMENT_PATH_MAX];
+    struct mlt_file *file;
+    uint64_t num_leaves;
+};
+
+struct build {
+    struct mlt_trail *trail;
+    struct mlt_env *env;
+    uint64_t first, end;
+    struct mlt_link_leaves leaves;
+    struct mlt_arena scratch;
+    struct mlt_buf bundle;
+    struct run *runs;
+    size_t num_runs;
+    uint64_t num_leaves; // in runs
+};
+
+static enum mlt_status write_leaves(struct build *b, struct run *run, struct mlt_error *err) {
+    struct mlt_buf out = {0};
+    enum mlt_status status = MLT_OK;
+    uint64_t off = 0;
+    for (size_t i = 0; i < b->leaves.num && status == MLT_OK;) {
+        mlt_buf_reset(&out);
+        for (size_t end = i + MLT_STREAM_LEAVES; i < end && i < b->leaves.num; i++) {
+            uint8_t bytes[MLT_LINK_LEAF_LEN];
+            mlt_link_leaf_encode(bytes, &b->leaves.leaf[i]);
+            mlt_buf_put(&out, bytes, sizeof(bytes));
+        }
+        status = out.failed ? mlt_fail(err, MLT_NOMEM, "no memory to write links")
+                            : b->env->write(b->env, run->file, out.data, out.len, off, err);
+        off += out.len;
+    }
+    mlt_buf_clear(&out);
+    return status;
+}
+
+// Puts the leaves in memory aside as one more run.
+static enum mlt_status spill(struct build *b, struct mlt_error *err) {
+    char suffix[32];
+    struct run *grown = realloc(b->runs, (b->num_runs + 1) * sizeof(*grown));
+    if (!grown) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for a run of links");
+    }
+    b->runs = grown;
+    struct run *run = &b->runs[b->num_runs];
+    *run = (struct run){.num_leaves = b->leaves.num};
+    (void)snprintf(suffix, sizeof(suffix), ".%zu.tmp", b->num_runs);
+    mlt_segment_path(run->path, mlt_trail_dir(b->trail), b->first, b->end, suffix);
+    mlt_link_leaves_sort(&b->leaves);
+    enum mlt_status status = b->env->open(b->env, &run->file, run->path, MLT_OPEN_WRITE | MLT_OPEN_CREATE, err);
+    if (status == MLT_OK) {
+        b->num_runs++;
+        status = write_leaves(b, run, err);
+    }
+    b->num_leaves += b->leaves.num;
+    b->leaves.num = 0;
+    return status;
+}
+
+static enum mlt_status gather_bundle(struct build *b, uint64_t first, struct mlt_error *err) {
+    struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&b->bundle));
+    enum mlt_status status = MLT_OK;
+    for (uint64_t index = first; mlt_cursor_left(&c) > 0 && status == MLT_OK; index++) {
+        struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
+        status = c.failed ? mlt_fail(err, MLT_CORRUPT, "entries from %llu are cut", (unsigned long long)first)
+                          : mlt_link_leaves_add(&b->leaves, index, entry, &b->scratch, err);
+        if (status == MLT_OK && b->leaves.num >= MLT_BUILD_LEAVES_MAX) {
+            status = spill(b, err);
+        }
+    }
+    mlt_arena_recycle(&b->scratch, SCRATCH_KEEP);
+    return status;
+}
+
+static enum mlt_status gather(struct build *b, uint64_t from, struct mlt_error *err) {
+    enum mlt_status status = MLT_OK;
+    for (uint64_t at = from; at < b->end && status == MLT_OK; at += CHUNK_ENTRIES) {
+        size_t count = b->end - at < CHUNK_ENTRIES ? (size_t)(b->end - at) : CHUNK_ENTRIES;
+        mlt_buf_reset(&b->bundle);
+        status = mlt_trail_entries(b->trail, at, count, &b->bundle, err);
+        status = status ? status : gather_bundle(b, at, err);
+    }
+    return status;
+}
+
+// A segment whose file takes the place of its entries. Its leaves are hashed once more on their way: a commitment must
+// not inherit what befell a derived file.
+struct part {
+    struct mlt_segment_file file;
+    struct mlt_link_hasher hasher;
+};
+
+struct inputs {
+    struct part *parts;
+    size_t num_parts;
+    struct mlt_stream *streams; // of the parts, the runs and the leaves in memory
+    size_t num_streams;
+};
+
+static void close_inputs(struct inputs *in) {
+    for (size_t i = 0; in->streams && i < in->num_streams; i++) {
+        mlt_stream_clear(&in->streams[i]);
+    }
+    for (size_t i = 0; in->parts && i < in->num_parts; i++) {
+        mlt_segment_file_close(&in->parts[i].file);
+    }
+    free(in->streams);
+    free(in->parts);
+}
+
+static enum mlt_status open_part(struct build *b, struct part *part, struct mlt_stream *stream,
+                                 const struct mlt_segment *s, struct mlt_error *err) {
+    mlt_link_hasher_init(&part->hasher);
+    enum mlt_status status = mlt_segment_file_open(&part->file, b->env, mlt_trail_dir(b->trail), s->first, s->end, err);
+    if (status == MLT_OK && memcmp(part->file.segment.root, s->root, MLT_HASH_LEN) != 0) {
+        status = mlt_fail(err, MLT_CORRUPT, "the file of links %llu-%llu has another root",
+                          (unsigned long long)s->first, (unsigned long long)s->end);
+    }
+    return status ? status
+                  : mlt_stream_of_file(stream, b->env, part->file.file, MLT_SEGMENT_HEADER_LEN,
+                                       part->file.segment.num_leaves, err);
+}
+
+static enum mlt_status open_inputs(struct build *b, const struct mlt_segment *parts, size_t num_parts,
+                                   struct inputs *in, size_t *bad_part, struct mlt_error *err) {
+    *in = (struct inputs){.num_parts = num_parts, .num_streams = num_parts + b->num_runs + 1};
+    in->parts = calloc(num_parts + 1, sizeof(*in->parts)); // never 0 bytes
+    in->streams = calloc(in->num_streams, sizeof(*in->streams));
+    if (!in->parts || !in->streams) {
+        return mlt_fail(err, MLT_NOMEM, "no memory to merge %zu files of links", in->num_streams);
+    }
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 0; i < num_parts && status == MLT_OK; i++) {
+        status = open_part(b, &in->parts[i], &in->streams[i], &parts[i], err);
+        *bad_part = status == MLT_CORRUPT || status == MLT_NOTFOUND ? i : num_parts;
+    }
+    for (size_t i = 0; i < b->num_runs && status == MLT_OK; i++) {
+        status =
+            mlt_stream_of_file(&in->streams[num_parts + i], b->env, b->runs[i].file, 0, b->runs[i].num_leaves, err);
+    }
+    if (status == MLT_OK) {
+        mlt_link_leaves_sort(&b->leaves);
+        mlt_stream_of_memory(&in->streams[num_parts + b->num_runs], &b->leaves);
+    }
+    return status;
+}
+
+static enum mlt_status check_parts(const struct inputs *in, size_t *bad_part, struct mlt_error *err) {
+    for (size_t i = 0; i < in->num_parts; i++) {
+        uint8_t root[MLT_HASH_LEN];
+        const struct mlt_segment *s = &in->parts[i].file.segment;
+        mlt_link_hasher_root(&in->parts[i].hasher, root);
+        if (memcmp(root, s->root, sizeof(root)) != 0) {
+            *bad_part = i;
+            return mlt_fail(err, MLT_CORRUPT, "the file of links %llu-%llu does not hold the links of its root",
+                            (unsigned long long)s->first, (unsigned long long)s->end);
+        }
+    }
+    return MLT_OK;
+}
+
+// A part's leaf must be one that the part may have.
+static enum mlt_status check_leaf(struct part *part, const struct mlt_link_leaf *leaf, struct mlt_error *err) {
+    uint8_t tile_roots[MLT_TILE_LEVELS][MLT_HASH_LEN];
+    const struct mlt_segment *s = &part->file.segment;
+    if (leaf->entry < s->first || leaf->entry >= s->end || mlt_link_hasher_add(&part->hasher, leaf, tile_roots) < 0) {
+        return mlt_fail(err, MLT_CORRUPT, "the file of links %llu-%llu is damaged", (unsigned long long)s->first,
+                        (unsigned long long)s->end);
+    }
+    return MLT_OK;
+}
+
+// All leaves of the inputs, in order, into a new file.
+static enum mlt_status merge_inputs(struct inputs *in, struct mlt_segment_writer *w, size_t *bad_part,
+                                    struct mlt_error *err) {
+    struct mlt_merge merge;
+    const struct mlt_stream *from = in->streams;
+    enum mlt_status status = mlt_merge_init(&merge, in->streams, in->num_streams, err);
+    if (status != MLT_OK) {
+        return status;
+    }
+    while (status == MLT_OK && from) {
+        struct mlt_link_leaf leaf;
+        status = mlt_merge_next(&merge, &leaf, &from, err);
+        if (status == MLT_OK && from && (size_t)(from - in->streams) < in->num_parts) {
+            status = check_leaf(&in->parts[from - in->streams], &leaf, err);
+            *bad_part = status ? (size_t)(from - in->streams) : in->num_parts;
+        }
+        if (status == MLT_OK && from) {
+            status = mlt_segment_writer_add(w, &leaf, err);
+        }
+    }
+    mlt_merge_clear(&merge);
+    return status ? status : check_parts(in, bad_part, err);
+}
+
+static enum mlt_status write_segment(struct build *b, const struct mlt_segment *parts, size_t num_parts,
+                                     struct mlt_segment *out, size_t *bad_part, struct mlt_error *err) {
+    struct inputs in;
+    struct mlt_segment_writer *w = NULL;
+    uint64_t num_leaves = b->num_leaves + b->leaves.num;
+    for (size_t i = 0; i < num_parts; i++) {
+        num_leaves += parts[i].num_leaves;
+    }
+    enum mlt_status status = open_inputs(b, parts, num_parts, &in, bad_part, err);
+    if (status == MLT_OK) {
+        status = mlt_segment_writer_open(&w, b->env, mlt_trail_dir(b->trail), b->first, b->end, num_leaves, err);
+    }
+    status = status ? status : merge_inputs(&in, w, bad_part, err);
+    status = status ? status : mlt_segment_writer_finish(w, out, err);
+    mlt_segment_writer_close(w);
+    close_inputs(&in);
+    return status;
+}
+
+static void clear(struct build *b) {
+    for (size_t i = 0; i < b->num_runs; i++) {
+        b->env->close(b->env, b->runs[i].file);
+        (void)b->env->unlink(b->env, b->runs[i].path, NULL);
+    }
+    free(b->runs);
+    mlt_link_leaves_clear(&b->leaves);
+    mlt_arena_clear(&b->scratch);
+    mlt_buf_clear(&b->bundle);
+}
+
+enum mlt_status mlt_segment_build(struct mlt_trail *trail, uint64_t first, uint64_t end,
+                                  const struct mlt_segment *parts, size_t num_parts, struct mlt_segment *out,
+                                  size_t *bad_part, struct mlt_error *err) {
+    assert(first < end);
+    struct build b = {.trail = trail, .env = mlt_trail_env(trail), .first = first, .end = end};
+    uint64_t covered = first;
+    for (size_t i = 0; i < num_parts; i++) {
+        assert(parts[i].first == covered && parts[i].end <= end);
+        covered = parts[i].end;
+    }
+    *bad_part = num_parts;
+    enum mlt_status status = mlt_segment_dir_make(b.env, mlt_trail_dir(trail), err);
+    status = status ? status : gather(&b, covered, err);
+    status = status ? status : write_segment(&b, parts, num_parts, out, bad_part, err);
+    clear(&b);
+    return status ? mlt_context(err, status, "links of entries %llu to %llu", (unsigned long long)first,
+                                (unsigned long long)(end - 1))
+                  : MLT_OK;
+}

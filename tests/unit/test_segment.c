@@ -1,0 +1,419 @@
+// links: mlt_segment mlt_base_posix mlt_testlib
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base_posix/env_posix.h"
+#include "lib/records.h"
+#include "record/segment.h"
+#include "segment/segments.h"
+
+#include <cmocka.h>
+
+#define OK(call)                                                                                                       \
+    do {                                                                                                               \
+        if ((call) != MLT_OK) {                                                                                        \
+            fail_msg("%s: %s", #call, f->err.text);                                                                    \
+        }                                                                                                              \
+    } while (0)
+
+#define ENTRIES 64 // of a whole segment in these tests
+
+struct fixture {
+    char base[64];
+    char dir[80];
+    struct mlt_env *env;
+    struct mlt_error err;
+    struct mlt_trail_options opt;
+    struct mlt_trail *trail;
+    struct mlt_segments *segments;
+    struct records records;
+    struct mlt_arena arena;
+    uint64_t size;
+};
+
+static void append_batch(struct fixture *f) {
+    size_t n = f->records.batch.num_drafts;
+    struct mlt_receipt *receipts = calloc(n, sizeof(*receipts));
+    struct mlt_head head;
+    OK(mlt_trail_append_wait(f->trail, &f->records.batch, false, receipts, &head, &f->err));
+    free(receipts);
+    mlt_batch_reset(&f->records.batch);
+    f->size = head.size;
+}
+
+static void append(struct fixture *f, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        records_prediction(&f->records, 8);
+    }
+    append_batch(f);
+}
+
+static void append_approval(struct fixture *f, const char *verdict) {
+    char text[512];
+    (void)snprintf(text, sizeof(text),
+                   "{\"kind\":\"approval\",\"approval_reference\":\"a\",\"model\":\"m\",\"model_version\":\"1\","
+                   "\"verdict\":\"%s\",\"approver\":\"p\",\"timestamp\":\"2026-11-23T09:40:01Z\"}",
+                   verdict);
+    records_add(&f->records, text);
+    append_batch(f);
+}
+
+static enum mlt_status commit(void *ctx, const struct mlt_segment *segment, uint64_t *entry, struct mlt_error *err) {
+    struct fixture *f = ctx;
+    static const struct mlt_producer producer = {"mltrail", "local"};
+    struct mlt_problem problem;
+    struct mlt_buf text = {0};
+    struct mlt_json_writer w;
+    mlt_jw_init(&w, &text);
+    mlt_jw_object(&w);
+    mlt_jw_member(&w, "kind", "control");
+    mlt_segment_write(&w, segment);
+    mlt_jw_end_object(&w);
+    OK(mlt_builder_add_own(f->records.builder, &f->records.batch, &producer, mlt_buf_bytes(&text), &problem, err));
+    mlt_buf_clear(&text);
+    *entry = f->size;
+    append_batch(f);
+    return MLT_OK;
+}
+
+static void open_segments(struct fixture *f) {
+    const struct mlt_segments_options opt = {.trail = f->trail, .entries = ENTRIES, .commit = commit, .ctx = f};
+    OK(mlt_segments_open(&f->segments, &opt, &f->err));
+}
+
+// As after a restart: the commitments are learned from the log.
+static void reopen_segments(struct fixture *f) {
+    mlt_segments_close(f->segments);
+    open_segments(f);
+    for (uint64_t i = f->size; i-- > 0;) {
+        struct mlt_bytes bytes;
+        struct mlt_entry e;
+        OK(mlt_trail_entry(f->trail, i, &f->arena, &bytes, &f->err));
+        OK(mlt_entry_parse(&e, &f->arena, bytes, &f->err));
+        if (mlt_segment_is(&e)) {
+            OK(mlt_segments_learn(f->segments, i, bytes, &f->err));
+        }
+        mlt_entry_clear(&e);
+    }
+}
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    f->env = mlt_env_posix();
+    (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-segment-XXXXXX");
+    assert_non_null(mkdtemp(f->base));
+    (void)snprintf(f->dir, sizeof(f->dir), "%s/t", f->base);
+    f->opt = (struct mlt_trail_options){.dir = f->dir, .journal_bytes = 8 << 20, .reserve_bytes = 1};
+    OK(mlt_trail_create(f->env, &f->opt, "example.org/test", false, false, &f->err));
+    OK(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err));
+    OK(mlt_trail_start(f->trail, NULL, &f->err));
+    records_open(&f->records, f->env, mlt_trail_keys(f->trail));
+    open_segments(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    char command[128];
+    mlt_segments_close(f->segments);
+    records_close(&f->records);
+    OK(mlt_trail_close(f->trail, &f->err));
+    (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
+    assert_int_equal(system(command), 0);
+    mlt_arena_clear(&f->arena);
+    free(f);
+    return 0;
+}
+
+static void step_until_done(struct fixture *f) {
+    bool more = true;
+    for (int i = 0; more; i++) {
+        assert_in_range(i, 0, 10000);
+        OK(mlt_segments_step(f->segments, &more, &f->err));
+    }
+}
+
+struct cover {
+    const struct mlt_committed *list;
+    size_t num;
+    uint64_t covered;
+};
+static struct cover cover_at(struct fixture *f, uint64_t size) {
+    struct cover c;
+    OK(mlt_segments_at(f->segments, size, &f->arena, &c.list, &c.num, &c.covered, &f->err));
+    uint64_t at = 0;
+    for (size_t i = 0; i < c.num; i++) {
+        assert_int_equal(c.list[i].segment.first, at);
+        assert_in_range(c.list[i].entry, c.list[i].segment.end, size - 1);
+        at = c.list[i].segment.end;
+    }
+    assert_int_equal(at, c.covered);
+    return c;
+}
+
+static struct mlt_link link_of(enum mlt_dim dim, const char *a, const char *b) {
+    struct mlt_link out;
+    const struct mlt_bytes values[] = {mlt_str(a), mlt_str(b)};
+    mlt_link_make(&out, dim, values, b ? 2 : 1);
+    return out;
+}
+
+// How many entries below `size` have the link, by proofs that verify.
+static uint64_t proved(struct fixture *f, uint64_t size, struct mlt_link link, uint64_t *covered) {
+    uint64_t count = 0;
+    struct cover c = cover_at(f, size);
+    for (size_t i = 0; i < c.num; i++) {
+        struct mlt_link_proof p;
+        const char *why = "";
+        OK(mlt_segments_prove(f->segments, &c.list[i], &link, 100, &f->arena, &p, &f->err));
+        if (!mlt_link_proof_verify(&c.list[i].segment, &link, &p, &why)) {
+            fail_msg("%s", why);
+        }
+        count += p.count;
+    }
+    *covered = c.covered;
+    return count;
+}
+
+static bool exists(struct fixture *f, uint64_t first, uint64_t end) {
+    char path[MLT_SEGMENT_PATH_MAX];
+    mlt_segment_path(path, f->dir, first, end, "");
+    return access(path, F_OK) == 0;
+}
+
+static bool count_name(void *arg, const char *name) {
+    (void)name;
+    ++*(size_t *)arg;
+    return true;
+}
+static size_t num_files(struct fixture *f) {
+    char path[MLT_SEGMENT_PATH_MAX];
+    size_t num = 0;
+    (void)snprintf(path, sizeof(path), "%s/links", f->dir);
+    OK(f->env->list(f->env, path, count_name, &num, &f->err));
+    return num;
+}
+
+// A file has the root that a tree in memory has, and proves what that tree proves.
+static void test_file_is_the_tree(void **state) {
+    struct fixture *f = *state;
+    append(f, 900);
+    struct mlt_segment s;
+    size_t bad;
+    OK(mlt_segment_build(f->trail, 100, 900, NULL, 0, &s, &bad, &f->err));
+    struct mlt_link_leaves leaves = {0};
+    for (uint64_t i = 100; i < 900; i++) {
+        struct mlt_bytes bytes;
+        OK(mlt_trail_entry(f->trail, i, &f->arena, &bytes, &f->err));
+        OK(mlt_link_leaves_add(&leaves, i, bytes, &f->arena, &f->err));
+    }
+    struct mlt_link_tree tree = {0};
+    OK(mlt_link_tree_build(&tree, &leaves, &f->err));
+    assert_memory_equal(tree.root, s.root, sizeof(s.root));
+    assert_int_equal(tree.leaves.num, s.num_leaves);
+    struct mlt_segment_file file;
+    OK(mlt_segment_file_open(&file, f->env, f->dir, 100, 900, &f->err));
+    struct mlt_link_access access = mlt_segment_file_access(&file);
+    for (unsigned i = 0; i < 1000; i += 13) {
+        char text[16];
+        struct mlt_link_proof p;
+        (void)snprintf(text, sizeof(text), "r-%u", i);
+        struct mlt_link link = link_of(MLT_DIM_REQUEST, text, NULL);
+        OK(mlt_link_prove(&access, &link, 10, &f->arena, &p, &f->err));
+        assert_true(mlt_link_proof_verify(&s, &link, &p, NULL));
+        assert_int_equal(p.count, i >= 100 && i < 900);
+        assert_true(p.count == 0 || p.shown[0].leaf.entry == i);
+    }
+    mlt_segment_file_close(&file);
+    mlt_link_tree_clear(&tree);
+}
+
+// A segment made from files of smaller ones and from entries is the one made from entries alone.
+static void test_parts_make_the_same_segment(void **state) {
+    struct fixture *f = *state;
+    append(f, 700);
+    struct mlt_segment want, got, parts[2];
+    size_t bad;
+    OK(mlt_segment_build(f->trail, 0, 700, NULL, 0, &want, &bad, &f->err));
+    OK(mlt_segment_build(f->trail, 0, 300, NULL, 0, &parts[0], &bad, &f->err));
+    OK(mlt_segment_build(f->trail, 300, 301, NULL, 0, &parts[1], &bad, &f->err));
+    OK(mlt_segment_build(f->trail, 0, 700, parts, 2, &got, &bad, &f->err));
+    assert_memory_equal(got.root, want.root, sizeof(want.root));
+    assert_int_equal(got.num_leaves, want.num_leaves);
+    assert_int_equal(bad, 2);
+    // A part that is not what it is said to be is named, and nothing is left of the attempt.
+    size_t files = num_files(f);
+    parts[1].root[0] ^= 1;
+    assert_int_equal(mlt_segment_build(f->trail, 0, 600, parts, 2, &got, &bad, &f->err), MLT_CORRUPT);
+    assert_int_equal(bad, 1);
+    assert_int_equal(num_files(f), files);
+}
+
+// Flipping any bit of a part's file keeps it from being merged, and names it.
+static void test_damaged_part_is_found(void **state) {
+    struct fixture *f = *state;
+    append(f, 40);
+    struct mlt_segment part, got;
+    char path[MLT_SEGMENT_PATH_MAX];
+    size_t bad;
+    OK(mlt_segment_build(f->trail, 0, 20, NULL, 0, &part, &bad, &f->err));
+    mlt_segment_path(path, f->dir, 0, 20, "");
+    struct mlt_file *file;
+    OK(f->env->open(f->env, &file, path, MLT_OPEN_WRITE, &f->err));
+    uint64_t size;
+    OK(f->env->size(f->env, file, &size, &f->err));
+    for (uint64_t at = 0; at < size; at += 7) {
+        uint8_t byte;
+        size_t n;
+        OK(f->env->read(f->env, file, &byte, 1, at, &n, &f->err));
+        byte ^= 0x04;
+        OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
+        assert_int_equal(mlt_segment_build(f->trail, 0, 40, &part, 1, &got, &bad, &f->err), MLT_CORRUPT);
+        assert_int_equal(bad, 0);
+        byte ^= 0x04;
+        OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
+    }
+    f->env->close(f->env, file);
+    OK(mlt_segment_build(f->trail, 0, 40, &part, 1, &got, &bad, &f->err));
+}
+
+// Whole segments are committed to in the background and merged by sixteens; proofs over them count exactly; files of
+// what was superseded are gone; and the same is known after a restart.
+static void test_segments_grow_and_merge(void **state) {
+    struct fixture *f = *state;
+    append(f, 10);
+    append_approval(f, "approved");
+    append(f, ENTRIES * 17);
+    step_until_done(f);
+    struct cover c = cover_at(f, f->size);
+    assert_int_equal(c.list[0].segment.end, ENTRIES * 16);
+    assert_int_equal(c.num, 2);
+    assert_int_equal(c.covered, ENTRIES * 17);
+    assert_false(exists(f, 0, ENTRIES));
+    assert_true(exists(f, 0, ENTRIES * 16));
+    append_approval(f, "revoked");
+    append(f, ENTRIES);
+    step_until_done(f);
+    for (int turn = 0; turn < 2; turn++) {
+        uint64_t covered;
+        assert_int_equal(proved(f, f->size, link_of(MLT_DIM_APPROVES, "m", "1"), &covered), 2);
+        assert_int_equal(covered, ENTRIES * 18);
+        assert_int_equal(proved(f, f->size, link_of(MLT_DIM_APPROVES, "m", "2"), &covered), 0);
+        assert_int_equal(proved(f, f->size, link_of(MLT_DIM_REQUEST, "r-77", NULL), &covered), 1);
+        // As of an earlier size, before the merge: the small segments, built again.
+        assert_int_equal(proved(f, ENTRIES * 17 + 15, link_of(MLT_DIM_APPROVES, "m", "1"), &covered), 1);
+        assert_in_range(covered, ENTRIES, ENTRIES * 16);
+        reopen_segments(f);
+    }
+    step_until_done(f); // removes what the question about the past had made
+    assert_false(exists(f, 0, ENTRIES));
+    append(f, ENTRIES * 16 * 3);
+    step_until_done(f);
+    c = cover_at(f, f->size);
+    assert_int_equal(c.list[0].segment.end, ENTRIES * 16);
+    assert_int_equal(c.list[1].segment.end, ENTRIES * 32);
+}
+
+// A seal covers the tail, the next one supersedes it, and a thousand of them leave one file.
+static void test_seals(void **state) {
+    struct fixture *f = *state;
+    uint64_t covered;
+    append(f, 5);
+    OK(mlt_segments_seal(f->segments, f->size, &f->err));
+    assert_int_equal(proved(f, f->size, link_of(MLT_DIM_REQUEST, "r-3", NULL), &covered), 1);
+    assert_int_equal(covered, 5);
+    uint64_t before = f->size;
+    OK(mlt_segments_seal(f->segments, 3, &f->err)); // covered already
+    assert_int_equal(f->size, before);
+    for (int i = 0; i < 20; i++) {
+        append(f, 1);
+        uint64_t end = f->size;
+        OK(mlt_segments_seal(f->segments, end, &f->err));
+        assert_int_equal(cover_at(f, f->size).covered, end);
+        assert_int_equal(num_files(f), 1);
+    }
+    // Across the end of a whole segment, and after a restart, with the last seal's file damaged or gone.
+    reopen_segments(f);
+    struct cover c = cover_at(f, f->size);
+    char path[MLT_SEGMENT_PATH_MAX];
+    mlt_segment_path(path, f->dir, c.list[0].segment.first, c.list[0].segment.end, "");
+    assert_int_equal(truncate(path, 300), 0);
+    append(f, ENTRIES);
+    uint64_t end = f->size;
+    OK(mlt_segments_seal(f->segments, end, &f->err));
+    c = cover_at(f, f->size);
+    assert_int_equal(c.num, 2);
+    assert_int_equal(c.covered, end);
+    assert_int_equal(num_files(f), 2);
+    assert_int_equal(proved(f, f->size, link_of(MLT_DIM_REQUEST, "r-3", NULL), &covered), 1);
+    // The tail is digested by then: chunks are as good as entries.
+    append(f, ENTRIES / 2);
+    step_until_done(f);
+    end = f->size;
+    OK(mlt_segments_seal(f->segments, end, &f->err));
+    assert_int_equal(cover_at(f, f->size).covered, end);
+    assert_int_equal(proved(f, f->size, link_of(MLT_DIM_REQUEST, "r-3", NULL), &covered), 1);
+    append(f, ENTRIES);
+    step_until_done(f);
+    assert_int_equal(cover_at(f, f->size).covered % ENTRIES, 0);
+}
+
+// A commitment that leaves out a link is found when its file is built from the entries: nothing is proved from it.
+static void test_a_left_out_link_is_found(void **state) {
+    struct fixture *f = *state;
+    append(f, 9);
+    append_approval(f, "revoked");
+    struct mlt_segment s;
+    struct mlt_arena scratch = {0};
+    struct mlt_link_leaves leaves = {0};
+    struct mlt_link_tree tree = {0};
+    for (uint64_t i = 0; i < 9; i++) { // all but the revocation
+        struct mlt_bytes bytes;
+        OK(mlt_trail_entry(f->trail, i, &scratch, &bytes, &f->err));
+        OK(mlt_link_leaves_add(&leaves, i, bytes, &scratch, &f->err));
+    }
+    OK(mlt_link_tree_build(&tree, &leaves, &f->err));
+    s = (struct mlt_segment){.first = 0, .end = 10, .num_leaves = tree.leaves.num};
+    memcpy(s.root, tree.root, sizeof(s.root));
+    uint64_t entry;
+    OK(commit(f, &s, &entry, &f->err));
+    reopen_segments(f);
+    struct cover c = cover_at(f, f->size);
+    struct mlt_link link = link_of(MLT_DIM_APPROVES, "m", "1");
+    struct mlt_link_proof p;
+    assert_int_equal(mlt_segments_prove(f->segments, &c.list[0], &link, 10, &f->arena, &p, &f->err), MLT_CORRUPT);
+    assert_non_null(strstr(f->err.text, "run verify"));
+    mlt_link_tree_clear(&tree);
+    mlt_arena_clear(&scratch);
+}
+
+static void test_options_are_checked(void **state) {
+    struct fixture *f = *state;
+    static const uint64_t bad[] = {1, 15, 17, 1000};
+    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+        struct mlt_segments *s;
+        const struct mlt_segments_options opt = {.trail = f->trail, .entries = bad[i]};
+        assert_int_equal(mlt_segments_open(&s, &opt, &f->err), MLT_INVALID);
+        assert_null(s);
+    }
+}
+
+#define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(test_file_is_the_tree),
+        TEST(test_parts_make_the_same_segment),
+        TEST(test_damaged_part_is_found),
+        TEST(test_segments_grow_and_merge),
+        TEST(test_seals),
+        TEST(test_a_left_out_link_is_found),
+        TEST(test_options_are_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
