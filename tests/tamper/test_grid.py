@@ -1,0 +1,214 @@
+"""Every attack of the grid on real files, and the table in docs/THREATS.md from what was seen."""
+from __future__ import annotations
+
+import os
+import re
+import shutil
+
+import pytest
+
+from conftest import ROOT
+from grid import CHECKPOINT, KEYS, RECEIPT, REVOCATION, STORY, Row, Trail, look, patch, run, table
+
+ROWS: list[Row] = []
+THREATS = ROOT / "docs" / "THREATS.md"
+BEGIN, END = "<!-- tamper grid: written by tests/tamper/test_grid.py -->\n", "<!-- end of the tamper grid -->\n"
+
+
+@pytest.fixture(scope="module")
+def sound(binary, tmp_path_factory):
+    """A trail with a story and a revocation; receipts of all of it and a checkpoint from before the revocation."""
+    trail = Trail.make(binary, tmp_path_factory.mktemp("grid") / "sound")
+    trail.append(STORY)
+    trail.keep_checkpoint()
+    trail.append([REVOCATION])
+    assert not any(seen.detected for seen in look(trail).values())
+    return trail
+
+
+def add(attack: str, seen, located: str) -> None:
+    ROWS.append(Row(attack, seen, located))
+
+
+# --- files changed by somebody without keys: a copy in the hands of the auditor, without <state> ---
+
+def flip_entry(t: Trail) -> None:
+    at = (t.dir / "entries.dat").read_bytes().index(b"model-risk")
+    patch(t.dir / "entries.dat", at)
+
+
+def truncate_entries(t: Trail) -> None:
+    path = t.dir / "entries.dat"
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def insert_entry(t: Trail) -> None:
+    entries = t.entries()
+    t.write_entries(entries[:5] + [entries[4]] + entries[5:])
+
+
+def delete_entry(t: Trail) -> None:
+    entries = t.entries()
+    t.write_entries(entries[:5] + entries[6:])
+
+
+def swap_entries(t: Trail) -> None:
+    entries = t.entries()
+    entries[6], entries[7] = entries[7], entries[6]
+    t.write_entries(entries)
+
+
+def reorder_entries(t: Trail) -> None:
+    entries = t.entries()
+    t.write_entries(entries[:2] + entries[3:6] + [entries[2]] + entries[6:])
+
+
+def flip_hash(t: Trail) -> None:
+    patch(t.dir / "hash" / "0", 32 * 6)
+
+
+def replace_payload(t: Trail) -> None:
+    patch(t.dir / "payloads" / "data", 10)
+
+
+def swap_slots(t: Trail) -> None:
+    first, second = t.index_of(b'"r-1"'), t.index_of(b'"r-2"')
+    path = t.dir / "slots"
+    data = bytearray(path.read_bytes())
+    data[first * 60:first * 60 + 60], data[second * 60:second * 60 + 60] = data[second * 60:second * 60 + 60], data[first * 60:first * 60 + 60]
+    path.write_bytes(bytes(data))
+
+
+def erase_slot(t: Trail) -> None:
+    at = t.index_of(b'"r-1"')
+    path = t.dir / "slots"
+    data = path.read_bytes()
+    path.write_bytes(data[:at * 60] + b"\xff" * 60 + data[at * 60 + 60:])
+
+
+def replace_offsets(t: Trail) -> None:
+    patch(t.dir / "payloads" / "index", 7)
+
+
+def forge_checkpoint(t: Trail) -> None:
+    path = t.dir / "checkpoint"
+    lines = path.read_text().split("\n")
+    lines[1] = str(int(lines[1]) - 1)
+    path.write_text("\n".join(lines))
+
+
+def rename_origin(t: Trail) -> None:
+    path = t.dir / "trail.json"
+    path.write_text(path.read_text().replace("example.com/grid", "example.com/other", 1))
+
+
+FILES = [
+    ("flip a bit of an entry", flip_entry, r"entry (\d+) \(entries\.dat\)"),
+    ("truncate the entries", truncate_entries, r"\((entries\.dat)\)|entries\.dat"),
+    ("insert an entry", insert_entry, r"entry (\d+)"),
+    ("delete an entry", delete_entry, r"entry (\d+)"),
+    ("swap two entries", swap_entries, r"entry (\d+)"),
+    ("reorder entries", reorder_entries, r"entry (\d+)"),
+    ("change a stored hash", flip_hash, r"hash/0"),
+    ("forge the published checkpoint", forge_checkpoint, r"checkpoint"),
+    ("rename the trail", rename_origin, r"trail\.json|checkpoint"),
+    ("change where payloads end", replace_offsets, r"payloads/index"),
+    ("mark a secret as erased without an erasure", erase_slot, r"slots|payload"),
+]
+SEALED = [
+    ("replace a sealed payload", replace_payload, r"entry (\d+)"),
+    ("swap the secrets of two payloads", swap_slots, r"entry (\d+)"),
+]
+
+
+@pytest.mark.parametrize("attack, change, where", FILES, ids=[f[0] for f in FILES])
+def test_a_changed_file_is_found_in_a_copy_by_the_key_alone(sound, tmp_path, attack, change, where):
+    copy = sound.copy(tmp_path / "copy", state=False)
+    change(copy)
+    seen = look(copy)
+    assert all(s.detected for s in seen.values()), {o: s.text for o, s in seen.items()}
+    assert re.search(where, seen[KEYS].text), seen[KEYS].text
+    add(attack, seen, "the entry" if "entry" in where else "the file")
+
+
+@pytest.mark.parametrize("attack, change, where", SEALED, ids=[f[0] for f in SEALED])
+def test_a_changed_payload_is_found_where_the_key_encryption_key_is(sound, tmp_path, attack, change, where):
+    copy = sound.copy(tmp_path / "copy")
+    change(copy)
+    seen = look(copy)
+    assert all(s.detected for s in seen.values()), {o: s.text for o, s in seen.items()}
+    assert re.search(where, seen[KEYS].text), seen[KEYS].text
+    add(attack, seen, "the entry (needs the key-encryption key, or the disclosed salt in a bundle)")
+
+
+def test_a_replaced_index_changes_no_answer(sound, tmp_path):
+    copy = sound.copy(tmp_path / "copy")
+    size = (copy.dir / "checkpoint").read_text().split("\n")[1]
+    ask = ("report", "r-1", "--trail", copy.dir, "--format", "json", "--at-size", size)
+    before = run(copy.binary, *ask, code=(0,)).stdout
+    shutil.rmtree(copy.dir / "index")
+    assert run(copy.binary, *ask, code=(0,)).stdout == before
+    for path in (copy.dir / "index").rglob("*"):
+        if path.is_file() and path.stat().st_size > 100:
+            patch(path, path.stat().st_size // 2)
+    assert run(copy.binary, *ask, code=(0,)).stdout == before
+    add("replace or remove the index", {}, "nothing is lost: it is derived, and built again")
+
+
+# --- older copies, and an operator with every key ---
+
+def test_an_older_copy_is_found_by_what_others_hold(binary, tmp_path):
+    trail = Trail.make(binary, tmp_path / "trail")
+    trail.append(STORY)
+    old = trail.copy(tmp_path / "old")
+    trail.keep_checkpoint()
+    trail.append([REVOCATION])
+    trail.keep_checkpoint()
+    rolled = trail.copy(tmp_path / "rolled")
+    shutil.rmtree(rolled.dir)
+    shutil.copytree(old.dir, rolled.dir)
+    seen = look(rolled, trail)
+    assert all(s.detected for s in seen.values()), seen
+    refused = run(binary, "append", "--trail", rolled.dir, stdin='{"kind":"prediction","request_id":"x","timestamp":"2026-11-04T00:00:00Z"}\n')
+    assert refused.returncode == 3 and "older copy of the trail" in refused.stderr, refused.stderr
+    add("put back an older copy of the trail", seen, "at its start: nothing is signed; `verify`: the head in `<state>` is ahead")
+    seen = look(old, trail)
+    assert not seen[KEYS].detected and seen[RECEIPT].detected and seen[CHECKPOINT].detected, seen
+    assert re.search(r"extend|size", seen[RECEIPT].text)
+    add("put back older copies of trail and state together", seen, "the receipt or checkpoint that the tree does not extend")
+
+
+def test_an_operator_with_every_key_cannot_rewrite_what_others_hold(binary, tmp_path):
+    trail = Trail.make(binary, tmp_path / "trail")
+    trail.append(STORY)
+    trail.keep_checkpoint()
+    other = trail.copy(tmp_path / "other")
+    trail.append([REVOCATION])
+    trail.keep_checkpoint()
+    # The operator starts again from before the revocation, with the same keys, and writes on as if it had never been.
+    other.append([{**STORY[5], "request_id": "r-3"}, {**STORY[5], "request_id": "r-4"}], keep=False)
+    seen = look(other, trail)
+    assert not seen[KEYS].detected and seen[RECEIPT].detected and seen[CHECKPOINT].detected, seen
+    add("rewrite history and sign it again with the operator's own key", seen, "the receipt or checkpoint that the tree does not extend")
+    mine = look(other)
+    assert not mine[KEYS].detected
+    add("serve two logs to two readers", {**seen}, "when they compare what they hold, or ask a witness")
+
+
+# --- the table ---
+
+def test_the_grid_itself_can_fail(sound, tmp_path):
+    """A row whose attack does nothing is not detected, so a harness that always says "detected" would be seen here."""
+    copy = sound.copy(tmp_path / "copy", state=False)
+    assert not any(s.detected for s in look(copy).values())
+
+
+def test_threats_md_shows_what_was_seen(request):
+    if request.session.testsfailed or len(ROWS) < 16:
+        pytest.skip("the whole grid must have run, and held")
+    text = THREATS.read_text()
+    begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
+    if os.environ.get("MLT_WRITE"):
+        THREATS.write_text(text[:begin] + table(ROWS) + text[end:])
+        return
+    assert text[begin:end] == table(ROWS), "MLT_WRITE=1 writes the table anew"
