@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #define CHUNK_ENTRIES 1024 // read at a time: 64 MiB at most, under 1 MiB as a rule
+#define STOP_STEP 16384    // leaves between two questions whether to stop: a few milliseconds
 #define SCRATCH_KEEP ((size_t)256 * 1024)
 
 // Runs: what did not fit into memory, sorted, in files that live as long as the build. With 2^20 entries of 256 links
@@ -16,6 +17,7 @@ struct run {
 };
 
 struct build {
+    const struct mlt_segment_job *job;
     struct mlt_trail *trail;
     struct mlt_env *env;
     uint64_t first, end;
@@ -26,6 +28,10 @@ struct build {
     size_t num_runs;
     uint64_t num_leaves; // in runs
 };
+
+static enum mlt_status check_stop(const struct build *b, struct mlt_error *err) {
+    return b->job->stop && b->job->stop(b->job->stop_arg) ? mlt_fail(err, MLT_BUSY, "stopped") : MLT_OK;
+}
 
 static enum mlt_status write_leaves(struct build *b, struct run *run, struct mlt_error *err) {
     struct mlt_buf out = {0};
@@ -89,7 +95,8 @@ static enum mlt_status gather(struct build *b, uint64_t from, struct mlt_error *
     for (uint64_t at = from; at < b->end && status == MLT_OK; at += CHUNK_ENTRIES) {
         size_t count = b->end - at < CHUNK_ENTRIES ? (size_t)(b->end - at) : CHUNK_ENTRIES;
         mlt_buf_reset(&b->bundle);
-        status = mlt_trail_entries(b->trail, at, count, &b->bundle, err);
+        status = check_stop(b, err);
+        status = status ? status : mlt_trail_entries(b->trail, at, count, &b->bundle, err);
         status = status ? status : gather_bundle(b, at, err);
     }
     return status;
@@ -183,17 +190,18 @@ static enum mlt_status check_leaf(struct part *part, const struct mlt_link_leaf 
 }
 
 // All leaves of the inputs, in order, into a new file.
-static enum mlt_status merge_inputs(struct inputs *in, struct mlt_segment_writer *w, size_t *bad_part,
-                                    struct mlt_error *err) {
+static enum mlt_status merge_inputs(const struct build *b, struct inputs *in, struct mlt_segment_writer *w,
+                                    size_t *bad_part, struct mlt_error *err) {
     struct mlt_merge merge;
     const struct mlt_stream *from = in->streams;
     enum mlt_status status = mlt_merge_init(&merge, in->streams, in->num_streams, err);
     if (status != MLT_OK) {
         return status;
     }
-    while (status == MLT_OK && from) {
+    for (uint64_t n = 0; status == MLT_OK && from; n++) {
         struct mlt_link_leaf leaf;
-        status = mlt_merge_next(&merge, &leaf, &from, err);
+        status = n % STOP_STEP == 0 ? check_stop(b, err) : MLT_OK;
+        status = status ? status : mlt_merge_next(&merge, &leaf, &from, err);
         if (status == MLT_OK && from && (size_t)(from - in->streams) < in->num_parts) {
             status = check_leaf(&in->parts[from - in->streams], &leaf, err);
             *bad_part = status ? (size_t)(from - in->streams) : in->num_parts;
@@ -218,7 +226,7 @@ static enum mlt_status write_segment(struct build *b, const struct mlt_segment *
     if (status == MLT_OK) {
         status = mlt_segment_writer_open(&w, b->env, mlt_trail_dir(b->trail), b->first, b->end, num_leaves, err);
     }
-    status = status ? status : merge_inputs(&in, w, bad_part, err);
+    status = status ? status : merge_inputs(b, &in, w, bad_part, err);
     status = status ? status : mlt_segment_writer_finish(w, out, err);
     mlt_segment_writer_close(w);
     close_inputs(&in);
@@ -236,18 +244,19 @@ static void clear(struct build *b) {
     mlt_buf_clear(&b->bundle);
 }
 
-enum mlt_status mlt_segment_build(struct mlt_trail *trail, uint64_t first, uint64_t end,
+enum mlt_status mlt_segment_build(const struct mlt_segment_job *job, uint64_t first, uint64_t end,
                                   const struct mlt_segment *parts, size_t num_parts, struct mlt_segment *out,
                                   size_t *bad_part, struct mlt_error *err) {
     assert(first < end);
-    struct build b = {.trail = trail, .env = mlt_trail_env(trail), .first = first, .end = end};
+    struct build b = {
+        .job = job, .trail = job->trail, .env = mlt_trail_env(job->trail), .first = first, .end = end};
     uint64_t covered = first;
     for (size_t i = 0; i < num_parts; i++) {
         assert(parts[i].first == covered && parts[i].end <= end);
         covered = parts[i].end;
     }
     *bad_part = num_parts;
-    enum mlt_status status = mlt_segment_dir_make(b.env, mlt_trail_dir(trail), err);
+    enum mlt_status status = mlt_segment_dir_make(b.env, mlt_trail_dir(job->trail), err);
     status = status ? status : gather(&b, covered, err);
     status = status ? status : write_segment(&b, parts, num_parts, out, bad_part, err);
     clear(&b);

@@ -28,6 +28,7 @@ struct fixture {
     struct mlt_error err;
     struct mlt_trail_options opt;
     struct mlt_trail *trail;
+    struct mlt_segment_job job;
     struct mlt_segments *segments;
     struct records records;
     struct mlt_arena arena;
@@ -111,6 +112,7 @@ static int set_up(void **state) {
     OK(mlt_trail_create(f->env, &f->opt, "example.org/test", false, false, &f->err));
     OK(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err));
     OK(mlt_trail_start(f->trail, NULL, &f->err));
+    f->job.trail = f->trail;
     records_open(&f->records, f->env, mlt_trail_keys(f->trail));
     open_segments(f);
     *state = f;
@@ -205,7 +207,7 @@ static void test_file_is_the_tree(void **state) {
     append(f, 900);
     struct mlt_segment s;
     size_t bad;
-    OK(mlt_segment_build(f->trail, 100, 900, NULL, 0, &s, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 100, 900, NULL, 0, &s, &bad, &f->err));
     struct mlt_link_leaves leaves = {0};
     for (uint64_t i = 100; i < 900; i++) {
         struct mlt_bytes bytes;
@@ -239,17 +241,17 @@ static void test_parts_make_the_same_segment(void **state) {
     append(f, 700);
     struct mlt_segment want, got, parts[2];
     size_t bad;
-    OK(mlt_segment_build(f->trail, 0, 700, NULL, 0, &want, &bad, &f->err));
-    OK(mlt_segment_build(f->trail, 0, 300, NULL, 0, &parts[0], &bad, &f->err));
-    OK(mlt_segment_build(f->trail, 300, 301, NULL, 0, &parts[1], &bad, &f->err));
-    OK(mlt_segment_build(f->trail, 0, 700, parts, 2, &got, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 700, NULL, 0, &want, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 300, NULL, 0, &parts[0], &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 300, 301, NULL, 0, &parts[1], &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 700, parts, 2, &got, &bad, &f->err));
     assert_memory_equal(got.root, want.root, sizeof(want.root));
     assert_int_equal(got.num_leaves, want.num_leaves);
     assert_int_equal(bad, 2);
     // A part that is not what it is said to be is named, and nothing is left of the attempt.
     size_t files = num_files(f);
     parts[1].root[0] ^= 1;
-    assert_int_equal(mlt_segment_build(f->trail, 0, 600, parts, 2, &got, &bad, &f->err), MLT_CORRUPT);
+    assert_int_equal(mlt_segment_build(&f->job, 0, 600, parts, 2, &got, &bad, &f->err), MLT_CORRUPT);
     assert_int_equal(bad, 1);
     assert_int_equal(num_files(f), files);
 }
@@ -261,7 +263,7 @@ static void test_damaged_part_is_found(void **state) {
     struct mlt_segment part, got;
     char path[MLT_SEGMENT_PATH_MAX];
     size_t bad;
-    OK(mlt_segment_build(f->trail, 0, 20, NULL, 0, &part, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 20, NULL, 0, &part, &bad, &f->err));
     mlt_segment_path(path, f->dir, 0, 20, "");
     struct mlt_file *file;
     OK(f->env->open(f->env, &file, path, MLT_OPEN_WRITE, &f->err));
@@ -273,13 +275,13 @@ static void test_damaged_part_is_found(void **state) {
         OK(f->env->read(f->env, file, &byte, 1, at, &n, &f->err));
         byte ^= 0x04;
         OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
-        assert_int_equal(mlt_segment_build(f->trail, 0, 40, &part, 1, &got, &bad, &f->err), MLT_CORRUPT);
+        assert_int_equal(mlt_segment_build(&f->job, 0, 40, &part, 1, &got, &bad, &f->err), MLT_CORRUPT);
         assert_int_equal(bad, 0);
         byte ^= 0x04;
         OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
     }
     f->env->close(f->env, file);
-    OK(mlt_segment_build(f->trail, 0, 40, &part, 1, &got, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 40, &part, 1, &got, &bad, &f->err));
 }
 
 // Whole segments are committed to in the background and merged by sixteens; proofs over them count exactly; files of
