@@ -14,6 +14,7 @@ struct build {
     struct mlt_trail *trail;
     struct mlt_env *env;
     uint64_t first, end;
+    size_t leaves_max;
     struct mlt_link_leaves leaves;
     struct mlt_arena scratch;
     struct mlt_buf bundle;
@@ -52,7 +53,7 @@ static enum mlt_status gather_bundle(struct build *b, uint64_t first, struct mlt
         struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
         status = c.failed ? mlt_fail(err, MLT_CORRUPT, "entries from %llu are cut", (unsigned long long)first)
                           : mlt_link_leaves_add(&b->leaves, index, entry, &b->scratch, err);
-        if (status == MLT_OK && b->leaves.num >= MLT_BUILD_LEAVES_MAX) {
+        if (status == MLT_OK && b->leaves.num >= b->leaves_max) {
             status = spill(b, err);
         }
     }
@@ -217,6 +218,7 @@ enum mlt_status mlt_segment_build(const struct mlt_segment_job *job, uint64_t fi
     assert(first < end);
     struct build b = {
         .job = job, .trail = job->trail, .env = mlt_trail_env(job->trail), .first = first, .end = end};
+    b.leaves_max = job->leaves_max ? job->leaves_max : MLT_BUILD_LEAVES_MAX;
     uint64_t covered = first;
     for (size_t i = 0; i < num_parts; i++) {
         assert(parts[i].first == covered && parts[i].end <= end);

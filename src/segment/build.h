@@ -8,6 +8,7 @@ struct mlt_segment_job {
     struct mlt_trail *trail;
     bool (*stop)(void *arg); // asked now and then: whether to give up (MLT_BUSY). NULL: never
     void *stop_arg;
+    size_t leaves_max; // in memory; 0: MLT_BUILD_LEAVES_MAX
 };
 
 // mlt_segment_build writes the file of segment first … end-1 of the trail, durable on return. `parts` are consecutive
