@@ -16,6 +16,7 @@ static const struct mlt_cli_option options[] = {
      "<file>"},
     {"insecure", 0, NULL, "Allow plain HTTP on an address that is not loopback.", NULL},
     {"threads", 0, "N", "Threads that answer requests (default: one per processor).", NULL},
+    {"segment-entries", 0, "N", "Entries of a segment commitment, a power of two from 16 on (default: 1048576).", NULL},
     {"publish-interval", 0, "TIME", "At most how often a checkpoint is published, 100ms or more (default: 1s).", NULL},
     {0},
 };
@@ -50,6 +51,10 @@ static int read_options(struct mlt_cli *cli, struct serving *s) {
                             "--publish-interval %s is no time of 100ms or more; write it as 500ms, 1s or 1m", interval);
     }
     const char *listen = mlt_cli_value(cli, "listen");
+    s->api.segments = true;
+    if (!mlt_cli_number(cli, "segment-entries", &s->api.segment_entries)) {
+        return MLT_EXIT_USAGE;
+    }
     s->server = (struct mlt_server_options){
         .listen = mlt_cli_flag(cli, "socket-only") ? NULL
                   : listen                         ? listen

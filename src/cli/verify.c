@@ -3,12 +3,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 
 #include "cli/lines.h"
 #include "cli/transport.h"
 #include "dossier/visible.h"
 #include "record/json.h"
+#include "segment/verify.h"
 
 static const struct mlt_cli_option options[] = {
     {"key", 'k', "VKEY|FILE", "The trail's verifier key, from somebody other than the trail.", "<file>"},
@@ -66,7 +68,7 @@ static int read_heads(struct mlt_cli *cli, struct heads *out) {
 
 static const char *what_name(enum mlt_verify_what what) {
     static const char *const names[] = {"checkpoint", "journal", "entry", "tile", "payload",
-                                        "slot",       "detail",  "file",  "state"};
+                                        "slot",       "detail",  "file",  "state", "commitment"};
     return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
 }
 
@@ -86,6 +88,8 @@ static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, c
     mlt_jw_member_u64(&w, "erased", r->erased);
     mlt_jw_member_u64(&w, "details", r->details);
     mlt_jw_member_u64(&w, "journal_groups", r->journal_groups);
+    mlt_jw_member_u64(&w, "commitments", r->commitments);
+    mlt_jw_member_u64(&w, "committed", r->committed);
     mlt_jw_member_bool(&w, "payloads_checked", r->payloads_checked);
     mlt_jw_member_u64(&w, "num_faults", r->num_faults);
     mlt_jw_name(&w, "faults");
@@ -150,6 +154,10 @@ static void print_text(struct mlt_cli *cli, const struct mlt_verify_report *r, c
     mlt_cli_outf(cli, "size %" PRIu64 ", root %s\n", r->size, root);
     mlt_cli_outf(cli, "%" PRIu64 " entries, %" PRIu64 " payloads (%s), %" PRIu64 " erased, %" PRIu64 " details\n",
                  r->entries, r->payloads, r->payloads_checked ? "checked" : "not checked", r->erased, r->details);
+    if (r->commitments > 0) {
+        mlt_cli_outf(cli, "%" PRIu64 " commitments to the links of entries below %" PRIu64 "\n", r->commitments,
+                     r->committed);
+    }
     mlt_buf_clear(&key);
 }
 
@@ -189,7 +197,10 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
         return code;
     }
     mlt_progress_init(&progress, cli, "verifying");
+    struct mlt_segment_further segments = {.env = cli->env, .scratch = getenv("TMPDIR")};
     const struct mlt_verify_options opt = {
+        .further = mlt_segment_verify_further,
+        .further_arg = &segments,
         .dir = dir,
         .state_dir = mlt_cli_state(cli),
         .key = key,
@@ -201,6 +212,8 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
     name_key(cli, key, dir, signer);
     enum mlt_status status = mlt_verify_trail(cli->env, &opt, report, &err);
     mlt_progress_end(&progress);
+    report->commitments = segments.report.commitments;
+    report->committed = segments.report.covered;
     if (status == MLT_OK && report->live) {
         mlt_cli_note(cli, "the trail is being written: checked up to the head signed last, of size %" PRIu64,
                      report->size);

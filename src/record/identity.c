@@ -206,6 +206,7 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
         add_corrects(c);
         break;
     case MLT_KIND_CONTROL:
+        add1(c, MLT_DIM_CONTROL, text_of(c, "control"));
         if (mlt_bytes_is(text_of(c, "control"), "setting")) {
             add1(c, MLT_DIM_SETTING, text_of(c, "name"));
         }

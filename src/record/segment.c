@@ -8,9 +8,14 @@ static mlt_json_at fact(const struct mlt_entry *entry, const char *name) {
     return mlt_json_get(&entry->json, entry->facts, name);
 }
 
+bool mlt_segment_may_be(struct mlt_bytes entry) {
+    static const char begin[] = "{\"v\":1,\"kind\":\"control\",";
+    return entry.len >= sizeof(begin) - 1 && memcmp(entry.ptr, begin, sizeof(begin) - 1) == 0;
+}
+
 bool mlt_segment_is(const struct mlt_entry *entry) {
     mlt_json_at control = fact(entry, "control");
-    return entry->kind && entry->kind->kind == MLT_KIND_CONTROL &&
+    return mlt_segment_may_be(entry->json.text) &&
            mlt_bytes_is(mlt_json_raw(&entry->json, control), "\"" CONTROL "\"");
 }
 

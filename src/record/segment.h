@@ -6,6 +6,9 @@
 
 #include "record/entry.h"
 
+// mlt_segment_may_be says, from the first bytes of an entry, whether it is worth parsing to look for a commitment. An
+// entry has its members in one order, so that nothing else is one.
+bool mlt_segment_may_be(struct mlt_bytes entry);
 // mlt_segment_is says whether the entry means to be a commitment, whatever it holds.
 bool mlt_segment_is(const struct mlt_entry *entry);
 // mlt_segment_read reads it; `index` is the entry's own. MLT_CORRUPT: no commitment that such an entry can make.

@@ -42,6 +42,7 @@ enum mlt_dim {
     MLT_DIM_STAGE,          // to_stage: transitions
     MLT_DIM_MOVES_MODEL,    // model: transitions
     MLT_DIM_TALLIES,        // serving_node, stream: tallies
+    MLT_DIM_CONTROL,        // control entries: what of
 };
 
 static inline bool mlt_dim_is_name(enum mlt_dim dim) {

@@ -1,72 +1,49 @@
 #include "segment/build.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
+#include "segment/run.h"
+
 #define CHUNK_ENTRIES 1024 // read at a time: 64 MiB at most, under 1 MiB as a rule
+#define STOP_STEP 16384    // leaves between two questions whether to stop: a few milliseconds
 #define SCRATCH_KEEP ((size_t)256 * 1024)
 
-// Runs: what did not fit into memory, sorted, in files that live as long as the build. With 2^20 entries of 256 links
-// each there are 256 of them.
-struct run {
-    char path[MLT_SEGMENT_PATH_MAX];
-    struct mlt_file *file;
-    uint64_t num_leaves;
-};
-
 struct build {
+    const struct mlt_segment_job *job;
     struct mlt_trail *trail;
     struct mlt_env *env;
     uint64_t first, end;
+    size_t leaves_max;
     struct mlt_link_leaves leaves;
     struct mlt_arena scratch;
     struct mlt_buf bundle;
-    struct run *runs;
+    struct mlt_run *runs; // what did not fit into memory: with 2^20 entries of 256 links each, 256 of them
     size_t num_runs;
-    uint64_t num_leaves; // in runs
 };
 
-static enum mlt_status write_leaves(struct build *b, struct run *run, struct mlt_error *err) {
-    struct mlt_buf out = {0};
-    enum mlt_status status = MLT_OK;
-    uint64_t off = 0;
-    for (size_t i = 0; i < b->leaves.num && status == MLT_OK;) {
-        mlt_buf_reset(&out);
-        for (size_t end = i + MLT_STREAM_LEAVES; i < end && i < b->leaves.num; i++) {
-            uint8_t bytes[MLT_LINK_LEAF_LEN];
-            mlt_link_leaf_encode(bytes, &b->leaves.leaf[i]);
-            mlt_buf_put(&out, bytes, sizeof(bytes));
-        }
-        status = out.failed ? mlt_fail(err, MLT_NOMEM, "no memory to write links")
-                            : b->env->write(b->env, run->file, out.data, out.len, off, err);
-        off += out.len;
-    }
-    mlt_buf_clear(&out);
-    return status;
+static enum mlt_status check_stop(const struct build *b, struct mlt_error *err) {
+    return b->job->stop && b->job->stop(b->job->stop_arg) ? mlt_fail(err, MLT_BUSY, "stopped") : MLT_OK;
 }
 
-// Puts the leaves in memory aside as one more run.
-static enum mlt_status spill(struct build *b, struct mlt_error *err) {
-    char suffix[32];
-    struct run *grown = realloc(b->runs, (b->num_runs + 1) * sizeof(*grown));
+// Takes the leaves gathered so far as one more run, in memory.
+static enum mlt_status add_run(struct build *b, struct mlt_error *err) {
+    struct mlt_run *grown = realloc(b->runs, (b->num_runs + 1) * sizeof(*grown));
     if (!grown) {
         return mlt_fail(err, MLT_NOMEM, "no memory for a run of links");
     }
     b->runs = grown;
-    struct run *run = &b->runs[b->num_runs];
-    *run = (struct run){.num_leaves = b->leaves.num};
-    (void)snprintf(suffix, sizeof(suffix), ".%zu.tmp", b->num_runs);
-    mlt_segment_path(run->path, mlt_trail_dir(b->trail), b->first, b->end, suffix);
     mlt_link_leaves_sort(&b->leaves);
-    enum mlt_status status = b->env->open(b->env, &run->file, run->path, MLT_OPEN_WRITE | MLT_OPEN_CREATE, err);
-    if (status == MLT_OK) {
-        b->num_runs++;
-        status = write_leaves(b, run, err);
-    }
-    b->num_leaves += b->leaves.num;
-    b->leaves.num = 0;
-    return status;
+    b->runs[b->num_runs++] = (struct mlt_run){.num_leaves = b->leaves.num, .leaves = b->leaves};
+    b->leaves = (struct mlt_link_leaves){0};
+    return MLT_OK;
+}
+
+static enum mlt_status spill(struct build *b, struct mlt_error *err) {
+    char path[MLT_SEGMENT_PATH_MAX];
+    mlt_segment_path(path, mlt_trail_dir(b->trail), b->first, b->end, ".run.tmp");
+    enum mlt_status status = add_run(b, err);
+    return status ? status : mlt_run_put_aside(&b->runs[b->num_runs - 1], b->env, path, err);
 }
 
 static enum mlt_status gather_bundle(struct build *b, uint64_t first, struct mlt_error *err) {
@@ -76,7 +53,7 @@ static enum mlt_status gather_bundle(struct build *b, uint64_t first, struct mlt
         struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
         status = c.failed ? mlt_fail(err, MLT_CORRUPT, "entries from %llu are cut", (unsigned long long)first)
                           : mlt_link_leaves_add(&b->leaves, index, entry, &b->scratch, err);
-        if (status == MLT_OK && b->leaves.num >= MLT_BUILD_LEAVES_MAX) {
+        if (status == MLT_OK && b->leaves.num >= b->leaves_max) {
             status = spill(b, err);
         }
     }
@@ -89,7 +66,8 @@ static enum mlt_status gather(struct build *b, uint64_t from, struct mlt_error *
     for (uint64_t at = from; at < b->end && status == MLT_OK; at += CHUNK_ENTRIES) {
         size_t count = b->end - at < CHUNK_ENTRIES ? (size_t)(b->end - at) : CHUNK_ENTRIES;
         mlt_buf_reset(&b->bundle);
-        status = mlt_trail_entries(b->trail, at, count, &b->bundle, err);
+        status = check_stop(b, err);
+        status = status ? status : mlt_trail_entries(b->trail, at, count, &b->bundle, err);
         status = status ? status : gather_bundle(b, at, err);
     }
     return status;
@@ -135,9 +113,9 @@ static enum mlt_status open_part(struct build *b, struct part *part, struct mlt_
 
 static enum mlt_status open_inputs(struct build *b, const struct mlt_segment *parts, size_t num_parts,
                                    struct inputs *in, size_t *bad_part, struct mlt_error *err) {
-    *in = (struct inputs){.num_parts = num_parts, .num_streams = num_parts + b->num_runs + 1};
+    *in = (struct inputs){.num_parts = num_parts, .num_streams = num_parts + b->num_runs};
     in->parts = calloc(num_parts + 1, sizeof(*in->parts)); // never 0 bytes
-    in->streams = calloc(in->num_streams, sizeof(*in->streams));
+    in->streams = calloc(in->num_streams + 1, sizeof(*in->streams));
     if (!in->parts || !in->streams) {
         return mlt_fail(err, MLT_NOMEM, "no memory to merge %zu files of links", in->num_streams);
     }
@@ -147,12 +125,7 @@ static enum mlt_status open_inputs(struct build *b, const struct mlt_segment *pa
         *bad_part = status == MLT_CORRUPT || status == MLT_NOTFOUND ? i : num_parts;
     }
     for (size_t i = 0; i < b->num_runs && status == MLT_OK; i++) {
-        status =
-            mlt_stream_of_file(&in->streams[num_parts + i], b->env, b->runs[i].file, 0, b->runs[i].num_leaves, err);
-    }
-    if (status == MLT_OK) {
-        mlt_link_leaves_sort(&b->leaves);
-        mlt_stream_of_memory(&in->streams[num_parts + b->num_runs], &b->leaves);
+        status = mlt_run_stream(&b->runs[i], &in->streams[num_parts + i], err);
     }
     return status;
 }
@@ -183,17 +156,18 @@ static enum mlt_status check_leaf(struct part *part, const struct mlt_link_leaf 
 }
 
 // All leaves of the inputs, in order, into a new file.
-static enum mlt_status merge_inputs(struct inputs *in, struct mlt_segment_writer *w, size_t *bad_part,
-                                    struct mlt_error *err) {
+static enum mlt_status merge_inputs(const struct build *b, struct inputs *in, struct mlt_segment_writer *w,
+                                    size_t *bad_part, struct mlt_error *err) {
     struct mlt_merge merge;
     const struct mlt_stream *from = in->streams;
     enum mlt_status status = mlt_merge_init(&merge, in->streams, in->num_streams, err);
     if (status != MLT_OK) {
         return status;
     }
-    while (status == MLT_OK && from) {
+    for (uint64_t n = 0; status == MLT_OK && from; n++) {
         struct mlt_link_leaf leaf;
-        status = mlt_merge_next(&merge, &leaf, &from, err);
+        status = n % STOP_STEP == 0 ? check_stop(b, err) : MLT_OK;
+        status = status ? status : mlt_merge_next(&merge, &leaf, &from, err);
         if (status == MLT_OK && from && (size_t)(from - in->streams) < in->num_parts) {
             status = check_leaf(&in->parts[from - in->streams], &leaf, err);
             *bad_part = status ? (size_t)(from - in->streams) : in->num_parts;
@@ -210,7 +184,10 @@ static enum mlt_status write_segment(struct build *b, const struct mlt_segment *
                                      struct mlt_segment *out, size_t *bad_part, struct mlt_error *err) {
     struct inputs in;
     struct mlt_segment_writer *w = NULL;
-    uint64_t num_leaves = b->num_leaves + b->leaves.num;
+    uint64_t num_leaves = 0;
+    for (size_t i = 0; i < b->num_runs; i++) {
+        num_leaves += b->runs[i].num_leaves;
+    }
     for (size_t i = 0; i < num_parts; i++) {
         num_leaves += parts[i].num_leaves;
     }
@@ -218,7 +195,7 @@ static enum mlt_status write_segment(struct build *b, const struct mlt_segment *
     if (status == MLT_OK) {
         status = mlt_segment_writer_open(&w, b->env, mlt_trail_dir(b->trail), b->first, b->end, num_leaves, err);
     }
-    status = status ? status : merge_inputs(&in, w, bad_part, err);
+    status = status ? status : merge_inputs(b, &in, w, bad_part, err);
     status = status ? status : mlt_segment_writer_finish(w, out, err);
     mlt_segment_writer_close(w);
     close_inputs(&in);
@@ -227,8 +204,7 @@ static enum mlt_status write_segment(struct build *b, const struct mlt_segment *
 
 static void clear(struct build *b) {
     for (size_t i = 0; i < b->num_runs; i++) {
-        b->env->close(b->env, b->runs[i].file);
-        (void)b->env->unlink(b->env, b->runs[i].path, NULL);
+        mlt_run_clear(&b->runs[i]);
     }
     free(b->runs);
     mlt_link_leaves_clear(&b->leaves);
@@ -236,19 +212,22 @@ static void clear(struct build *b) {
     mlt_buf_clear(&b->bundle);
 }
 
-enum mlt_status mlt_segment_build(struct mlt_trail *trail, uint64_t first, uint64_t end,
+enum mlt_status mlt_segment_build(const struct mlt_segment_job *job, uint64_t first, uint64_t end,
                                   const struct mlt_segment *parts, size_t num_parts, struct mlt_segment *out,
                                   size_t *bad_part, struct mlt_error *err) {
     assert(first < end);
-    struct build b = {.trail = trail, .env = mlt_trail_env(trail), .first = first, .end = end};
+    struct build b = {
+        .job = job, .trail = job->trail, .env = mlt_trail_env(job->trail), .first = first, .end = end};
+    b.leaves_max = job->leaves_max ? job->leaves_max : MLT_BUILD_LEAVES_MAX;
     uint64_t covered = first;
     for (size_t i = 0; i < num_parts; i++) {
         assert(parts[i].first == covered && parts[i].end <= end);
         covered = parts[i].end;
     }
     *bad_part = num_parts;
-    enum mlt_status status = mlt_segment_dir_make(b.env, mlt_trail_dir(trail), err);
+    enum mlt_status status = mlt_segment_dir_make(b.env, mlt_trail_dir(job->trail), err);
     status = status ? status : gather(&b, covered, err);
+    status = status ? status : add_run(&b, err);
     status = status ? status : write_segment(&b, parts, num_parts, out, bad_part, err);
     clear(&b);
     return status ? mlt_context(err, status, "links of entries %llu to %llu", (unsigned long long)first,

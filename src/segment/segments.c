@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -11,12 +12,18 @@
 
 struct mlt_segments {
     struct mlt_trail *trail;
+    struct mlt_segment_job job;        // what somebody waits for
+    struct mlt_segment_job background; // what nobody waits for
     struct mlt_env *env;
     const char *dir;
     uint64_t entries;
     struct mlt_segments_options opt;
 
-    pthread_mutex_t build_mu; // held by who makes files or commitments; taken before `mu`
+    atomic_bool stopping;
+    atomic_uint waiting; // seals and proofs that wait for build_mu: what goes on in the background makes way
+
+    // Held by who makes files and commitments, taken before `mu`. A merge needs it not: it touches nothing that they do.
+    pthread_mutex_t build_mu;
     bool cleaned;             // leftovers are removed
     // Files of the tail that nobody committed to: a sixteenth of a whole segment each, so that a seal has little to
     // read.
@@ -28,6 +35,26 @@ struct mlt_segments {
     size_t num;
     size_t cap;
 };
+
+void mlt_segments_stop(struct mlt_segments *s) {
+    atomic_store(&s->stopping, true);
+}
+
+static bool is_stopping(void *arg) {
+    struct mlt_segments *s = arg;
+    return atomic_load(&s->stopping);
+}
+
+static bool makes_way(void *arg) {
+    struct mlt_segments *s = arg;
+    return atomic_load(&s->stopping) || atomic_load(&s->waiting) > 0;
+}
+
+static void lock_build(struct mlt_segments *s) {
+    atomic_fetch_add(&s->waiting, 1);
+    pthread_mutex_lock(&s->build_mu);
+    atomic_fetch_sub(&s->waiting, 1);
+}
 
 enum mlt_status mlt_segments_open(struct mlt_segments **out, const struct mlt_segments_options *opt,
                                   struct mlt_error *err) {
@@ -46,6 +73,8 @@ enum mlt_status mlt_segments_open(struct mlt_segments **out, const struct mlt_se
                                .dir = mlt_trail_dir(opt->trail),
                                .entries = entries,
                                .opt = *opt};
+    s->job = (struct mlt_segment_job){.trail = s->trail, .stop = is_stopping, .stop_arg = s};
+    s->background = (struct mlt_segment_job){.trail = s->trail, .stop = makes_way, .stop_arg = s};
     if (pthread_mutex_init(&s->build_mu, NULL) != 0) {
         free(s);
         return mlt_fail(err, MLT_NOMEM, "no memory for a lock");
@@ -191,7 +220,7 @@ static enum mlt_status open_file(struct mlt_segments *s, const struct mlt_segmen
 static enum mlt_status rebuild(struct mlt_segments *s, const struct mlt_segment *segment, struct mlt_error *err) {
     struct mlt_segment built;
     size_t bad;
-    enum mlt_status status = mlt_segment_build(s->trail, segment->first, segment->end, NULL, 0, &built, &bad, err);
+    enum mlt_status status = mlt_segment_build(&s->job, segment->first, segment->end, NULL, 0, &built, &bad, err);
     if (status == MLT_OK &&
         (built.num_leaves != segment->num_leaves || memcmp(built.root, segment->root, MLT_HASH_LEN) != 0)) {
         remove_file(s, segment);
@@ -208,7 +237,7 @@ static enum mlt_status open_or_rebuild(struct mlt_segments *s, const struct mlt_
     if (status != MLT_NOTFOUND) {
         return status;
     }
-    pthread_mutex_lock(&s->build_mu);
+    lock_build(s);
     status = open_file(s, segment, out, err); // somebody else may have built it meanwhile
     if (status == MLT_NOTFOUND) {
         mlt_error_clear(err);
@@ -280,8 +309,8 @@ static void drop_chunks(struct mlt_segments *s) {
 }
 
 // Makes the file of first … end-1 out of the chunks or the last seal, whichever spares more reading, and the entries.
-static enum mlt_status build_tail(struct mlt_segments *s, uint64_t first, uint64_t end, struct mlt_segment *out,
-                                  struct mlt_error *err) {
+static enum mlt_status build_tail(struct mlt_segments *s, const struct mlt_segment_job *job, uint64_t first,
+                                  uint64_t end, struct mlt_segment *out, struct mlt_error *err) {
     struct mlt_segment seal;
     const struct mlt_segment *parts = s->chunk;
     size_t num_parts = 0;
@@ -294,20 +323,21 @@ static enum mlt_status build_tail(struct mlt_segments *s, uint64_t first, uint64
         parts = &seal;
         num_parts = 1;
     }
-    enum mlt_status status = mlt_segment_build(s->trail, first, end, parts, num_parts, out, &bad, err);
+    enum mlt_status status = mlt_segment_build(job, first, end, parts, num_parts, out, &bad, err);
     if (status != MLT_OK && bad < num_parts) { // a derived file is gone or damaged: the entries have it all
         mlt_error_clear(err);
-        status = mlt_segment_build(s->trail, first, end, NULL, 0, out, &bad, err);
+        status = mlt_segment_build(job, first, end, NULL, 0, out, &bad, err);
     }
     return status;
 }
 
 // Commits to first … end-1, which follows the whole segments, and removes what that supersedes.
-static enum mlt_status commit_tail(struct mlt_segments *s, uint64_t first, uint64_t end, struct mlt_error *err) {
+static enum mlt_status commit_tail(struct mlt_segments *s, const struct mlt_segment_job *job, uint64_t first,
+                                   uint64_t end, struct mlt_error *err) {
     struct mlt_segment made;
     struct mlt_segment before;
     bool had_seal = last_seal(s, first, &before);
-    enum mlt_status status = build_tail(s, first, end, &made, err);
+    enum mlt_status status = build_tail(s, job, first, end, &made, err);
     status = status ? status : commit(s, &made, err);
     if (status == MLT_OK && had_seal && before.end < end) {
         remove_file(s, &before);
@@ -320,13 +350,13 @@ static enum mlt_status commit_tail(struct mlt_segments *s, uint64_t first, uint6
 
 enum mlt_status mlt_segments_seal(struct mlt_segments *s, uint64_t end, struct mlt_error *err) {
     enum mlt_status status = MLT_OK;
-    pthread_mutex_lock(&s->build_mu);
+    lock_build(s);
     uint64_t at = whole_end(s);
     while (status == MLT_OK && at < end) {
         struct mlt_segment seal;
         uint64_t stop = end - at < s->entries ? end : at + s->entries;
         if (!last_seal(s, at, &seal) || seal.end < stop) {
-            status = commit_tail(s, at, stop, err);
+            status = commit_tail(s, &s->job, at, stop, err);
         }
         at = stop;
     }
@@ -412,13 +442,15 @@ static enum mlt_status merge(struct mlt_segments *s, const struct mlt_segment pa
     size_t bad = MLT_SEGMENT_FANOUT;
     uint64_t first = parts[0].first;
     uint64_t end = parts[MLT_SEGMENT_FANOUT - 1].end;
-    enum mlt_status status = mlt_segment_build(s->trail, first, end, parts, MLT_SEGMENT_FANOUT, &made, &bad, err);
+    enum mlt_status status = mlt_segment_build(&s->job, first, end, parts, MLT_SEGMENT_FANOUT, &made, &bad, err);
     // A derived file that is gone or damaged is built again, which shows whether the entries are the ones committed to.
     for (size_t tries = 0; status != MLT_OK && bad < MLT_SEGMENT_FANOUT && tries < MLT_SEGMENT_FANOUT; tries++) {
         mlt_error_clear(err);
+        lock_build(s);
         status = rebuild(s, &parts[bad], err);
+        pthread_mutex_unlock(&s->build_mu);
         if (status == MLT_OK) {
-            status = mlt_segment_build(s->trail, first, end, parts, MLT_SEGMENT_FANOUT, &made, &bad, err);
+            status = mlt_segment_build(&s->job, first, end, parts, MLT_SEGMENT_FANOUT, &made, &bad, err);
         } else {
             bad = MLT_SEGMENT_FANOUT;
         }
@@ -444,7 +476,7 @@ static enum mlt_status digest_chunk(struct mlt_segments *s, uint64_t whole, uint
         return MLT_OK;
     }
     enum mlt_status status =
-        mlt_segment_build(s->trail, first, first + len, NULL, 0, &s->chunk[s->num_chunks], &bad, err);
+        mlt_segment_build(&s->background, first, first + len, NULL, 0, &s->chunk[s->num_chunks], &bad, err);
     if (status == MLT_OK) {
         s->num_chunks++;
     }
@@ -459,15 +491,25 @@ enum mlt_status mlt_segments_step(struct mlt_segments *s, bool *more, struct mlt
     mlt_trail_head(s->trail, &head);
     pthread_mutex_lock(&s->build_mu);
     uint64_t whole = whole_end(s);
+    bool merges = s->cleaned && find_merge(s, parts);
     if (!s->cleaned) {
         status = clean(s, err);
-    } else if (find_merge(s, parts)) {
-        status = merge(s, parts, err);
-    } else if (head.size >= whole + s->entries) {
-        status = commit_tail(s, whole, whole + s->entries, err);
-    } else {
+    } else if (!merges && head.size >= whole + s->entries) {
+        status = commit_tail(s, &s->background, whole, whole + s->entries, err);
+    } else if (!merges) {
         status = digest_chunk(s, whole, head.size, more, err);
     }
     pthread_mutex_unlock(&s->build_mu);
-    return status;
+    return merges ? merge(s, parts, err) : status;
+}
+
+uint64_t mlt_segments_covered(struct mlt_segments *s) {
+    uint64_t end = 0;
+    pthread_mutex_lock(&s->mu);
+    const struct mlt_committed *c;
+    while ((c = furthest(s, end, UINT64_MAX)) != NULL) {
+        end = c->segment.end;
+    }
+    pthread_mutex_unlock(&s->mu);
+    return end;
 }

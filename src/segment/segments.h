@@ -57,8 +57,14 @@ enum mlt_status mlt_segments_prove(struct mlt_segments *s, const struct mlt_comm
 // mlt_segments_at of a size above that entry has *covered >= end. Does nothing when it is covered already.
 enum mlt_status mlt_segments_seal(struct mlt_segments *s, uint64_t end, struct mlt_error *err) MLT_MUST_USE;
 
-// mlt_segments_step does one piece of work in the background: commits to a whole segment, merges sixteen, or removes
-// what is superseded. `*more`: there is more to do.
+// mlt_segments_step does one piece of work in the background, for one thread: commits to a whole segment, merges
+// sixteen, digests a part of the tail so that a seal has little to read, or removes what is superseded. `*more`: there
+// is more to do. MLT_BUSY: it made way for somebody who waits, and is to be tried again.
 enum mlt_status mlt_segments_step(struct mlt_segments *s, bool *more, struct mlt_error *err) MLT_MUST_USE;
+
+uint64_t mlt_segments_covered(struct mlt_segments *s); // entries below it are committed to
+
+// mlt_segments_stop makes whatever goes on in other threads end soon, with MLT_BUSY; for the time before closing.
+void mlt_segments_stop(struct mlt_segments *s);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include "server/api_state.h"
 #include "server/grant.h"
+#include "server/segmenting.h"
 
 void mlt_response_clear(struct mlt_response *r) {
     mlt_buf_clear(&r->body);
@@ -148,6 +149,9 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
     if (status == MLT_OK) {
         status = keeper_start(api, err);
     }
+    if (status == MLT_OK && !api->raw) {
+        status = mlt_segmenting_start(&api->segmenting, api, opt, err);
+    }
     if (status != MLT_OK) {
         enum mlt_status ignored = mlt_api_close(api, NULL);
         (void)ignored;
@@ -161,6 +165,7 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
     if (!api) {
         return MLT_OK;
     }
+    mlt_segmenting_stop(api->segmenting);
     keeper_stop(api);
     enum mlt_status status = MLT_OK;
     if (api->started) {

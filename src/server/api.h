@@ -66,6 +66,8 @@ void mlt_response_clear(struct mlt_response *r);
 struct mlt_api;
 struct mlt_api_options {
     struct mlt_trail_options trail;
+    bool segments;            // commit to the links of whole segments in the background (serve)
+    uint64_t segment_entries; // of a whole segment; 0: the default
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
 };

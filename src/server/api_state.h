@@ -74,6 +74,7 @@ struct mlt_api {
     struct mlt_audit audit;
     struct mlt_metrics metrics;
     struct mlt_keeper keeper;
+    struct mlt_segmenting *segmenting; // NULL: a raw trail
 };
 
 // Pools (pool.c).
@@ -176,6 +177,9 @@ void mlt_answer_page(struct mlt_call *call, const struct mlt_term *terms, size_t
 
 // What only the server writes (own_record.c): `write` puts the members of one object.
 enum mlt_status mlt_own_append(struct mlt_api *api, struct mlt_bytes record, struct mlt_error *err) MLT_MUST_USE;
+// mlt_own_append_at also says where it went.
+enum mlt_status mlt_own_append_at(struct mlt_api *api, struct mlt_bytes record, uint64_t *index,
+                                  struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_own_add(struct mlt_api *api, struct mlt_batch *batch, struct mlt_builder *builder,
                             struct mlt_bytes record, struct mlt_error *err) MLT_MUST_USE;
 void mlt_own_begin(struct mlt_json_writer *w, struct mlt_buf *out, struct mlt_api *api, const char *kind);

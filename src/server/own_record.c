@@ -25,7 +25,8 @@ enum mlt_status mlt_own_add(struct mlt_api *api, struct mlt_batch *batch, struct
     return status;
 }
 
-enum mlt_status mlt_own_append(struct mlt_api *api, struct mlt_bytes record, struct mlt_error *err) {
+enum mlt_status mlt_own_append_at(struct mlt_api *api, struct mlt_bytes record, uint64_t *index,
+                                  struct mlt_error *err) {
     struct mlt_spare_builder *b;
     struct mlt_append *a = mlt_pool_take_append(api);
     if (!a) {
@@ -40,9 +41,15 @@ enum mlt_status mlt_own_append(struct mlt_api *api, struct mlt_bytes record, str
         struct mlt_receipt receipt;
         struct mlt_head head;
         status = mlt_trail_append_wait(api->trail, &a->batch, true, &receipt, &head, err);
+        *index = status == MLT_OK ? receipt.index : 0;
     }
     mlt_pool_give_append(a);
     return status;
+}
+
+enum mlt_status mlt_own_append(struct mlt_api *api, struct mlt_bytes record, struct mlt_error *err) {
+    uint64_t index;
+    return mlt_own_append_at(api, record, &index, err);
 }
 
 enum mlt_status mlt_own_event(struct mlt_api *api, const char *event, struct mlt_error *err) {

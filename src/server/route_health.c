@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "server/api_state.h"
+#include "server/segmenting.h"
 
 void mlt_handle_healthz(struct mlt_call *call) {
     mlt_buf_put_str(&call->res->body, "ok\n");
@@ -73,6 +74,10 @@ void mlt_handle_metrics(struct mlt_call *call) {
         mlt_index_get_stats(call->api->index, &i);
         metric(out, "index_watermark", "gauge", "Entries that the index files answer for.", i.watermark);
         metric(out, "index_in_memory", "gauge", "Names of the index that are in memory only.", i.in_memory);
+    }
+    if (call->api->segmenting) {
+        metric(out, "segments_covered", "gauge", "Entries whose links the log commits to.",
+               mlt_segmenting_covered(call->api->segmenting));
     }
     write_requests(out, m);
     mlt_call_answer_json(call);

@@ -220,6 +220,24 @@ static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
     }
 }
 
+static enum mlt_status view_entries(void *ctx, uint64_t first, size_t count, struct mlt_buf *out,
+                                    struct mlt_error *err) {
+    struct mlt_verify *v = ctx;
+    return mlt_files_entries(&v->files, first, count, out, err);
+}
+
+static void view_fault(void *ctx, enum mlt_verify_what what, uint64_t index, const char *text) {
+    mlt_verify_fault(ctx, what, mlt_files_name(MLT_FILE_ENTRIES), index, "%s", text);
+}
+
+// What the entries say, if they are those that were signed: anything else would be found over and over.
+static enum mlt_status look_further(struct mlt_verify *v, struct mlt_error *err) {
+    const struct mlt_verify_view view = {
+        .ctx = v, .size = v->mark.size, .entries = view_entries, .fault = view_fault};
+    bool may = v->opt->further && v->files_open && !v->raw && v->report->verdict;
+    return may ? v->opt->further(v->opt->further_arg, &view, err) : MLT_OK;
+}
+
 static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
     enum mlt_status st = load_state(v, k, err);
     st = st ? st : load_meta(v, k, err);
@@ -240,6 +258,7 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
     }
     if (!st) {
         check_heads(v, k);
+        st = look_further(v, err);
     }
     return st;
 }

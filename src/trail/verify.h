@@ -15,6 +15,15 @@ enum mlt_verify_what {
     MLT_VERIFY_DETAIL,
     MLT_VERIFY_FILE,
     MLT_VERIFY_STATE,
+    MLT_VERIFY_COMMITMENT, // of a control entry to the links of others
+};
+
+// What a further check of a trail gets: entries 0 … size-1, of which each is the one that was signed.
+struct mlt_verify_view {
+    void *ctx;
+    uint64_t size;
+    enum mlt_status (*entries)(void *ctx, uint64_t first, size_t count, struct mlt_buf *out, struct mlt_error *err);
+    void (*fault)(void *ctx, enum mlt_verify_what what, uint64_t index, const char *text);
 };
 
 #define MLT_VERIFY_FAULTS_MAX 64 // reported one by one; further ones are counted
@@ -34,6 +43,7 @@ struct mlt_verify_report {
     uint64_t size;      // of the tree that was checked
     uint8_t root[MLT_HASH_LEN];
     uint64_t entries, payloads, erased, details, journal_groups;
+    uint64_t commitments, committed; // of segments, and how far; filled in by whoever looks further
     bool payloads_checked; // false: no key-encryption key at hand
     struct mlt_verify_fault faults[MLT_VERIFY_FAULTS_MAX];
     uint64_t num_faults; // may exceed MLT_VERIFY_FAULTS_MAX
@@ -48,6 +58,9 @@ struct mlt_verify_options {
     size_t num_heads;
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
+    // further looks at what the entries say, once they are found to be the signed ones. NULL: nobody does.
+    enum mlt_status (*further)(void *arg, const struct mlt_verify_view *view, struct mlt_error *err);
+    void *further_arg;
 };
 
 // Status: could it be checked at all? The verdict is in the report.

@@ -1,142 +1,5 @@
 // links: mlt_segment mlt_base_posix mlt_testlib
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
-
-#include "base_posix/env_posix.h"
-#include "lib/records.h"
-#include "record/segment.h"
-#include "segment/segments.h"
-
-#include <cmocka.h>
-
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        if ((call) != MLT_OK) {                                                                                        \
-            fail_msg("%s: %s", #call, f->err.text);                                                                    \
-        }                                                                                                              \
-    } while (0)
-
-#define ENTRIES 64 // of a whole segment in these tests
-
-struct fixture {
-    char base[64];
-    char dir[80];
-    struct mlt_env *env;
-    struct mlt_error err;
-    struct mlt_trail_options opt;
-    struct mlt_trail *trail;
-    struct mlt_segments *segments;
-    struct records records;
-    struct mlt_arena arena;
-    uint64_t size;
-};
-
-static void append_batch(struct fixture *f) {
-    size_t n = f->records.batch.num_drafts;
-    struct mlt_receipt *receipts = calloc(n, sizeof(*receipts));
-    struct mlt_head head;
-    OK(mlt_trail_append_wait(f->trail, &f->records.batch, false, receipts, &head, &f->err));
-    free(receipts);
-    mlt_batch_reset(&f->records.batch);
-    f->size = head.size;
-}
-
-static void append(struct fixture *f, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        records_prediction(&f->records, 8);
-    }
-    append_batch(f);
-}
-
-static void append_approval(struct fixture *f, const char *verdict) {
-    char text[512];
-    (void)snprintf(text, sizeof(text),
-                   "{\"kind\":\"approval\",\"approval_reference\":\"a\",\"model\":\"m\",\"model_version\":\"1\","
-                   "\"verdict\":\"%s\",\"approver\":\"p\",\"timestamp\":\"2026-11-23T09:40:01Z\"}",
-                   verdict);
-    records_add(&f->records, text);
-    append_batch(f);
-}
-
-static enum mlt_status commit(void *ctx, const struct mlt_segment *segment, uint64_t *entry, struct mlt_error *err) {
-    struct fixture *f = ctx;
-    static const struct mlt_producer producer = {"mltrail", "local"};
-    struct mlt_problem problem;
-    struct mlt_buf text = {0};
-    struct mlt_json_writer w;
-    mlt_jw_init(&w, &text);
-    mlt_jw_object(&w);
-    mlt_jw_member(&w, "kind", "control");
-    mlt_segment_write(&w, segment);
-    mlt_jw_end_object(&w);
-    OK(mlt_builder_add_own(f->records.builder, &f->records.batch, &producer, mlt_buf_bytes(&text), &problem, err));
-    mlt_buf_clear(&text);
-    *entry = f->size;
-    append_batch(f);
-    return MLT_OK;
-}
-
-static void open_segments(struct fixture *f) {
-    const struct mlt_segments_options opt = {.trail = f->trail, .entries = ENTRIES, .commit = commit, .ctx = f};
-    OK(mlt_segments_open(&f->segments, &opt, &f->err));
-}
-
-// As after a restart: the commitments are learned from the log.
-static void reopen_segments(struct fixture *f) {
-    mlt_segments_close(f->segments);
-    open_segments(f);
-    for (uint64_t i = f->size; i-- > 0;) {
-        struct mlt_bytes bytes;
-        struct mlt_entry e;
-        OK(mlt_trail_entry(f->trail, i, &f->arena, &bytes, &f->err));
-        OK(mlt_entry_parse(&e, &f->arena, bytes, &f->err));
-        if (mlt_segment_is(&e)) {
-            OK(mlt_segments_learn(f->segments, i, bytes, &f->err));
-        }
-        mlt_entry_clear(&e);
-    }
-}
-
-static int set_up(void **state) {
-    struct fixture *f = calloc(1, sizeof(*f));
-    assert_non_null(f);
-    f->env = mlt_env_posix();
-    (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-segment-XXXXXX");
-    assert_non_null(mkdtemp(f->base));
-    (void)snprintf(f->dir, sizeof(f->dir), "%s/t", f->base);
-    f->opt = (struct mlt_trail_options){.dir = f->dir, .journal_bytes = 8 << 20, .reserve_bytes = 1};
-    OK(mlt_trail_create(f->env, &f->opt, "example.org/test", false, false, &f->err));
-    OK(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err));
-    OK(mlt_trail_start(f->trail, NULL, &f->err));
-    records_open(&f->records, f->env, mlt_trail_keys(f->trail));
-    open_segments(f);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    struct fixture *f = *state;
-    char command[128];
-    mlt_segments_close(f->segments);
-    records_close(&f->records);
-    OK(mlt_trail_close(f->trail, &f->err));
-    (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
-    assert_int_equal(system(command), 0);
-    mlt_arena_clear(&f->arena);
-    free(f);
-    return 0;
-}
-
-static void step_until_done(struct fixture *f) {
-    bool more = true;
-    for (int i = 0; more; i++) {
-        assert_in_range(i, 0, 10000);
-        OK(mlt_segments_step(f->segments, &more, &f->err));
-    }
-}
+#include "segment_trail.h"
 
 struct cover {
     const struct mlt_committed *list;
@@ -186,11 +49,6 @@ static bool exists(struct fixture *f, uint64_t first, uint64_t end) {
     return access(path, F_OK) == 0;
 }
 
-static bool count_name(void *arg, const char *name) {
-    (void)name;
-    ++*(size_t *)arg;
-    return true;
-}
 static size_t num_files(struct fixture *f) {
     char path[MLT_SEGMENT_PATH_MAX];
     size_t num = 0;
@@ -205,7 +63,7 @@ static void test_file_is_the_tree(void **state) {
     append(f, 900);
     struct mlt_segment s;
     size_t bad;
-    OK(mlt_segment_build(f->trail, 100, 900, NULL, 0, &s, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 100, 900, NULL, 0, &s, &bad, &f->err));
     struct mlt_link_leaves leaves = {0};
     for (uint64_t i = 100; i < 900; i++) {
         struct mlt_bytes bytes;
@@ -239,19 +97,52 @@ static void test_parts_make_the_same_segment(void **state) {
     append(f, 700);
     struct mlt_segment want, got, parts[2];
     size_t bad;
-    OK(mlt_segment_build(f->trail, 0, 700, NULL, 0, &want, &bad, &f->err));
-    OK(mlt_segment_build(f->trail, 0, 300, NULL, 0, &parts[0], &bad, &f->err));
-    OK(mlt_segment_build(f->trail, 300, 301, NULL, 0, &parts[1], &bad, &f->err));
-    OK(mlt_segment_build(f->trail, 0, 700, parts, 2, &got, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 700, NULL, 0, &want, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 300, NULL, 0, &parts[0], &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 300, 301, NULL, 0, &parts[1], &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 700, parts, 2, &got, &bad, &f->err));
     assert_memory_equal(got.root, want.root, sizeof(want.root));
     assert_int_equal(got.num_leaves, want.num_leaves);
     assert_int_equal(bad, 2);
     // A part that is not what it is said to be is named, and nothing is left of the attempt.
     size_t files = num_files(f);
     parts[1].root[0] ^= 1;
-    assert_int_equal(mlt_segment_build(f->trail, 0, 600, parts, 2, &got, &bad, &f->err), MLT_CORRUPT);
+    assert_int_equal(mlt_segment_build(&f->job, 0, 600, parts, 2, &got, &bad, &f->err), MLT_CORRUPT);
     assert_int_equal(bad, 1);
     assert_int_equal(num_files(f), files);
+}
+
+// With little memory the links are put aside in runs, and the segment is the same; no run is left.
+static void test_little_memory(void **state) {
+    struct fixture *f = *state;
+    append(f, 500);
+    struct mlt_segment want, got;
+    size_t bad;
+    OK(mlt_segment_build(&f->job, 3, 490, NULL, 0, &want, &bad, &f->err));
+    for (size_t leaves_max = 1; leaves_max < 600; leaves_max = 3 * leaves_max + 1) {
+        const struct mlt_segment_job job = {.trail = f->trail, .leaves_max = leaves_max};
+        OK(mlt_segment_build(&job, 3, 490, NULL, 0, &got, &bad, &f->err));
+        assert_memory_equal(&got, &want, sizeof(want));
+        assert_int_equal(num_files(f), 1);
+    }
+}
+
+static bool at_once(void *arg) {
+    return --*(int *)arg < 0;
+}
+
+// A build that is told to stop leaves nothing behind.
+static void test_stop(void **state) {
+    struct fixture *f = *state;
+    append(f, 100);
+    struct mlt_segment got;
+    size_t bad;
+    for (int after = 0; after < 2; after++) {
+        int left = after;
+        const struct mlt_segment_job job = {.trail = f->trail, .stop = at_once, .stop_arg = &left};
+        assert_int_equal(mlt_segment_build(&job, 0, 100, NULL, 0, &got, &bad, &f->err), MLT_BUSY);
+        assert_int_equal(num_files(f), 0);
+    }
 }
 
 // Flipping any bit of a part's file keeps it from being merged, and names it.
@@ -261,7 +152,7 @@ static void test_damaged_part_is_found(void **state) {
     struct mlt_segment part, got;
     char path[MLT_SEGMENT_PATH_MAX];
     size_t bad;
-    OK(mlt_segment_build(f->trail, 0, 20, NULL, 0, &part, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 20, NULL, 0, &part, &bad, &f->err));
     mlt_segment_path(path, f->dir, 0, 20, "");
     struct mlt_file *file;
     OK(f->env->open(f->env, &file, path, MLT_OPEN_WRITE, &f->err));
@@ -273,13 +164,13 @@ static void test_damaged_part_is_found(void **state) {
         OK(f->env->read(f->env, file, &byte, 1, at, &n, &f->err));
         byte ^= 0x04;
         OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
-        assert_int_equal(mlt_segment_build(f->trail, 0, 40, &part, 1, &got, &bad, &f->err), MLT_CORRUPT);
+        assert_int_equal(mlt_segment_build(&f->job, 0, 40, &part, 1, &got, &bad, &f->err), MLT_CORRUPT);
         assert_int_equal(bad, 0);
         byte ^= 0x04;
         OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
     }
     f->env->close(f->env, file);
-    OK(mlt_segment_build(f->trail, 0, 40, &part, 1, &got, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 0, 40, &part, 1, &got, &bad, &f->err));
 }
 
 // Whole segments are committed to in the background and merged by sixteens; proofs over them count exactly; files of
@@ -403,12 +294,12 @@ static void test_options_are_checked(void **state) {
     }
 }
 
-#define TEST(t) cmocka_unit_test_setup_teardown(t, set_up, tear_down)
-
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_file_is_the_tree),
         TEST(test_parts_make_the_same_segment),
+        TEST(test_little_memory),
+        TEST(test_stop),
         TEST(test_damaged_part_is_found),
         TEST(test_segments_grow_and_merge),
         TEST(test_seals),

@@ -103,6 +103,7 @@ static void test_terms_by_kind(void **state) {
         {MLT_KIND_CORRECTION, MLT_DIM_CORRECTS, "41", NULL},
         {MLT_KIND_TALLY, MLT_DIM_STREAM, "node-7", "8f2c"},
         {MLT_KIND_CONTROL, MLT_DIM_SETTING, "production_stages", NULL},
+        {MLT_KIND_CONTROL, MLT_DIM_CONTROL, "setting", NULL},
         {MLT_KIND_CUSTOM, MLT_DIM_EVENT, "x-incident", "inc-5"},
         {MLT_KIND_CUSTOM, MLT_DIM_KIND, "x-incident", NULL},
     };
