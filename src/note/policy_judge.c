@@ -7,7 +7,8 @@
 #define KEYS_MAX (MLT_POLICY_LOGS_MAX + 1) // and the caller's own
 #define NAME_SHOWN_MAX 100                 // leaves room for the rest of the sentence
 
-static bool refuse(struct mlt_policy_verdict *out, const char *why) {
+static bool refuse(struct mlt_policy_verdict *out, enum mlt_policy_reason reason, const char *why) {
+    out->reason = reason;
     (void)snprintf(out->why, sizeof(out->why), "%s", why);
     return false;
 }
@@ -32,9 +33,9 @@ static bool signed_by_log(struct mlt_policy_verdict *out, const struct mlt_polic
     const struct mlt_vkey *keys[KEYS_MAX];
     size_t num_keys = keys_of_origin(keys, policy, log_key, out->checkpoint.origin);
     if (num_keys == 0) {
-        return refuse(out, policy->num_logs == 0 && !log_key
-                               ? "the policy names no log, so a log key must be given with it"
-                               : "no accepted log key is of the checkpoint's origin");
+        return policy->num_logs == 0 && !log_key
+                   ? refuse(out, MLT_POLICY_NO_LOG, "the policy names no log, so a log key must be given with it")
+                   : refuse(out, MLT_POLICY_OTHER_ORIGIN, "no accepted log key is of the checkpoint's origin");
     }
     const struct mlt_vkey *good = NULL;
     for (size_t i = 0; i < num_keys; i++) {
@@ -43,12 +44,12 @@ static bool signed_by_log(struct mlt_policy_verdict *out, const struct mlt_polic
             claimed = claimed || mlt_note_sig_claims(&note->sigs[s], keys[i]);
         }
         if (claimed && !mlt_note_verify(note, keys[i], 1, NULL, NULL)) {
-            return refuse(out, "a signature under the log's key does not verify");
+            return refuse(out, MLT_POLICY_BAD_SIGNATURE, "a signature under the log's key does not verify");
         }
         good = claimed && !good ? keys[i] : good;
     }
     if (!good) {
-        return refuse(out, "no signature by an accepted key of the log");
+        return refuse(out, MLT_POLICY_UNSIGNED, "no signature by an accepted key of the log");
     }
     out->log_key = good;
     return true;
@@ -65,7 +66,7 @@ static bool witnessed(struct mlt_policy_verdict *out, const struct mlt_policy *p
             continue;
         }
         if (!mlt_cosignature_verify(note, &witness->vkey, &out->time[i], NULL)) {
-            return refuse(out, "a signature under the key of a witness does not verify");
+            return refuse(out, MLT_POLICY_BAD_COSIGNATURE, "a signature under the key of a witness does not verify");
         }
         out->cosigned[i] = true;
         out->earliest = out->num_cosigned == 0 || out->time[i] < out->earliest ? out->time[i] : out->earliest;
@@ -110,6 +111,7 @@ static bool quorum_met(struct mlt_policy_verdict *out, const struct mlt_policy *
         break;
     }
     if (!met) {
+        out->reason = MLT_POLICY_NO_QUORUM;
         // A name is any bytes, of any length: one that would spoil the sentence is left out of it.
         bool shown = name.len <= NAME_SHOWN_MAX && mlt_utf8_valid(name);
         (void)snprintf(out->why, sizeof(out->why),
@@ -123,13 +125,14 @@ enum mlt_status mlt_policy_judge(struct mlt_policy_verdict *out, const struct ml
                                  const struct mlt_vkey *log_key, const struct mlt_note *note, struct mlt_error *err) {
     memset(out, 0, sizeof(*out));
     out->num_witnesses = policy->num_witnesses;
-    (void)refuse(out, "the note is not a checkpoint");
+    (void)refuse(out, MLT_POLICY_UNJUDGED, "the note is not a checkpoint");
     enum mlt_status st = mlt_checkpoint_parse(&out->checkpoint, note->text, err);
     if (st) {
         return st;
     }
     if (signed_by_log(out, policy, log_key, note) && witnessed(out, policy, note) && quorum_met(out, policy)) {
         out->why[0] = '\0';
+        out->reason = MLT_POLICY_HOLDS;
         out->holds = true;
     }
     return MLT_OK;
