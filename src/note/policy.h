@@ -84,7 +84,7 @@ struct mlt_policy_verdict {
 // cosigned make up the quorum. `log_key` (may be NULL) is one more log key, for policies that leave the log to their
 // context. Times are reported, not judged.
 //
-// MLT_INVALID: the text is not a checkpoint; `out->holds` is false.
+// MLT_INVALID: the text is not a checkpoint. MLT_NOMEM: not every signature could be checked. `out->holds` is false.
 enum mlt_status mlt_policy_judge(struct mlt_policy_verdict *out, const struct mlt_policy *policy,
                                  const struct mlt_vkey *log_key, const struct mlt_note *note,
                                  struct mlt_error *err) MLT_MUST_USE;
