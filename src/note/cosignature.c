@@ -93,6 +93,12 @@ enum mlt_status mlt_cosignature_check(bool *good, const struct mlt_vkey *key, st
     return MLT_OK;
 }
 
+bool mlt_cosignature_good(const struct mlt_vkey *key, struct mlt_bytes note_text, const struct mlt_note_sig *sig,
+                          uint64_t *timestamp) {
+    bool good;
+    return mlt_cosignature_check(&good, key, note_text, sig, timestamp, NULL) == MLT_OK && good;
+}
+
 enum mlt_status mlt_cosignature_find(const char **why, uint64_t *timestamp, const struct mlt_note *note,
                                      const struct mlt_vkey *key, struct mlt_error *err) {
     bool found = false;

@@ -41,4 +41,8 @@ enum mlt_status mlt_cosignature_check(bool *good, const struct mlt_vkey *key, st
                                       const struct mlt_note_sig *sig, uint64_t *timestamp,
                                       struct mlt_error *err) MLT_MUST_USE;
 
+// mlt_cosignature_good is that as a verdict alone: false also when memory ran out.
+bool mlt_cosignature_good(const struct mlt_vkey *key, struct mlt_bytes note_text, const struct mlt_note_sig *sig,
+                          uint64_t *timestamp);
+
 #endif

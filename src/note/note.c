@@ -156,9 +156,8 @@ static bool verify_one(const struct mlt_vkey *key, struct mlt_bytes text, const 
     case MLT_KEY_ED25519:
         return sig->sig_len == MLT_ED25519_SIG_LEN && mlt_ed25519_verify(key->key, text, sig->sig);
     case MLT_KEY_COSIGNATURE_V1: {
-        bool good;
         uint64_t timestamp;
-        return mlt_cosignature_check(&good, key, text, sig, &timestamp, NULL) == MLT_OK && good;
+        return mlt_cosignature_good(key, text, sig, &timestamp);
     }
     }
     return false;
