@@ -39,8 +39,11 @@ _mltrail() {
     lineage:--limit|lineage:-n) return ;;
     lineage:--cursor) return ;;
     verify:--key|verify:-k) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    verify:--policy|verify:-p) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    verify:--entry|verify:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--receipts|verify:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     prove:--output|prove:-o) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    prove:--entry|prove:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     access:--resource|access:-r) COMPREPLY=($(compgen -W 'model_registry prediction_log training_data trail config other' -- "$cur")); return ;;
     access:--principal|access:-p) return ;;
     access:--from) return ;;
@@ -73,8 +76,8 @@ _mltrail() {
     report) options=' --format --output --at-size --strict' ;;
     ask) options=' --request-id --model --model-version --at --at-size --limit' ;;
     lineage) options=' --forward --limit --cursor' ;;
-    verify) options=' --key --receipts' ;;
-    prove) options=' --output' ;;
+    verify) options=' --key --policy --entry --receipts' ;;
+    prove) options=' --output --entry' ;;
     access) options=' --resource --principal --from --to --limit' ;;
     export) options=' --from --to --kind --model --format' ;;
     settings) options=' --reason' ;;
@@ -95,7 +98,7 @@ _mltrail() {
     serve) COMPREPLY=($(compgen -d -- "$cur")) ;;
     append) COMPREPLY=($(compgen -f -- "$cur")) ;;
     lineage) COMPREPLY=($(compgen -W 'prediction: model: dataset: job: approval: table: node: entry:' -- "$cur")) ;;
-    verify) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
     settings) COMPREPLY=($(compgen -W 'set' -- "$cur")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;

@@ -55,7 +55,7 @@ formatted() {
 # Each header includes what it needs, and a C++ program can include the public ones.
 headers_alone() {
     local header flags status=0
-    flags=$(find build/layers -mindepth 1 -maxdepth 1 -type d -printf '-I%p ')
+    flags="-Iinclude $(find build/layers -mindepth 1 -maxdepth 1 -type d -printf '-I%p ')"
     for header in src/*/*.h; do
         echo "#include \"${header#src/}\"" |
             gcc -std=c17 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -fsyntax-only $flags -x c - || status=1

@@ -14,6 +14,8 @@
 
 static const struct mlt_cli_option options[] = {
     {"key", 'k', "VKEY|FILE", "The trail's verifier key, from somebody other than the trail.", "<file>"},
+    {"policy", 'p', "FILE", "A tlog-policy file: logs, witnesses, and how many of them must have cosigned.", "<file>"},
+    {"entry", 'e', "FILE", "The exact bytes of the entry that a tlog-proof is about.", "<file>"},
     {"receipts", 'r', "FILE", "Receipts of \"append --receipts\": the trail must extend each of them (directories).",
      "<file>"},
     {0},
@@ -22,6 +24,7 @@ static const struct mlt_cli_example examples[] = {
     {"mltrail verify trail", "check everything in ./trail with the key in ./trail.state"},
     {"mltrail verify copy --key trail.vkey --receipts receipts.ndjson", "check a copy, with what you hold yourself"},
     {"mltrail verify https://trail.example.com --key trail.vkey", "fetch everything and compute it again"},
+    {"mltrail verify 17.tlog-proof --entry 17.entry --policy policy", "one entry, offline, as witnesses saw it"},
     {0},
 };
 
@@ -72,7 +75,8 @@ static const char *what_name(enum mlt_verify_what what) {
     return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
 }
 
-static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, const char *signer) {
+static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, const char *signer,
+                       const struct mlt_verify_trust *trust) {
     struct mlt_buf out = {0};
     struct mlt_json_writer w;
     mlt_jw_init(&w, &out);
@@ -91,6 +95,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, c
     mlt_jw_member_u64(&w, "commitments", r->commitments);
     mlt_jw_member_u64(&w, "committed", r->committed);
     mlt_jw_member_bool(&w, "payloads_checked", r->payloads_checked);
+    mlt_verify_trust_json(&w, trust);
     mlt_jw_member_u64(&w, "num_faults", r->num_faults);
     mlt_jw_name(&w, "faults");
     mlt_jw_array(&w);
@@ -183,7 +188,19 @@ static void name_key(struct mlt_cli *cli, const struct mlt_vkey *key, const char
     mlt_buf_clear(&text);
 }
 
-static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vkey *key,
+// judge_published holds the checkpoint that a local trail has published against the policy.
+static void judge_published(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust) {
+    struct mlt_buf note = {0};
+    const char *path = mlt_arena_printf(&cli->arena, "%s/checkpoint", dir);
+    if (path && trust->policy) {
+        // A file that cannot be read is as good as none: the policy is not satisfied.
+        bool there = mlt_env_read_file(cli->env, path, MLT_NOTE_MAX, &note, NULL) == MLT_OK;
+        mlt_verify_trust_judge(cli, trust, there ? mlt_buf_bytes(&note) : mlt_str(NULL));
+    }
+    mlt_buf_clear(&note);
+}
+
+static int verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust,
                       struct mlt_verify_report *report, char signer[static MLT_VKEY_TEXT_MAX]) {
     struct heads heads = {0};
     struct mlt_progress progress;
@@ -196,6 +213,8 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
     if (code != 0) {
         return code;
     }
+    judge_published(cli, dir, trust);
+    const struct mlt_vkey *key = trust->have_key ? &trust->key : NULL;
     mlt_progress_init(&progress, cli, "verifying");
     struct mlt_segment_further segments = {.env = cli->env, .scratch = getenv("TMPDIR")};
     const struct mlt_verify_options opt = {
@@ -214,6 +233,7 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
     mlt_progress_end(&progress);
     report->commitments = segments.report.commitments;
     report->committed = segments.report.covered;
+    mlt_verify_trust_report(trust, report);
     if (status == MLT_OK && report->live) {
         mlt_cli_note(cli, "the trail is being written: checked up to the head signed last, of size %" PRIu64,
                      report->size);
@@ -221,16 +241,10 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, const struct mlt_vke
     return status == MLT_OK ? 0 : mlt_cli_fail_error(cli, &err);
 }
 
-static int run(struct mlt_cli *cli) {
-    const char *trail = cli->num_args > 0 ? cli->args[0] : mlt_cli_trail(cli);
+static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verify_trust *trust) {
     struct mlt_verify_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
-    struct mlt_vkey key;
-    bool have_key;
     char signer[MLT_VKEY_TEXT_MAX] = "";
     int code;
-    if (!trail || !mlt_verify_key_given(cli, &key, &have_key)) {
-        return MLT_EXIT_USAGE;
-    }
     if (!report) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
     }
@@ -238,32 +252,55 @@ static int run(struct mlt_cli *cli) {
         if (mlt_cli_value(cli, "receipts")) {
             return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--receipts checks directories; give the directory of the trail");
         }
-        have_key = have_key || mlt_known_trail(cli, trail, &key);
-        code = mlt_verify_url(cli, trail, have_key ? &key : NULL, report, signer);
+        if (!trust->have_key && !trust->policy) {
+            trust->have_key = mlt_known_trail(cli, trail, &trust->key);
+        }
+        code = mlt_verify_url(cli, trail, trust, report, signer);
     } else {
-        code = verify_dir(cli, trail, have_key ? &key : NULL, report, signer);
+        code = verify_dir(cli, trail, trust, report, signer);
     }
     if (code != 0) {
         return code == MLT_EXIT_FALSE ? MLT_EXIT_FAILED : code; // a missing tile means: could not be checked
     }
     if (cli->json) {
-        print_json(cli, report, signer);
+        print_json(cli, report, signer, trust);
     } else {
         print_text(cli, report, signer);
+        mlt_verify_trust_print(cli, trust);
     }
     return report->verdict && report->authenticated ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
 }
 
+static int run(struct mlt_cli *cli) {
+    const char *what = cli->num_args > 0 ? cli->args[0] : mlt_cli_trail(cli);
+    struct mlt_verify_trust trust;
+    int code;
+    if (!what || !mlt_verify_trust_given(cli, &trust)) {
+        return MLT_EXIT_USAGE;
+    }
+    if (mlt_verify_is_proof(what)) {
+        code = mlt_verify_proof(cli, what, &trust);
+    } else if (mlt_cli_value(cli, "entry")) {
+        code = mlt_cli_fail(cli, MLT_EXIT_USAGE, "--entry goes with a tlog-proof, which %s is not", what);
+    } else {
+        code = verify_trail(cli, what, &trust);
+    }
+    mlt_verify_trust_clear(&trust);
+    return code;
+}
+
 const struct mlt_cli_command mlt_cmd_verify = {
     .name = "verify",
-    .args = "[DIR|URL]",
+    .args = "[DIR|URL|FILE.tlog-proof]",
     .summary = "check that a trail is what was signed",
     .text =
         "Reads everything, computes every hash again and compares it with the signed tree head. Changes and repairs "
         "nothing. Exits with 1 when anything is not as signed, and also when the key did not come from outside the "
         "thing verified. On a local directory the key in the state directory serves; for a URL it is --key, or the one "
-        "remembered in ~/.config/mltrail/known_trails.",
-    .words = "<dir>",
+        "remembered in ~/.config/mltrail/known_trails. With --policy the published checkpoint must satisfy the policy "
+        "as "
+        "well. A tlog-proof is checked offline, against the entry given with --entry.",
+    .words = "<file>",
     .max_args = 1,
     .options = options,
     .examples = examples,

@@ -3,7 +3,35 @@
 #define MLT_CLI_VERIFY_H
 
 #include "cli/cli.h"
+#include "note/policy.h"
+#include "record/json.h"
 #include "trail/verify.h"
+
+// Whose word is taken, and what the policy says of the checkpoint that was found.
+struct mlt_verify_trust {
+    bool have_key;
+    struct mlt_vkey key;       // --key, or the log key that the policy accepted
+    struct mlt_policy *policy; // --policy; NULL: none
+    struct mlt_policy_verdict judged;
+};
+
+// verify_trust.c
+// mlt_verify_trust_given reads --key and --policy. False after saying what is wrong; otherwise clear it at the end.
+bool mlt_verify_trust_given(struct mlt_cli *cli, struct mlt_verify_trust *out);
+void mlt_verify_trust_clear(struct mlt_verify_trust *trust);
+// mlt_verify_trust_judge holds a signed checkpoint against the policy, if there is one; the log key that it was signed
+// with becomes the key. mlt_verify_trust_report makes a fault of a policy that is not satisfied.
+void mlt_verify_trust_judge(struct mlt_cli *cli, struct mlt_verify_trust *trust, struct mlt_bytes checkpoint);
+void mlt_verify_trust_report(const struct mlt_verify_trust *trust, struct mlt_verify_report *r);
+void mlt_verify_trust_print(struct mlt_cli *cli, const struct mlt_verify_trust *trust);
+void mlt_verify_trust_json(struct mlt_json_writer *w, const struct mlt_verify_trust *trust); // the member "policy"
+void mlt_verify_witnesses_print(struct mlt_cli *cli, size_t num_cosigned, size_t num_witnesses, int64_t earliest,
+                                int64_t latest);
+void mlt_verify_witness_json(struct mlt_json_writer *w, const char *name, bool cosigned, int64_t seconds);
+
+// verify_proof.c
+bool mlt_verify_is_proof(const char *path); // a file that begins as a tlog-proof does
+int mlt_verify_proof(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust);
 
 // verify_key.c
 // mlt_verify_key_given reads --key, a vkey or the file of one. False after saying what is wrong; `*have` is set
@@ -16,10 +44,10 @@ bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out)
 // yes.
 bool mlt_known_trail_ask(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key);
 
-// verify_url.c: fetches checkpoint, tiles and entry bundles, and computes every hash again. `key` NULL: none from
-// outside. 0, or the exit status after saying why it could not be checked. `*signer` gets "name+keyid" of the
+// verify_url.c: fetches checkpoint, tiles and entry bundles, and computes every hash again. 0, or the exit
+// status after saying why it could not be checked. `*signer` gets "name+keyid" of the
 // checkpoint.
-int mlt_verify_url(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key, struct mlt_verify_report *out,
+int mlt_verify_url(struct mlt_cli *cli, const char *url, struct mlt_verify_trust *trust, struct mlt_verify_report *out,
                    char signer[static MLT_VKEY_TEXT_MAX]);
 
 // mlt_verify_fault_add reports a fault of a mirrored trail.

@@ -174,17 +174,20 @@ static void name_signer(struct mlt_cli *cli, struct mlt_bytes bytes, char signer
 }
 
 // open_checkpoint reads the signed head into the report; 0 also when the signature is false, which is a fault.
-static int open_checkpoint(struct mlt_cli *cli, const char *url, struct mlt_bytes bytes, const struct mlt_vkey *key,
+static int open_checkpoint(struct mlt_cli *cli, const char *url, struct mlt_bytes bytes, struct mlt_verify_trust *trust,
                            struct mlt_checkpoint *head, struct mlt_verify_report *out) {
     struct mlt_error err = {0};
     struct mlt_note note;
     struct mlt_vkey offered;
+    mlt_verify_trust_judge(cli, trust, bytes);
+    const struct mlt_vkey *key = trust->have_key ? &trust->key : NULL;
     out->authenticated = key != NULL;
     if (mlt_note_parse(&note, &cli->arena, bytes, &err) != MLT_OK ||
         mlt_checkpoint_parse(head, note.text, &err) != MLT_OK) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "what %s serves as its checkpoint is none: %s", url, err.text);
     }
-    if (!key && offered_key(cli, &offered)) {
+    mlt_verify_trust_report(trust, out);
+    if (!key && !trust->policy && offered_key(cli, &offered)) {
         key = &offered;
         out->authenticated = mlt_known_trail_ask(cli, url, key);
     }
@@ -195,7 +198,7 @@ static int open_checkpoint(struct mlt_cli *cli, const char *url, struct mlt_byte
     return 0;
 }
 
-int mlt_verify_url(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key, struct mlt_verify_report *out,
+int mlt_verify_url(struct mlt_cli *cli, const char *url, struct mlt_verify_trust *trust, struct mlt_verify_report *out,
                    char signer[static MLT_VKEY_TEXT_MAX]) {
     struct mlt_error err = {0};
     struct mlt_checkpoint head = {0};
@@ -214,7 +217,7 @@ int mlt_verify_url(struct mlt_cli *cli, const char *url, const struct mlt_vkey *
     if (code == 0) {
         struct mlt_bytes bytes = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&m->reply.body));
         name_signer(cli, bytes, signer);
-        code = open_checkpoint(cli, url, bytes, key, &head, out);
+        code = open_checkpoint(cli, url, bytes, trust, &head, out);
     }
     if (code == 0 && head.size > MLT_TREE_MAX) {
         code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the checkpoint names an impossible size");

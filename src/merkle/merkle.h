@@ -41,6 +41,10 @@ bool mlt_merkle_verify_inclusion(uint64_t index, uint64_t size, const uint8_t le
 bool mlt_merkle_verify_consistency(uint64_t size1, uint64_t size2, const struct mlt_proof *proof,
                                    const uint8_t root1[static MLT_HASH_LEN], const uint8_t root2[static MLT_HASH_LEN]);
 
+// mlt_merkle_inclusion_len and mlt_merkle_consistency_len say how many hashes such a proof has; 0 where there is none.
+size_t mlt_merkle_inclusion_len(uint64_t index, uint64_t size);
+size_t mlt_merkle_consistency_len(uint64_t size1, uint64_t size2);
+
 // Where hashes come from when proofs are made: `count` consecutive hashes of tile level `level` starting at `first`
 // (level 0: leaf hashes; level l: roots of full tiles of level l-1). Thread-safe as its implementation is.
 struct mlt_hash_source {

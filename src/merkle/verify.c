@@ -93,3 +93,28 @@ bool mlt_merkle_verify_consistency(uint64_t size1, uint64_t size2, const struct 
     return climb_consistency(c, proof->hash[0], (const uint8_t(*)[MLT_HASH_LEN])proof->hash + 1, proof->num_hashes - 1,
                              root1, root2);
 }
+
+static size_t climb_len(struct climb c) {
+    size_t len = 0;
+    while (c.sn != 0) {
+        (void)climb_takes_left(&c);
+        climb_step(&c);
+        len++;
+    }
+    return len;
+}
+
+size_t mlt_merkle_inclusion_len(uint64_t index, uint64_t size) {
+    return index < size ? climb_len((struct climb){index, size - 1}) : 0;
+}
+
+size_t mlt_merkle_consistency_len(uint64_t size1, uint64_t size2) {
+    if (size1 == 0 || size1 >= size2) {
+        return 0;
+    }
+    struct climb c = {size1 - 1, size2 - 1};
+    while (c.fn & 1) {
+        climb_step(&c);
+    }
+    return climb_len(c) + ((size1 & (size1 - 1)) != 0);
+}

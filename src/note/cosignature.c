@@ -68,50 +68,75 @@ enum mlt_status mlt_cosignature_sign(struct mlt_buf *out, struct mlt_bytes note_
     return st ? st : mlt_note_put_signature(out, &c->vkey, mlt_bytes_of(sig, sizeof(sig)), err);
 }
 
-bool mlt_cosignature_good(const struct mlt_vkey *key, struct mlt_bytes note_text, const struct mlt_note_sig *sig,
-                          uint64_t *timestamp) {
+enum mlt_status mlt_cosignature_check(bool *good, const struct mlt_vkey *key, struct mlt_bytes note_text,
+                                      const struct mlt_note_sig *sig, uint64_t *timestamp, struct mlt_error *err) {
+    *good = false;
     *timestamp = 0;
     if (key->type != MLT_KEY_COSIGNATURE_V1 || sig->sig_len != COSIGNATURE_LEN) {
-        return false;
+        return MLT_OK;
     }
     uint64_t claimed = mlt_load_u64be(sig->sig);
     if (claimed > INT64_MAX) {
-        return false;
+        return MLT_OK;
     }
     struct mlt_buf message = {0};
     put_message(&message, claimed, note_text);
-    bool good = !message.failed && mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), sig->sig + TIMESTAMP_LEN);
+    if (message.failed) {
+        mlt_buf_clear(&message);
+        return mlt_fail(err, MLT_NOMEM, "no memory to check a cosignature");
+    }
+    *good = mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), sig->sig + TIMESTAMP_LEN);
     mlt_buf_clear(&message);
-    if (good) {
+    if (*good) {
         *timestamp = claimed;
     }
-    return good;
+    return MLT_OK;
 }
 
-static const char *find_cosignature(const struct mlt_note *note, const struct mlt_vkey *key, uint64_t *latest) {
+bool mlt_cosignature_good(const struct mlt_vkey *key, struct mlt_bytes note_text, const struct mlt_note_sig *sig,
+                          uint64_t *timestamp) {
+    bool good;
+    return mlt_cosignature_check(&good, key, note_text, sig, timestamp, NULL) == MLT_OK && good;
+}
+
+enum mlt_status mlt_cosignature_find(const char **why, uint64_t *timestamp, const struct mlt_note *note,
+                                     const struct mlt_vkey *key, struct mlt_error *err) {
     bool found = false;
+    *timestamp = 0;
+    *why = "this key is not a witness's";
+    if (key->type != MLT_KEY_COSIGNATURE_V1) {
+        return MLT_OK;
+    }
+    *why = "a signature under this witness's key does not verify";
+    uint64_t latest = 0;
     for (size_t i = 0; i < note->num_sigs; i++) {
         const struct mlt_note_sig *sig = &note->sigs[i];
-        uint64_t timestamp = 0;
+        bool good;
+        uint64_t time;
         if (!mlt_note_sig_claims(sig, key)) {
             continue;
         }
-        if (!mlt_cosignature_good(key, note->text, sig, &timestamp)) {
-            return "a signature under this witness's key does not verify";
+        enum mlt_status st = mlt_cosignature_check(&good, key, note->text, sig, &time, err);
+        if (st || !good) {
+            return st;
         }
         found = true;
-        *latest = timestamp > *latest ? timestamp : *latest;
+        latest = time > latest ? time : latest;
     }
-    return found ? NULL : "no signature by this witness";
+    *why = found ? NULL : "no signature by this witness";
+    *timestamp = latest;
+    return MLT_OK;
 }
 
 bool mlt_cosignature_verify(const struct mlt_note *note, const struct mlt_vkey *key, uint64_t *timestamp,
                             const char **why) {
-    uint64_t latest = 0;
-    const char *phrase =
-        key->type == MLT_KEY_COSIGNATURE_V1 ? find_cosignature(note, key, &latest) : "this key is not a witness's";
+    uint64_t latest;
+    const char *phrase;
+    if (mlt_cosignature_find(&phrase, &latest, note, key, NULL)) {
+        phrase = "memory ran out before the signature could be checked";
+    }
     if (timestamp) {
-        *timestamp = phrase ? 0 : latest;
+        *timestamp = latest;
     }
     if (why) {
         *why = phrase;

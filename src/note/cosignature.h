@@ -33,7 +33,15 @@ enum mlt_status mlt_cosignature_sign(struct mlt_buf *out, struct mlt_bytes note_
 bool mlt_cosignature_verify(const struct mlt_note *note, const struct mlt_vkey *key, uint64_t *timestamp,
                             const char **why);
 
-// mlt_cosignature_good judges one signature, without regard to names and key ids.
+// mlt_cosignature_find is that with a status of its own: MLT_NOMEM, and then `*why` is not NULL and no time is set.
+enum mlt_status mlt_cosignature_find(const char **why, uint64_t *timestamp, const struct mlt_note *note,
+                                     const struct mlt_vkey *key, struct mlt_error *err) MLT_MUST_USE;
+// mlt_cosignature_check judges one signature, without regard to names and key ids. MLT_NOMEM: it could not.
+enum mlt_status mlt_cosignature_check(bool *good, const struct mlt_vkey *key, struct mlt_bytes note_text,
+                                      const struct mlt_note_sig *sig, uint64_t *timestamp,
+                                      struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_cosignature_good is that as a verdict alone: false also when memory ran out.
 bool mlt_cosignature_good(const struct mlt_vkey *key, struct mlt_bytes note_text, const struct mlt_note_sig *sig,
                           uint64_t *timestamp);
 

@@ -55,8 +55,19 @@ bool mlt_policy_check(const struct mlt_policy *policy);
 
 // A verdict on a signed checkpoint, and what it rests on.
 #define MLT_POLICY_WHY_LEN 256
+enum mlt_policy_reason { // the rungs of the ladder, in order
+    MLT_POLICY_UNJUDGED = 0,
+    MLT_POLICY_NO_LOG,          // no log key was accepted at all
+    MLT_POLICY_OTHER_ORIGIN,    // none of the accepted ones is of this origin
+    MLT_POLICY_BAD_SIGNATURE,   // a signature line of the log's key does not verify
+    MLT_POLICY_UNSIGNED,        // no signature line of the log's key
+    MLT_POLICY_BAD_COSIGNATURE, // a signature line of a witness's key does not verify
+    MLT_POLICY_NO_QUORUM,
+    MLT_POLICY_HOLDS,
+};
 struct mlt_policy_verdict {
-    bool holds;
+    bool holds; // reason == MLT_POLICY_HOLDS
+    enum mlt_policy_reason reason;
     char why[MLT_POLICY_WHY_LEN]; // when false: one sentence without a full stop; otherwise empty
     struct mlt_checkpoint checkpoint;
     const struct mlt_vkey *log_key; // of the policy or the caller; NULL: no good signature by a log key
@@ -73,7 +84,7 @@ struct mlt_policy_verdict {
 // cosigned make up the quorum. `log_key` (may be NULL) is one more log key, for policies that leave the log to their
 // context. Times are reported, not judged.
 //
-// MLT_INVALID: the text is not a checkpoint; `out->holds` is false.
+// MLT_INVALID: the text is not a checkpoint. MLT_NOMEM: not every signature could be checked. `out->holds` is false.
 enum mlt_status mlt_policy_judge(struct mlt_policy_verdict *out, const struct mlt_policy *policy,
                                  const struct mlt_vkey *log_key, const struct mlt_note *note,
                                  struct mlt_error *err) MLT_MUST_USE;

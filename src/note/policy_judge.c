@@ -7,7 +7,8 @@
 #define KEYS_MAX (MLT_POLICY_LOGS_MAX + 1) // and the caller's own
 #define NAME_SHOWN_MAX 100                 // leaves room for the rest of the sentence
 
-static bool refuse(struct mlt_policy_verdict *out, const char *why) {
+static bool refuse(struct mlt_policy_verdict *out, enum mlt_policy_reason reason, const char *why) {
+    out->reason = reason;
     (void)snprintf(out->why, sizeof(out->why), "%s", why);
     return false;
 }
@@ -26,53 +27,71 @@ static size_t keys_of_origin(const struct mlt_vkey *keys[static KEYS_MAX], const
     return num;
 }
 
+static bool claims(const struct mlt_note *note, const struct mlt_vkey *key) {
+    for (size_t i = 0; i < note->num_sigs; i++) {
+        if (mlt_note_sig_claims(&note->sigs[i], key)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // A note that lacks a signature by one key may have one by another of the log's; a bad one under any of them refuses.
 static bool signed_by_log(struct mlt_policy_verdict *out, const struct mlt_policy *policy,
                           const struct mlt_vkey *log_key, const struct mlt_note *note) {
     const struct mlt_vkey *keys[KEYS_MAX];
     size_t num_keys = keys_of_origin(keys, policy, log_key, out->checkpoint.origin);
     if (num_keys == 0) {
-        return refuse(out, policy->num_logs == 0 && !log_key
-                               ? "the policy names no log, so a log key must be given with it"
-                               : "no accepted log key is of the checkpoint's origin");
+        return policy->num_logs == 0 && !log_key
+                   ? refuse(out, MLT_POLICY_NO_LOG, "the policy names no log, so a log key must be given with it")
+                   : refuse(out, MLT_POLICY_OTHER_ORIGIN, "no accepted log key is of the checkpoint's origin");
     }
     const struct mlt_vkey *good = NULL;
     for (size_t i = 0; i < num_keys; i++) {
-        bool claimed = false;
-        for (size_t s = 0; s < note->num_sigs; s++) {
-            claimed = claimed || mlt_note_sig_claims(&note->sigs[s], keys[i]);
-        }
+        bool claimed = claims(note, keys[i]);
         if (claimed && !mlt_note_verify(note, keys[i], 1, NULL, NULL)) {
-            return refuse(out, "a signature under the log's key does not verify");
+            return refuse(out, MLT_POLICY_BAD_SIGNATURE, "a signature under the log's key does not verify");
         }
         good = claimed && !good ? keys[i] : good;
     }
     if (!good) {
-        return refuse(out, "no signature by an accepted key of the log");
+        return refuse(out, MLT_POLICY_UNSIGNED, "no signature by an accepted key of the log");
     }
     out->log_key = good;
     return true;
 }
 
-static bool witnessed(struct mlt_policy_verdict *out, const struct mlt_policy *policy, const struct mlt_note *note) {
+static void count_cosignature(struct mlt_policy_verdict *out, size_t witness, uint64_t time) {
+    out->cosigned[witness] = true;
+    out->time[witness] = time;
+    out->earliest = out->num_cosigned == 0 || time < out->earliest ? time : out->earliest;
+    out->latest = time > out->latest ? time : out->latest;
+    out->num_cosigned++;
+}
+
+// The status says whether all could be checked, `*good` whether none of those who signed signed something else.
+static enum mlt_status witnessed(bool *good, struct mlt_policy_verdict *out, const struct mlt_policy *policy,
+                                 const struct mlt_note *note, struct mlt_error *err) {
+    *good = false;
     for (size_t i = 0; i < policy->num_witnesses; i++) {
-        const struct mlt_policy_witness *witness = &policy->witnesses[i];
-        bool claimed = false;
-        for (size_t s = 0; s < note->num_sigs; s++) {
-            claimed = claimed || mlt_note_sig_claims(&note->sigs[s], &witness->vkey);
-        }
-        if (!claimed) {
+        const struct mlt_vkey *key = &policy->witnesses[i].vkey;
+        const char *why;
+        uint64_t time;
+        if (!claims(note, key)) {
             continue;
         }
-        if (!mlt_cosignature_verify(note, &witness->vkey, &out->time[i], NULL)) {
-            return refuse(out, "a signature under the key of a witness does not verify");
+        enum mlt_status st = mlt_cosignature_find(&why, &time, note, key, err);
+        if (st) {
+            return st;
         }
-        out->cosigned[i] = true;
-        out->earliest = out->num_cosigned == 0 || out->time[i] < out->earliest ? out->time[i] : out->earliest;
-        out->latest = out->time[i] > out->latest ? out->time[i] : out->latest;
-        out->num_cosigned++;
+        if (why) {
+            (void)refuse(out, MLT_POLICY_BAD_COSIGNATURE, "a signature under the key of a witness does not verify");
+            return MLT_OK;
+        }
+        count_cosignature(out, i, time);
     }
-    return true;
+    *good = true;
+    return MLT_OK;
 }
 
 // Members stand before their groups, so one pass in order sees each group when all its members are known.
@@ -110,6 +129,7 @@ static bool quorum_met(struct mlt_policy_verdict *out, const struct mlt_policy *
         break;
     }
     if (!met) {
+        out->reason = MLT_POLICY_NO_QUORUM;
         // A name is any bytes, of any length: one that would spoil the sentence is left out of it.
         bool shown = name.len <= NAME_SHOWN_MAX && mlt_utf8_valid(name);
         (void)snprintf(out->why, sizeof(out->why),
@@ -123,13 +143,23 @@ enum mlt_status mlt_policy_judge(struct mlt_policy_verdict *out, const struct ml
                                  const struct mlt_vkey *log_key, const struct mlt_note *note, struct mlt_error *err) {
     memset(out, 0, sizeof(*out));
     out->num_witnesses = policy->num_witnesses;
-    (void)refuse(out, "the note is not a checkpoint");
+    (void)refuse(out, MLT_POLICY_UNJUDGED, "the note is not a checkpoint");
     enum mlt_status st = mlt_checkpoint_parse(&out->checkpoint, note->text, err);
     if (st) {
         return st;
     }
-    if (signed_by_log(out, policy, log_key, note) && witnessed(out, policy, note) && quorum_met(out, policy)) {
+    if (!signed_by_log(out, policy, log_key, note)) {
+        return MLT_OK;
+    }
+    bool good;
+    st = witnessed(&good, out, policy, note, err);
+    if (st) {
+        (void)refuse(out, MLT_POLICY_UNJUDGED, "memory ran out before all signatures could be checked");
+        return st;
+    }
+    if (good && quorum_met(out, policy)) {
         out->why[0] = '\0';
+        out->reason = MLT_POLICY_HOLDS;
         out->holds = true;
     }
     return MLT_OK;

@@ -186,6 +186,9 @@ static void test_every_changed_byte_is_noticed(void **state) {
         struct mlt_note_sig shorter = note.sigs[0];
         uint64_t timestamp = 1;
         shorter.sig_len = len;
+        bool good = true;
+        assert_int_equal(mlt_cosignature_check(&good, &witness, note.text, &shorter, &timestamp, NULL), MLT_OK);
+        assert_false(good);
         assert_false(mlt_cosignature_good(&witness, note.text, &shorter, &timestamp));
         assert_int_equal(timestamp, 0);
     }

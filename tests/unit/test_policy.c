@@ -78,6 +78,7 @@ static enum mlt_status judge(struct mlt_policy_verdict *out, const struct mlt_po
     enum mlt_status st = mlt_policy_judge(out, policy, log_key, &note, NULL);
     mlt_arena_clear(&arena);
     assert_true(out->holds == (out->why[0] == '\0'));
+    assert_true(out->holds == (out->reason == MLT_POLICY_HOLDS));
     assert_true(!st || !out->holds);
     return st;
 }
@@ -335,19 +336,23 @@ static void test_each_rung_refuses_with_its_reason(void **state) {
         const char *name;
         const char *policy;
         const char *note;
+        enum mlt_policy_reason reason;
         const char *why; // NULL: holds
     } cases[] = {
-        {"honest", mlt_buf_cstr(&policy_text), honest, NULL},
-        {"honest, no quorum", with_none, honest, NULL},
-        {"no witness asked for", with_none, NOTE15, NULL},
-        {"no log in the policy", "quorum none\n", honest,
+        {"honest", mlt_buf_cstr(&policy_text), honest, MLT_POLICY_HOLDS, NULL},
+        {"honest, no quorum", with_none, honest, MLT_POLICY_HOLDS, NULL},
+        {"no witness asked for", with_none, NOTE15, MLT_POLICY_HOLDS, NULL},
+        {"no log in the policy", "quorum none\n", honest, MLT_POLICY_NO_LOG,
          "the policy names no log, so a log key must be given with it"},
-        {"another log", other_log, honest, "no accepted log key is of the checkpoint's origin"},
-        {"log did not sign", with_none, mlt_buf_cstr(&unsigned_by_log), "no signature by an accepted key of the log"},
-        {"bad log signature", with_none, mlt_buf_cstr(&bad_log), "a signature under the log's key does not verify"},
-        {"bad cosignature", mlt_buf_cstr(&policy_text), mlt_buf_cstr(&bad_witness),
+        {"another log", other_log, honest, MLT_POLICY_OTHER_ORIGIN,
+         "no accepted log key is of the checkpoint's origin"},
+        {"log did not sign", with_none, mlt_buf_cstr(&unsigned_by_log), MLT_POLICY_UNSIGNED,
+         "no signature by an accepted key of the log"},
+        {"bad log signature", with_none, mlt_buf_cstr(&bad_log), MLT_POLICY_BAD_SIGNATURE,
+         "a signature under the log's key does not verify"},
+        {"bad cosignature", mlt_buf_cstr(&policy_text), mlt_buf_cstr(&bad_witness), MLT_POLICY_BAD_COSIGNATURE,
          "a signature under the key of a witness does not verify"},
-        {"no quorum", mlt_buf_cstr(&policy_text), NOTE15,
+        {"no quorum", mlt_buf_cstr(&policy_text), NOTE15, MLT_POLICY_NO_QUORUM,
          "the quorum W1 is not met: 0 of the policy's 2 witnesses cosigned"},
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -355,7 +360,7 @@ static void test_each_rung_refuses_with_its_reason(void **state) {
         struct mlt_policy_verdict verdict;
         parse(&policy, cases[i].policy);
         assert_int_equal(judge(&verdict, &policy, NULL, mlt_str(cases[i].note)), MLT_OK);
-        if (verdict.holds != !cases[i].why || strcmp(verdict.why, cases[i].why ? cases[i].why : "") != 0) {
+        if (verdict.reason != cases[i].reason || strcmp(verdict.why, cases[i].why ? cases[i].why : "") != 0) {
             fail_msg("%s: %s", cases[i].name, verdict.why);
         }
         mlt_policy_clear(&policy);

@@ -1,0 +1,134 @@
+// Whose word `verify` takes: --key, --policy, and what the policy says of a checkpoint.
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/time.h"
+#include "cli/verify.h"
+
+static bool policy_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
+    const char *path = mlt_cli_value(cli, "policy");
+    struct mlt_error err = {0};
+    struct mlt_buf text = {0};
+    if (!path) {
+        return true;
+    }
+    out->policy = mlt_arena_zero(&cli->arena, sizeof *out->policy);
+    enum mlt_status st = out->policy ? mlt_env_read_file(cli->env, path, MLT_POLICY_TEXT_MAX, &text, &err)
+                                     : mlt_fail(&err, MLT_NOMEM, "out of memory");
+    if (st == MLT_OK) {
+        st = mlt_policy_parse(out->policy, mlt_buf_bytes(&text), &err);
+    }
+    mlt_buf_clear(&text);
+    if (st != MLT_OK) {
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "--policy %s: %s", path, err.text);
+    }
+    return st == MLT_OK;
+}
+
+bool mlt_verify_trust_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
+    memset(out, 0, sizeof *out);
+    if (!mlt_verify_key_given(cli, &out->key, &out->have_key) || !policy_given(cli, out)) {
+        mlt_verify_trust_clear(out);
+        return false;
+    }
+    return true;
+}
+
+void mlt_verify_trust_clear(struct mlt_verify_trust *trust) {
+    mlt_policy_clear(trust->policy);
+    trust->policy = NULL;
+}
+
+void mlt_verify_trust_judge(struct mlt_cli *cli, struct mlt_verify_trust *trust, struct mlt_bytes checkpoint) {
+    struct mlt_note note;
+    struct mlt_error err = {0};
+    if (!trust->policy) {
+        return;
+    }
+    enum mlt_status st = mlt_note_parse(&note, &cli->arena, checkpoint, &err);
+    if (st == MLT_OK) {
+        st = mlt_policy_judge(&trust->judged, trust->policy, trust->have_key ? &trust->key : NULL, &note, &err);
+    }
+    if (st != MLT_OK) {
+        (void)snprintf(trust->judged.why, sizeof trust->judged.why, "there is no signed checkpoint to judge");
+    }
+    if (trust->judged.log_key) {
+        trust->key = *trust->judged.log_key;
+        trust->have_key = true;
+        trust->judged.log_key = &trust->key;
+    }
+}
+
+void mlt_verify_trust_report(const struct mlt_verify_trust *trust, struct mlt_verify_report *r) {
+    if (trust->policy && !trust->judged.holds) {
+        mlt_verify_fault_add(r, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0, "the policy is not satisfied: %s",
+                             trust->judged.why);
+        r->verdict = false;
+    }
+}
+
+// A witness may say any time; one that the calendar does not have is shown as the number it is.
+static void put_time(struct mlt_buf *out, int64_t seconds) {
+    char text[MLT_TIME_TEXT_LEN + 1];
+    if (seconds > INT64_MAX / MLT_NS_PER_S) {
+        mlt_buf_printf(out, "second %" PRId64, seconds);
+        return;
+    }
+    mlt_time_format(text, seconds * MLT_NS_PER_S);
+    mlt_buf_printf(out, "%.19sZ", text); // without the fraction, which is zero
+}
+
+void mlt_verify_witnesses_print(struct mlt_cli *cli, size_t num_cosigned, size_t num_witnesses, int64_t earliest,
+                                int64_t latest) {
+    struct mlt_buf out = {0};
+    mlt_buf_printf(&out, "cosigned by %zu of the policy's %zu witnesses", num_cosigned, num_witnesses);
+    if (num_cosigned > 0) {
+        mlt_buf_put_str(&out, num_cosigned > 1 ? ", from " : ", at ");
+        put_time(&out, earliest);
+    }
+    if (num_cosigned > 1) {
+        mlt_buf_put_str(&out, " to ");
+        put_time(&out, latest);
+    }
+    mlt_buf_put_str(&out, "\n");
+    mlt_cli_out(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
+void mlt_verify_witness_json(struct mlt_json_writer *w, const char *name, bool cosigned, int64_t seconds) {
+    struct mlt_buf time = {0};
+    put_time(&time, seconds);
+    mlt_jw_object(w);
+    mlt_jw_member(w, "name", name);
+    mlt_jw_member(w, "cosigned_at", cosigned ? mlt_buf_cstr(&time) : NULL);
+    mlt_jw_end_object(w);
+    mlt_buf_clear(&time);
+}
+
+void mlt_verify_trust_print(struct mlt_cli *cli, const struct mlt_verify_trust *trust) {
+    const struct mlt_policy_verdict *j = &trust->judged;
+    if (trust->policy) {
+        mlt_verify_witnesses_print(cli, j->num_cosigned, trust->policy->num_witnesses, (int64_t)j->earliest,
+                                   (int64_t)j->latest);
+    }
+}
+
+void mlt_verify_trust_json(struct mlt_json_writer *w, const struct mlt_verify_trust *trust) {
+    mlt_jw_name(w, "policy");
+    if (!trust->policy) {
+        mlt_jw_null(w);
+        return;
+    }
+    mlt_jw_object(w);
+    mlt_jw_member_bool(w, "holds", trust->judged.holds);
+    mlt_jw_member(w, "why", trust->judged.holds ? NULL : trust->judged.why);
+    mlt_jw_member_u64(w, "num_cosigned", trust->judged.num_cosigned);
+    mlt_jw_name(w, "witnesses");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < trust->policy->num_witnesses; i++) {
+        mlt_verify_witness_json(w, trust->policy->witnesses[i].vkey.name, trust->judged.cosigned[i],
+                                (int64_t)trust->judged.time[i]);
+    }
+    mlt_jw_end_array(w);
+    mlt_jw_end_object(w);
+}
