@@ -13,6 +13,7 @@ _mltrail() {
     serve:--tls-key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     serve:--tls-client-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     serve:--threads) return ;;
+    serve:--segment-entries) return ;;
     serve:--publish-interval) return ;;
     append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -69,7 +70,7 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --publish-interval' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --publish-interval' ;;
     append) options=' --kind --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
