@@ -272,5 +272,9 @@ enum mlt_status mlt_entry_links(const struct mlt_entry *e, struct mlt_arena *are
         mlt_members_add(&m, name, &e->json, n + 1);
     }
     *num = mlt_identify_links(out, arena, &in);
+    if (e->details != MLT_JSON_NONE || *num == MLT_TERMS_MAX) {
+        *num -= *num == MLT_TERMS_MAX;
+        mlt_link_make(&out[(*num)++], MLT_DIM_PARTIAL, NULL, 0);
+    }
     return MLT_OK;
 }

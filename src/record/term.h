@@ -43,6 +43,7 @@ enum mlt_dim {
     MLT_DIM_MOVES_MODEL,    // model: transitions
     MLT_DIM_TALLIES,        // serving_node, stream: tallies
     MLT_DIM_CONTROL,        // control entries: what of
+    MLT_DIM_PARTIAL,        // no value; a link only: the entry may have links that it does not commit to
 };
 
 static inline bool mlt_dim_is_name(enum mlt_dim dim) {
@@ -71,6 +72,7 @@ static inline bool mlt_dim_is_linked(enum mlt_dim dim) {
     case MLT_DIM_TABLE:
     case MLT_DIM_SETTING:
     case MLT_DIM_DEPLOYMENT:
+    case MLT_DIM_PARTIAL:
         return true;
     default:
         return false;

@@ -99,6 +99,51 @@ static void test_links_of_entries(void **state) {
     mlt_link_leaves_clear(&leaves);
 }
 
+static bool is_partial(const char *record, size_t *num_links) {
+    struct mlt_link_leaves leaves = {0};
+    struct mlt_link partial;
+    struct mlt_entry e;
+    struct mlt_draft *d = draft(record);
+    read_entry(&e, d);
+    mlt_entry_clear(&e);
+    assert_int_equal(mlt_link_leaves_add(&leaves, 0, entry_bytes(d), &t.arena, &t.err), MLT_OK);
+    mlt_link_make(&partial, MLT_DIM_PARTIAL, NULL, 0);
+    bool has = has_link(&leaves, 0, partial);
+    *num_links = leaves.num;
+    mlt_link_leaves_clear(&leaves);
+    return has;
+}
+
+static void test_what_an_entry_cannot_commit_to_is_said(void **state) {
+    // An entry whose facts were spilled, or that refers to too many things, says that it may have further links.
+    (void)state;
+    size_t num = 0;
+    struct mlt_buf text = {0};
+    static const struct {
+        unsigned ids;
+        size_t id_len;
+        bool partial;
+        size_t num;
+    } cases[] = {
+        {10, 10, false, 11},   // and its own event
+        {254, 10, false, 255}, // the most that fit
+        {300, 10, true, 256},
+        {20, 900, true, 2}, // spilled: its event, and that it is partial
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        mlt_buf_reset(&text);
+        mlt_buf_put_str(&text, "{\"kind\":\"decision\",\"result\":\"no\",\"timestamp\":\"2026-11-23T09:40:01Z\","
+                               "\"request_ids\":[");
+        for (unsigned k = 0; k < cases[i].ids; k++) {
+            mlt_buf_printf(&text, "%s\"%0*u\"", k ? "," : "", (int)cases[i].id_len, k);
+        }
+        mlt_buf_put_str(&text, "]}");
+        assert_int_equal(is_partial(mlt_buf_cstr(&text), &num), cases[i].partial);
+        assert_int_equal(num, cases[i].num);
+    }
+    mlt_buf_clear(&text);
+}
+
 // A tree of the leaves as they stand, sorted or not: what a liar would commit to.
 struct stage {
     struct mlt_link_tree tree;
@@ -459,7 +504,8 @@ static void test_commitments_read_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_known_answers),   TEST(test_links_of_entries),         TEST(test_each_rung_fails_for_its_reason),
+        TEST(test_known_answers),   TEST(test_links_of_entries),         TEST(test_what_an_entry_cannot_commit_to_is_said),
+        TEST(test_each_rung_fails_for_its_reason),
         TEST(test_random_segments), TEST(test_equal_leaves_are_refused), TEST(test_commitments_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
