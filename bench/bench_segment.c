@@ -133,8 +133,8 @@ static void measure(struct mlt_env *env, struct mlt_trail *trail, const char *di
         die(&err);
     }
     double took = seconds(env, begin);
-    (void)printf("build      %8.3f s for %llu entries, %llu links: %.2f us an entry\n", took, (unsigned long long)entries,
-                 (unsigned long long)whole.num_leaves, took * 1e6 / (double)entries);
+    (void)printf("build      %8.3f s for %llu entries, %llu links: %.2f us an entry\n", took,
+                 (unsigned long long)entries, (unsigned long long)whole.num_leaves, took * 1e6 / (double)entries);
     for (uint64_t i = 0; i < CHUNKS; i++) {
         if (mlt_segment_build(&job, i * entries / CHUNKS, (i + 1) * entries / CHUNKS, NULL, 0, &chunk[i], &bad, &err)) {
             die(&err);

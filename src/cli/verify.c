@@ -70,7 +70,7 @@ static int read_heads(struct mlt_cli *cli, struct heads *out) {
 }
 
 static const char *what_name(enum mlt_verify_what what) {
-    static const char *const names[] = {"checkpoint", "journal", "entry", "tile", "payload",
+    static const char *const names[] = {"checkpoint", "journal", "entry", "tile",  "payload",
                                         "slot",       "detail",  "file",  "state", "commitment"};
     return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
 }

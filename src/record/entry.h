@@ -60,8 +60,8 @@ enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena
                                   const struct mlt_record_keys *keys, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_entry_links gives the links of an entry from the entry alone. What was spilled into details, or goes beyond
-// MLT_TERMS_MAX, gives none: then the entry has the link of MLT_DIM_PARTIAL, and whoever proves that no entry refers to a
-// thing shows those that have it.
+// MLT_TERMS_MAX, gives none: then the entry has the link of MLT_DIM_PARTIAL, and whoever proves that no entry refers to
+// a thing shows those that have it.
 enum mlt_status mlt_entry_links(const struct mlt_entry *e, struct mlt_arena *arena,
                                 struct mlt_link out[static MLT_TERMS_MAX], size_t *num,
                                 struct mlt_error *err) MLT_MUST_USE;

@@ -15,8 +15,7 @@ bool mlt_segment_may_be(struct mlt_bytes entry) {
 
 bool mlt_segment_is(const struct mlt_entry *entry) {
     mlt_json_at control = fact(entry, "control");
-    return mlt_segment_may_be(entry->json.text) &&
-           mlt_bytes_is(mlt_json_raw(&entry->json, control), "\"" CONTROL "\"");
+    return mlt_segment_may_be(entry->json.text) && mlt_bytes_is(mlt_json_raw(&entry->json, control), "\"" CONTROL "\"");
 }
 
 enum mlt_status mlt_segment_read(struct mlt_segment *out, const struct mlt_entry *entry, uint64_t index,

@@ -216,8 +216,7 @@ enum mlt_status mlt_segment_build(const struct mlt_segment_job *job, uint64_t fi
                                   const struct mlt_segment *parts, size_t num_parts, struct mlt_segment *out,
                                   size_t *bad_part, struct mlt_error *err) {
     assert(first < end);
-    struct build b = {
-        .job = job, .trail = job->trail, .env = mlt_trail_env(job->trail), .first = first, .end = end};
+    struct build b = {.job = job, .trail = job->trail, .env = mlt_trail_env(job->trail), .first = first, .end = end};
     b.leaves_max = job->leaves_max ? job->leaves_max : MLT_BUILD_LEAVES_MAX;
     uint64_t covered = first;
     for (size_t i = 0; i < num_parts; i++) {

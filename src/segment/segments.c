@@ -22,9 +22,10 @@ struct mlt_segments {
     atomic_bool stopping;
     atomic_uint waiting; // seals and proofs that wait for build_mu: what goes on in the background makes way
 
-    // Held by who makes files and commitments, taken before `mu`. A merge needs it not: it touches nothing that they do.
+    // Held by who makes files and commitments, taken before `mu`. A merge needs it not: it touches nothing that they
+    // do.
     pthread_mutex_t build_mu;
-    bool cleaned;             // leftovers are removed
+    bool cleaned; // leftovers are removed
     // Files of the tail that nobody committed to: a sixteenth of a whole segment each, so that a seal has little to
     // read.
     struct mlt_segment chunk[MLT_SEGMENT_FANOUT];

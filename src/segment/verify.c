@@ -28,10 +28,10 @@ struct verifier {
     size_t next;           // of the list: those before it are done
     uint64_t *cuts;        // every beginning and end of a segment, ascending
     uint64_t *least_first; // for each of the list: where the first of it and those after it begins
-    struct mlt_run *runs; // of consecutive entries, but for stretches that nobody committed to
+    struct mlt_run *runs;  // of consecutive entries, but for stretches that nobody committed to
     size_t num_runs, cap_runs;
     struct mlt_link_leaves gathering;
-    size_t in_memory;      // leaves of runs
+    size_t in_memory;       // leaves of runs
     uint64_t num_put_aside; // makes their names differ
 };
 
@@ -110,10 +110,11 @@ static enum mlt_status extend_cover(struct verifier *v, const struct mlt_committ
     size_t from = cover_at(v, s->first);
     size_t to = s->end >= covered ? v->num_cover : cover_at(v, s->end);
     if (s->first > covered) {
-        fault(v, c->entry,
-              "nothing commits to the links of entries %llu to %llu, which come before this segment (FORMAT.md, Segment "
-              "commitments)",
-              (unsigned long long)covered, (unsigned long long)(s->first - 1));
+        fault(
+            v, c->entry,
+            "nothing commits to the links of entries %llu to %llu, which come before this segment (FORMAT.md, Segment "
+            "commitments)",
+            (unsigned long long)covered, (unsigned long long)(s->first - 1));
         return MLT_OK;
     }
     if (from == SIZE_MAX || to == SIZE_MAX) {
@@ -201,8 +202,7 @@ static enum mlt_status flush_gathering(struct verifier *v, uint64_t first, uint6
     return push_run(v, first, end, &v->gathering, err);
 }
 
-static enum mlt_status gather_entry(struct verifier *v, uint64_t index, struct mlt_bytes entry,
-                                    struct mlt_error *err) {
+static enum mlt_status gather_entry(struct verifier *v, uint64_t index, struct mlt_bytes entry, struct mlt_error *err) {
     return mlt_link_leaves_add(&v->gathering, index, entry, &v->scratch, err);
 }
 
@@ -293,7 +293,8 @@ static enum mlt_status check_root(struct verifier *v, const struct mlt_committed
     }
     mlt_link_hasher_root(&hasher, root);
     if (total != s->num_leaves) {
-        fault(v, c->entry, "entries %llu to %llu have %llu links, the commitment says %llu (FORMAT.md, Segment commitments)",
+        fault(v, c->entry,
+              "entries %llu to %llu have %llu links, the commitment says %llu (FORMAT.md, Segment commitments)",
               (unsigned long long)s->first, (unsigned long long)(s->end - 1), (unsigned long long)total,
               (unsigned long long)s->num_leaves);
     } else if (memcmp(root, s->root, sizeof(root)) != 0) {

@@ -6,7 +6,8 @@
 #include "server/api.h"
 
 struct mlt_segmenting;
-// mlt_segmenting_start keeps the segments of a trail; with opt->segments a thread of low priority commits to whole ones.
+// mlt_segmenting_start keeps the segments of a trail; with opt->segments a thread of low priority commits to whole
+// ones.
 enum mlt_status mlt_segmenting_start(struct mlt_segmenting **out, struct mlt_api *api,
                                      const struct mlt_api_options *opt, struct mlt_error *err) MLT_MUST_USE;
 void mlt_segmenting_stop(struct mlt_segmenting *g); // ends the thread and frees; NULL accepted

@@ -232,8 +232,7 @@ static void view_fault(void *ctx, enum mlt_verify_what what, uint64_t index, con
 
 // What the entries say, if they are those that were signed: anything else would be found over and over.
 static enum mlt_status look_further(struct mlt_verify *v, struct mlt_error *err) {
-    const struct mlt_verify_view view = {
-        .ctx = v, .size = v->mark.size, .entries = view_entries, .fault = view_fault};
+    const struct mlt_verify_view view = {.ctx = v, .size = v->mark.size, .entries = view_entries, .fault = view_fault};
     bool may = v->opt->further && v->files_open && !v->raw && v->report->verdict;
     return may ? v->opt->further(v->opt->further_arg, &view, err) : MLT_OK;
 }

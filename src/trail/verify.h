@@ -44,7 +44,7 @@ struct mlt_verify_report {
     uint8_t root[MLT_HASH_LEN];
     uint64_t entries, payloads, erased, details, journal_groups;
     uint64_t commitments, committed; // of segments, and how far; filled in by whoever looks further
-    bool payloads_checked; // false: no key-encryption key at hand
+    bool payloads_checked;           // false: no key-encryption key at hand
     struct mlt_verify_fault faults[MLT_VERIFY_FAULTS_MAX];
     uint64_t num_faults; // may exceed MLT_VERIFY_FAULTS_MAX
 };

@@ -65,7 +65,8 @@ static inline void append_approval(struct fixture *f, const char *verdict) {
     append_batch(f);
 }
 
-static inline enum mlt_status commit(void *ctx, const struct mlt_segment *segment, uint64_t *entry, struct mlt_error *err) {
+static inline enum mlt_status commit(void *ctx, const struct mlt_segment *segment, uint64_t *entry,
+                                     struct mlt_error *err) {
     struct fixture *f = ctx;
     static const struct mlt_producer producer = {"mltrail", "local"};
     struct mlt_problem problem;

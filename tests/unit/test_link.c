@@ -504,9 +504,13 @@ static void test_commitments_read_back(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        TEST(test_known_answers),   TEST(test_links_of_entries),         TEST(test_what_an_entry_cannot_commit_to_is_said),
+        TEST(test_known_answers),
+        TEST(test_links_of_entries),
+        TEST(test_what_an_entry_cannot_commit_to_is_said),
         TEST(test_each_rung_fails_for_its_reason),
-        TEST(test_random_segments), TEST(test_equal_leaves_are_refused), TEST(test_commitments_read_back),
+        TEST(test_random_segments),
+        TEST(test_equal_leaves_are_refused),
+        TEST(test_commitments_read_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,6 @@
 // links: mlt_segment mlt_base_posix mlt_testlib
-#include "segment_trail.h"
 #include "segment/verify.h"
+#include "segment_trail.h"
 
 static struct mlt_verify_report *verify(struct fixture *f, struct mlt_segment_verify_report *segments) {
     static struct mlt_verify_report report;
