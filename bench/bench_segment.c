@@ -125,7 +125,7 @@ static void measure_proofs(struct mlt_env *env, const char *dir, const struct ml
 
 static void measure(struct mlt_env *env, struct mlt_trail *trail, const char *dir, uint64_t entries) {
     const struct mlt_segment_job job = {.trail = trail};
-    struct mlt_segment chunk[CHUNKS], whole, again;
+    struct mlt_segment_part chunk[CHUNKS], whole, again;
     struct mlt_error err = {0};
     size_t bad;
     int64_t begin = env->monotonic(env);
@@ -134,7 +134,8 @@ static void measure(struct mlt_env *env, struct mlt_trail *trail, const char *di
     }
     double took = seconds(env, begin);
     (void)printf("build      %8.3f s for %llu entries, %llu links: %.2f us an entry\n", took,
-                 (unsigned long long)entries, (unsigned long long)whole.num_leaves, took * 1e6 / (double)entries);
+                 (unsigned long long)entries, (unsigned long long)whole.segment.num_leaves,
+                 took * 1e6 / (double)entries);
     for (uint64_t i = 0; i < CHUNKS; i++) {
         if (mlt_segment_build(&job, i * entries / CHUNKS, (i + 1) * entries / CHUNKS, NULL, 0, &chunk[i], &bad, &err)) {
             die(&err);
@@ -146,12 +147,12 @@ static void measure(struct mlt_env *env, struct mlt_trail *trail, const char *di
     }
     took = seconds(env, begin);
     (void)printf("merge      %8.3f s for the same of %d chunks: %.2f us a link\n", took, CHUNKS,
-                 took * 1e6 / (double)again.num_leaves);
-    if (memcmp(&whole, &again, sizeof(whole)) != 0) {
+                 took * 1e6 / (double)again.segment.num_leaves);
+    if (memcmp(&whole.segment, &again.segment, sizeof(whole.segment)) != 0) {
         (void)fprintf(stderr, "bench_segment: the merge gave another segment\n");
         exit(3);
     }
-    measure_proofs(env, dir, &whole);
+    measure_proofs(env, dir, &whole.segment);
 }
 
 int main(int argc, char **argv) {

@@ -73,11 +73,14 @@ static enum mlt_status gather(struct build *b, uint64_t from, struct mlt_error *
     return status;
 }
 
-// A segment whose file takes the place of its entries. Its leaves are hashed once more on their way: a commitment must
-// not inherit what befell a derived file.
+// A part's leaves are checked on their way: a commitment must not inherit what befell a derived file.
 struct part {
+    const struct mlt_segment_part *want;
     struct mlt_segment_file file;
-    struct mlt_link_hasher hasher;
+    struct mlt_sha256_stream *hash; // of all leaves, when their hash is known, else …
+    struct mlt_link_hasher hasher;  // … of the tree
+    struct mlt_link_leaf last;
+    uint64_t num;
 };
 
 struct inputs {
@@ -93,25 +96,33 @@ static void close_inputs(struct inputs *in) {
     }
     for (size_t i = 0; in->parts && i < in->num_parts; i++) {
         mlt_segment_file_close(&in->parts[i].file);
+        mlt_sha256_stream_free(in->parts[i].hash);
     }
     free(in->streams);
     free(in->parts);
 }
 
 static enum mlt_status open_part(struct build *b, struct part *part, struct mlt_stream *stream,
-                                 const struct mlt_segment *s, struct mlt_error *err) {
+                                 const struct mlt_segment_part *want, struct mlt_error *err) {
+    const struct mlt_segment *s = &want->segment;
+    part->want = want;
     mlt_link_hasher_init(&part->hasher);
     enum mlt_status status = mlt_segment_file_open(&part->file, b->env, mlt_trail_dir(b->trail), s->first, s->end, err);
-    if (status == MLT_OK && memcmp(part->file.segment.root, s->root, MLT_HASH_LEN) != 0) {
+    if (status == MLT_OK && (part->file.segment.num_leaves != s->num_leaves ||
+                             memcmp(part->file.segment.root, s->root, MLT_HASH_LEN) != 0)) {
         status = mlt_fail(err, MLT_CORRUPT, "the file of links %llu-%llu has another root",
                           (unsigned long long)s->first, (unsigned long long)s->end);
     }
-    return status ? status
-                  : mlt_stream_of_file(stream, b->env, part->file.file, MLT_SEGMENT_HEADER_LEN,
-                                       part->file.segment.num_leaves, err);
+    status = status ? status
+                    : mlt_stream_of_file(stream, b->env, part->file.file, MLT_SEGMENT_HEADER_LEN, s->num_leaves, err);
+    if (status == MLT_OK && want->is_known) {
+        part->hash = stream->hash = mlt_sha256_stream_new();
+        status = part->hash ? MLT_OK : mlt_fail(err, MLT_NOMEM, "no memory to check links");
+    }
+    return status;
 }
 
-static enum mlt_status open_inputs(struct build *b, const struct mlt_segment *parts, size_t num_parts,
+static enum mlt_status open_inputs(struct build *b, const struct mlt_segment_part *parts, size_t num_parts,
                                    struct inputs *in, size_t *bad_part, struct mlt_error *err) {
     *in = (struct inputs){.num_parts = num_parts, .num_streams = num_parts + b->num_runs};
     in->parts = calloc(num_parts + 1, sizeof(*in->parts)); // never 0 bytes
@@ -130,12 +141,20 @@ static enum mlt_status open_inputs(struct build *b, const struct mlt_segment *pa
     return status;
 }
 
+static bool is_as_wanted(struct part *part) {
+    uint8_t got[MLT_HASH_LEN];
+    if (part->hash) {
+        mlt_sha256_stream_end(part->hash, got);
+    } else {
+        mlt_link_hasher_root(&part->hasher, got);
+    }
+    return memcmp(got, part->hash ? part->want->leaves : part->want->segment.root, sizeof(got)) == 0;
+}
+
 static enum mlt_status check_parts(const struct inputs *in, size_t *bad_part, struct mlt_error *err) {
     for (size_t i = 0; i < in->num_parts; i++) {
-        uint8_t root[MLT_HASH_LEN];
-        const struct mlt_segment *s = &in->parts[i].file.segment;
-        mlt_link_hasher_root(&in->parts[i].hasher, root);
-        if (memcmp(root, s->root, sizeof(root)) != 0) {
+        const struct mlt_segment *s = &in->parts[i].want->segment;
+        if (!is_as_wanted(&in->parts[i])) {
             *bad_part = i;
             return mlt_fail(err, MLT_CORRUPT, "the file of links %llu-%llu does not hold the links of its root",
                             (unsigned long long)s->first, (unsigned long long)s->end);
@@ -144,13 +163,19 @@ static enum mlt_status check_parts(const struct inputs *in, size_t *bad_part, st
     return MLT_OK;
 }
 
-// A part's leaf must be one that the part may have.
+// A part's leaf must be one that the part may have, after the one before.
 static enum mlt_status check_leaf(struct part *part, const struct mlt_link_leaf *leaf, struct mlt_error *err) {
     uint8_t tile_roots[MLT_TILE_LEVELS][MLT_HASH_LEN];
-    const struct mlt_segment *s = &part->file.segment;
-    if (leaf->entry < s->first || leaf->entry >= s->end || mlt_link_hasher_add(&part->hasher, leaf, tile_roots) < 0) {
+    const struct mlt_segment *s = &part->want->segment;
+    bool in_order = part->num == 0 || mlt_link_leaf_compare(&part->last, leaf) < 0;
+    if (leaf->entry < s->first || leaf->entry >= s->end || !in_order) {
         return mlt_fail(err, MLT_CORRUPT, "the file of links %llu-%llu is damaged", (unsigned long long)s->first,
                         (unsigned long long)s->end);
+    }
+    part->num++;
+    part->last = *leaf;
+    if (!part->hash) {
+        (void)mlt_link_hasher_add(&part->hasher, leaf, tile_roots);
     }
     return MLT_OK;
 }
@@ -180,8 +205,8 @@ static enum mlt_status merge_inputs(const struct build *b, struct inputs *in, st
     return status ? status : check_parts(in, bad_part, err);
 }
 
-static enum mlt_status write_segment(struct build *b, const struct mlt_segment *parts, size_t num_parts,
-                                     struct mlt_segment *out, size_t *bad_part, struct mlt_error *err) {
+static enum mlt_status write_segment(struct build *b, const struct mlt_segment_part *parts, size_t num_parts,
+                                     struct mlt_segment_part *out, size_t *bad_part, struct mlt_error *err) {
     struct inputs in;
     struct mlt_segment_writer *w = NULL;
     uint64_t num_leaves = 0;
@@ -189,14 +214,26 @@ static enum mlt_status write_segment(struct build *b, const struct mlt_segment *
         num_leaves += b->runs[i].num_leaves;
     }
     for (size_t i = 0; i < num_parts; i++) {
-        num_leaves += parts[i].num_leaves;
+        num_leaves += parts[i].segment.num_leaves;
     }
     enum mlt_status status = open_inputs(b, parts, num_parts, &in, bad_part, err);
     if (status == MLT_OK) {
         status = mlt_segment_writer_open(&w, b->env, mlt_trail_dir(b->trail), b->first, b->end, num_leaves, err);
     }
-    status = status ? status : merge_inputs(b, &in, w, bad_part, err);
-    status = status ? status : mlt_segment_writer_finish(w, out, err);
+    struct mlt_sha256_stream *leaves = mlt_sha256_stream_new();
+    if (status == MLT_OK && !leaves) {
+        status = mlt_fail(err, MLT_NOMEM, "no memory to hash links");
+    }
+    if (status == MLT_OK) {
+        mlt_segment_writer_hash(w, leaves);
+        status = merge_inputs(b, &in, w, bad_part, err);
+    }
+    if (status == MLT_OK) {
+        status = mlt_segment_writer_finish(w, &out->segment, err);
+        out->is_known = status == MLT_OK;
+        mlt_sha256_stream_end(leaves, out->leaves);
+    }
+    mlt_sha256_stream_free(leaves);
     mlt_segment_writer_close(w);
     close_inputs(&in);
     return status;
@@ -213,15 +250,15 @@ static void clear(struct build *b) {
 }
 
 enum mlt_status mlt_segment_build(const struct mlt_segment_job *job, uint64_t first, uint64_t end,
-                                  const struct mlt_segment *parts, size_t num_parts, struct mlt_segment *out,
+                                  const struct mlt_segment_part *parts, size_t num_parts, struct mlt_segment_part *out,
                                   size_t *bad_part, struct mlt_error *err) {
     assert(first < end);
     struct build b = {.job = job, .trail = job->trail, .env = mlt_trail_env(job->trail), .first = first, .end = end};
     b.leaves_max = job->leaves_max ? job->leaves_max : MLT_BUILD_LEAVES_MAX;
     uint64_t covered = first;
     for (size_t i = 0; i < num_parts; i++) {
-        assert(parts[i].first == covered && parts[i].end <= end);
-        covered = parts[i].end;
+        assert(parts[i].segment.first == covered && parts[i].segment.end <= end);
+        covered = parts[i].segment.end;
     }
     *bad_part = num_parts;
     enum mlt_status status = mlt_segment_dir_make(b.env, mlt_trail_dir(job->trail), err);

@@ -6,13 +6,12 @@
 
 #include "store/crc32c.h"
 
-#define MAGIC "MLTLNK01"
-#define MAGIC_LEN 8
+static const char MAGIC[8] = {'M', 'L', 'T', 'L', 'N', 'K', '0', '1'};
 #define CRC_OFF (MLT_SEGMENT_HEADER_LEN - 4)
 // One file: 2^40 leaves are 44 TB. Keeps all offsets within 63 bits.
 #define LEAVES_MAX (UINT64_C(1) << 40)
-#define OUT_BYTES ((size_t)64 * 1024) // written at a time, of each part
-#define NUM_PARTS MLT_TILE_LEVELS     // the leaves, and tile levels 1 … 7
+#define OUT_BYTES ((size_t)MLT_STREAM_LEAVES * MLT_LINK_LEAF_LEN) // written at a time, of each part
+#define NUM_PARTS MLT_TILE_LEVELS                                 // the leaves, and tile levels 1 … 7
 
 void mlt_segment_path(char out[static MLT_SEGMENT_PATH_MAX], const char *trail_dir, uint64_t first, uint64_t end,
                       const char *suffix) {
@@ -42,7 +41,7 @@ static uint64_t part_off(uint64_t num_leaves, unsigned level) {
 
 static void encode_header(uint8_t out[static MLT_SEGMENT_HEADER_LEN], const struct mlt_segment *s) {
     memset(out, 0, MLT_SEGMENT_HEADER_LEN);
-    memcpy(out, MAGIC, MAGIC_LEN);
+    memcpy(out, MAGIC, sizeof(MAGIC));
     mlt_store_u64be(out + 8, s->first);
     mlt_store_u64be(out + 16, s->end);
     mlt_store_u64be(out + 24, s->num_leaves);
@@ -148,6 +147,7 @@ struct mlt_segment_writer {
     char path[MLT_SEGMENT_PATH_MAX];
     char dir[MLT_SEGMENT_PATH_MAX];
     bool finished;
+    struct mlt_sha256_stream *leaves_hash; // NULL: nobody asks
     struct part part[NUM_PARTS];
 };
 
@@ -186,6 +186,9 @@ enum mlt_status mlt_segment_writer_open(struct mlt_segment_writer **out, struct 
 static enum mlt_status flush(struct mlt_segment_writer *w, struct part *part, struct mlt_error *err) {
     enum mlt_status status =
         part->len > 0 ? w->env->write(w->env, w->file, part->bytes, part->len, part->off, err) : MLT_OK;
+    if (part == &w->part[0] && w->leaves_hash) {
+        mlt_sha256_stream_add(w->leaves_hash, part->bytes, part->len);
+    }
     part->off += part->len;
     part->len = 0;
     return status;
@@ -197,6 +200,10 @@ static enum mlt_status put(struct mlt_segment_writer *w, struct part *part, cons
     memcpy(part->bytes + part->len, bytes, len);
     part->len += len;
     return status;
+}
+
+void mlt_segment_writer_hash(struct mlt_segment_writer *w, struct mlt_sha256_stream *leaves) {
+    w->leaves_hash = leaves;
 }
 
 enum mlt_status mlt_segment_writer_add(struct mlt_segment_writer *w, const struct mlt_link_leaf *leaf,

@@ -45,6 +45,8 @@ struct mlt_segment_writer;
 enum mlt_status mlt_segment_writer_open(struct mlt_segment_writer **out, struct mlt_env *env, const char *trail_dir,
                                         uint64_t first, uint64_t end, uint64_t num_leaves,
                                         struct mlt_error *err) MLT_MUST_USE;
+// mlt_segment_writer_hash makes `leaves` hash the bytes of the leaves on their way.
+void mlt_segment_writer_hash(struct mlt_segment_writer *w, struct mlt_sha256_stream *leaves);
 // mlt_segment_writer_add: MLT_CORRUPT when the leaf does not ascend or its entry is outside: the inputs were damaged.
 enum mlt_status mlt_segment_writer_add(struct mlt_segment_writer *w, const struct mlt_link_leaf *leaf,
                                        struct mlt_error *err) MLT_MUST_USE;

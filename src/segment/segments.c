@@ -9,6 +9,8 @@
 #include "record/segment.h"
 
 #define NAME_BYTES_MAX 255 // of a directory entry
+// Derived files leave this much free: appends and the records of reads come first. Twice the trail's own reserve.
+#define FREE_MIN (UINT64_C(512) << 20)
 
 struct mlt_segments {
     struct mlt_trail *trail;
@@ -28,8 +30,9 @@ struct mlt_segments {
     bool cleaned; // leftovers are removed
     // Files of the tail that nobody committed to: a sixteenth of a whole segment each, so that a seal has little to
     // read.
-    struct mlt_segment chunk[MLT_SEGMENT_FANOUT];
+    struct mlt_segment_part chunk[MLT_SEGMENT_FANOUT];
     size_t num_chunks;
+    struct mlt_segment_part sealed; // the last seal that this process made; not known: none
 
     pthread_mutex_t mu;         // guards the list
     struct mlt_committed *list; // by first, then the longest, then the earliest
@@ -219,11 +222,12 @@ static enum mlt_status open_file(struct mlt_segments *s, const struct mlt_segmen
 
 // Builds the file of a commitment from the entries; under build_mu.
 static enum mlt_status rebuild(struct mlt_segments *s, const struct mlt_segment *segment, struct mlt_error *err) {
-    struct mlt_segment built;
+    struct mlt_segment_part made;
+    const struct mlt_segment *built = &made.segment;
     size_t bad;
-    enum mlt_status status = mlt_segment_build(&s->job, segment->first, segment->end, NULL, 0, &built, &bad, err);
+    enum mlt_status status = mlt_segment_build(&s->job, segment->first, segment->end, NULL, 0, &made, &bad, err);
     if (status == MLT_OK &&
-        (built.num_leaves != segment->num_leaves || memcmp(built.root, segment->root, MLT_HASH_LEN) != 0)) {
+        (built->num_leaves != segment->num_leaves || memcmp(built->root, segment->root, MLT_HASH_LEN) != 0)) {
         remove_file(s, segment);
         status = mlt_fail(err, MLT_CORRUPT,
                           "the links of entries %llu to %llu are not those that the log commits to: run verify",
@@ -304,24 +308,26 @@ static bool last_seal(struct mlt_segments *s, uint64_t first, struct mlt_segment
 
 static void drop_chunks(struct mlt_segments *s) {
     for (size_t i = 0; i < s->num_chunks; i++) {
-        remove_file(s, &s->chunk[i]);
+        remove_file(s, &s->chunk[i].segment);
     }
     s->num_chunks = 0;
 }
 
 // Makes the file of first … end-1 out of the chunks or the last seal, whichever spares more reading, and the entries.
 static enum mlt_status build_tail(struct mlt_segments *s, const struct mlt_segment_job *job, uint64_t first,
-                                  uint64_t end, struct mlt_segment *out, struct mlt_error *err) {
-    struct mlt_segment seal;
-    const struct mlt_segment *parts = s->chunk;
+                                  uint64_t end, struct mlt_segment_part *out, struct mlt_error *err) {
+    struct mlt_segment_part seal = {0};
+    const struct mlt_segment_part *parts = s->chunk;
     size_t num_parts = 0;
     size_t bad = 0;
-    while (num_parts < s->num_chunks && s->chunk[num_parts].end <= end) {
+    while (num_parts < s->num_chunks && s->chunk[num_parts].segment.end <= end) {
         num_parts++;
     }
-    uint64_t covered = num_parts > 0 ? s->chunk[num_parts - 1].end : first;
-    if (last_seal(s, first, &seal) && seal.end <= end && seal.end > covered) {
-        parts = &seal;
+    uint64_t covered = num_parts > 0 ? s->chunk[num_parts - 1].segment.end : first;
+    if (last_seal(s, first, &seal.segment) && seal.segment.end <= end && seal.segment.end > covered) {
+        const struct mlt_segment_part *own = &s->sealed;
+        bool is_own = own->is_known && own->segment.first == first && own->segment.end == seal.segment.end;
+        parts = is_own ? own : &seal;
         num_parts = 1;
     }
     enum mlt_status status = mlt_segment_build(job, first, end, parts, num_parts, out, &bad, err);
@@ -335,11 +341,14 @@ static enum mlt_status build_tail(struct mlt_segments *s, const struct mlt_segme
 // Commits to first … end-1, which follows the whole segments, and removes what that supersedes.
 static enum mlt_status commit_tail(struct mlt_segments *s, const struct mlt_segment_job *job, uint64_t first,
                                    uint64_t end, struct mlt_error *err) {
-    struct mlt_segment made;
+    struct mlt_segment_part made;
     struct mlt_segment before;
     bool had_seal = last_seal(s, first, &before);
     enum mlt_status status = build_tail(s, job, first, end, &made, err);
-    status = status ? status : commit(s, &made, err);
+    status = status ? status : commit(s, &made.segment, err);
+    if (status == MLT_OK) {
+        s->sealed = made;
+    }
     if (status == MLT_OK && had_seal && before.end < end) {
         remove_file(s, &before);
     }
@@ -418,18 +427,18 @@ static enum mlt_status clean(struct mlt_segments *s, struct mlt_error *err) {
 }
 
 // Sixteen current segments of one length that begin where a segment of sixteen times that length would.
-static bool find_merge(struct mlt_segments *s, struct mlt_segment out[static MLT_SEGMENT_FANOUT]) {
+static bool find_merge(struct mlt_segments *s, struct mlt_segment_part out[static MLT_SEGMENT_FANOUT]) {
     const struct mlt_committed *c;
     size_t num = 0;
     uint64_t at = 0;
     pthread_mutex_lock(&s->mu);
     while (num < MLT_SEGMENT_FANOUT && (c = furthest(s, at, UINT64_MAX)) != NULL) {
         uint64_t len = c->segment.end - c->segment.first;
-        if (num > 0 && len != out[0].end - out[0].first) {
+        if (num > 0 && len != out[0].segment.end - out[0].segment.first) {
             num = 0;
         }
         if (num > 0 || (len % s->entries == 0 && at % (len * MLT_SEGMENT_FANOUT) == 0)) {
-            out[num++] = c->segment;
+            out[num++] = (struct mlt_segment_part){.segment = c->segment};
         }
         at = c->segment.end;
     }
@@ -437,18 +446,18 @@ static bool find_merge(struct mlt_segments *s, struct mlt_segment out[static MLT
     return num == MLT_SEGMENT_FANOUT;
 }
 
-static enum mlt_status merge(struct mlt_segments *s, const struct mlt_segment parts[static MLT_SEGMENT_FANOUT],
+static enum mlt_status merge(struct mlt_segments *s, const struct mlt_segment_part parts[static MLT_SEGMENT_FANOUT],
                              struct mlt_error *err) {
-    struct mlt_segment made;
+    struct mlt_segment_part made;
     size_t bad = MLT_SEGMENT_FANOUT;
-    uint64_t first = parts[0].first;
-    uint64_t end = parts[MLT_SEGMENT_FANOUT - 1].end;
+    uint64_t first = parts[0].segment.first;
+    uint64_t end = parts[MLT_SEGMENT_FANOUT - 1].segment.end;
     enum mlt_status status = mlt_segment_build(&s->job, first, end, parts, MLT_SEGMENT_FANOUT, &made, &bad, err);
     // A derived file that is gone or damaged is built again, which shows whether the entries are the ones committed to.
     for (size_t tries = 0; status != MLT_OK && bad < MLT_SEGMENT_FANOUT && tries < MLT_SEGMENT_FANOUT; tries++) {
         mlt_error_clear(err);
         lock_build(s);
-        status = rebuild(s, &parts[bad], err);
+        status = rebuild(s, &parts[bad].segment, err);
         pthread_mutex_unlock(&s->build_mu);
         if (status == MLT_OK) {
             status = mlt_segment_build(&s->job, first, end, parts, MLT_SEGMENT_FANOUT, &made, &bad, err);
@@ -456,9 +465,9 @@ static enum mlt_status merge(struct mlt_segments *s, const struct mlt_segment pa
             bad = MLT_SEGMENT_FANOUT;
         }
     }
-    status = status ? status : commit(s, &made, err);
+    status = status ? status : commit(s, &made.segment, err);
     for (size_t i = 0; i < MLT_SEGMENT_FANOUT && status == MLT_OK; i++) {
-        remove_file(s, &parts[i]);
+        remove_file(s, &parts[i].segment);
     }
     return status;
 }
@@ -468,7 +477,7 @@ static enum mlt_status digest_chunk(struct mlt_segments *s, uint64_t whole, uint
                                     struct mlt_error *err) {
     uint64_t len = s->entries / MLT_SEGMENT_FANOUT;
     size_t bad;
-    if (s->num_chunks > 0 && s->chunk[0].first != whole) {
+    if (s->num_chunks > 0 && s->chunk[0].segment.first != whole) {
         drop_chunks(s);
     }
     uint64_t first = whole + s->num_chunks * len;
@@ -484,11 +493,23 @@ static enum mlt_status digest_chunk(struct mlt_segments *s, uint64_t whole, uint
     return status;
 }
 
+static enum mlt_status check_space(struct mlt_segments *s, struct mlt_error *err) {
+    uint64_t space;
+    enum mlt_status status = s->env->free_space(s->env, s->dir, &space, err);
+    if (status == MLT_OK && space < FREE_MIN) {
+        status = mlt_fail(err, MLT_NOSPACE, "less than 512 MiB are free: no links are written");
+    }
+    return status;
+}
+
 enum mlt_status mlt_segments_step(struct mlt_segments *s, bool *more, struct mlt_error *err) {
-    struct mlt_segment parts[MLT_SEGMENT_FANOUT];
+    struct mlt_segment_part parts[MLT_SEGMENT_FANOUT];
     struct mlt_head head;
-    enum mlt_status status = MLT_OK;
+    enum mlt_status status = check_space(s, err);
     *more = true;
+    if (status != MLT_OK) {
+        return status;
+    }
     mlt_trail_head(s->trail, &head);
     pthread_mutex_lock(&s->build_mu);
     uint64_t whole = whole_end(s);

@@ -33,6 +33,9 @@ static enum mlt_status fill(struct mlt_stream *s, struct mlt_error *err) {
     if (status != MLT_OK) {
         return status;
     }
+    if (s->hash) {
+        mlt_sha256_stream_add(s->hash, bytes, got);
+    }
     for (size_t i = 0; i < count; i++) {
         mlt_link_leaf_decode(&s->buffer[i], bytes + i * MLT_LINK_LEAF_LEN);
     }
@@ -67,7 +70,7 @@ static void sift_down(struct mlt_merge *m, size_t at) {
 
 enum mlt_status mlt_merge_init(struct mlt_merge *m, struct mlt_stream *streams, size_t num_streams,
                                struct mlt_error *err) {
-    *m = (struct mlt_merge){.heap = malloc((num_streams + 1) * sizeof(*m->heap))}; // never 0 bytes
+    *m = (struct mlt_merge){.heap = malloc((num_streams + 1) * sizeof(struct mlt_stream *))}; // never 0 bytes
     if (!m->heap) {
         return mlt_fail(err, MLT_NOMEM, "no memory to merge %zu files of links", num_streams);
     }

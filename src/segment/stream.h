@@ -16,6 +16,7 @@ struct mlt_stream {
     uint64_t left; // in the file, beyond those
     uint64_t off;  // where they begin
     struct mlt_link_leaf *buffer;
+    struct mlt_sha256_stream *hash; // of the bytes read from the file; NULL: nobody asks
 };
 void mlt_stream_of_memory(struct mlt_stream *s, const struct mlt_link_leaves *leaves);
 // mlt_stream_of_file reads `num_leaves` encoded leaves from `off` on; the file is borrowed.

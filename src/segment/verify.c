@@ -223,6 +223,9 @@ static enum mlt_status gather(struct verifier *v, uint64_t first, uint64_t end, 
 }
 
 static void drop_runs(struct verifier *v, size_t from, size_t to) {
+    if (from == to) {
+        return;
+    }
     for (size_t i = from; i < to; i++) {
         v->in_memory -= v->runs[i].leaves.num;
         mlt_run_clear(&v->runs[i]);

@@ -61,9 +61,10 @@ static size_t num_files(struct fixture *f) {
 static void test_file_is_the_tree(void **state) {
     struct fixture *f = *state;
     append(f, 900);
-    struct mlt_segment s;
+    struct mlt_segment_part made;
     size_t bad;
-    OK(mlt_segment_build(&f->job, 100, 900, NULL, 0, &s, &bad, &f->err));
+    OK(mlt_segment_build(&f->job, 100, 900, NULL, 0, &made, &bad, &f->err));
+    const struct mlt_segment s = made.segment;
     struct mlt_link_leaves leaves = {0};
     for (uint64_t i = 100; i < 900; i++) {
         struct mlt_bytes bytes;
@@ -95,18 +96,18 @@ static void test_file_is_the_tree(void **state) {
 static void test_parts_make_the_same_segment(void **state) {
     struct fixture *f = *state;
     append(f, 700);
-    struct mlt_segment want, got, parts[2];
+    struct mlt_segment_part want, got, parts[2];
     size_t bad;
     OK(mlt_segment_build(&f->job, 0, 700, NULL, 0, &want, &bad, &f->err));
     OK(mlt_segment_build(&f->job, 0, 300, NULL, 0, &parts[0], &bad, &f->err));
     OK(mlt_segment_build(&f->job, 300, 301, NULL, 0, &parts[1], &bad, &f->err));
     OK(mlt_segment_build(&f->job, 0, 700, parts, 2, &got, &bad, &f->err));
-    assert_memory_equal(got.root, want.root, sizeof(want.root));
-    assert_int_equal(got.num_leaves, want.num_leaves);
+    assert_memory_equal(got.segment.root, want.segment.root, sizeof(want.segment.root));
+    assert_int_equal(got.segment.num_leaves, want.segment.num_leaves);
     assert_int_equal(bad, 2);
     // A part that is not what it is said to be is named, and nothing is left of the attempt.
     size_t files = num_files(f);
-    parts[1].root[0] ^= 1;
+    parts[1].segment.root[0] ^= 1;
     assert_int_equal(mlt_segment_build(&f->job, 0, 600, parts, 2, &got, &bad, &f->err), MLT_CORRUPT);
     assert_int_equal(bad, 1);
     assert_int_equal(num_files(f), files);
@@ -116,13 +117,14 @@ static void test_parts_make_the_same_segment(void **state) {
 static void test_little_memory(void **state) {
     struct fixture *f = *state;
     append(f, 500);
-    struct mlt_segment want, got;
+    struct mlt_segment_part want, got;
     size_t bad;
     OK(mlt_segment_build(&f->job, 3, 490, NULL, 0, &want, &bad, &f->err));
     for (size_t leaves_max = 1; leaves_max < 600; leaves_max = 3 * leaves_max + 1) {
         const struct mlt_segment_job job = {.trail = f->trail, .leaves_max = leaves_max};
         OK(mlt_segment_build(&job, 3, 490, NULL, 0, &got, &bad, &f->err));
-        assert_memory_equal(&got, &want, sizeof(want));
+        assert_memory_equal(&got.segment, &want.segment, sizeof(want.segment));
+        assert_memory_equal(got.leaves, want.leaves, sizeof(want.leaves));
         assert_int_equal(num_files(f), 1);
     }
 }
@@ -135,7 +137,7 @@ static bool at_once(void *arg) {
 static void test_stop(void **state) {
     struct fixture *f = *state;
     append(f, 100);
-    struct mlt_segment got;
+    struct mlt_segment_part got;
     size_t bad;
     for (int after = 0; after < 2; after++) {
         int left = after;
@@ -149,7 +151,7 @@ static void test_stop(void **state) {
 static void test_damaged_part_is_found(void **state) {
     struct fixture *f = *state;
     append(f, 40);
-    struct mlt_segment part, got;
+    struct mlt_segment_part part, got;
     char path[MLT_SEGMENT_PATH_MAX];
     size_t bad;
     OK(mlt_segment_build(&f->job, 0, 20, NULL, 0, &part, &bad, &f->err));
@@ -164,8 +166,11 @@ static void test_damaged_part_is_found(void **state) {
         OK(f->env->read(f->env, file, &byte, 1, at, &n, &f->err));
         byte ^= 0x04;
         OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
-        assert_int_equal(mlt_segment_build(&f->job, 0, 40, &part, 1, &got, &bad, &f->err), MLT_CORRUPT);
-        assert_int_equal(bad, 0);
+        for (int known = 0; known < 2; known++) { // by its root, and by the hash that this process made
+            part.is_known = known;
+            assert_int_equal(mlt_segment_build(&f->job, 0, 40, &part, 1, &got, &bad, &f->err), MLT_CORRUPT);
+            assert_int_equal(bad, 0);
+        }
         byte ^= 0x04;
         OK(f->env->write(f->env, file, &byte, 1, at, &f->err));
     }
