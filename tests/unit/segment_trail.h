@@ -2,8 +2,10 @@
 #ifndef TEST_SEGMENT_TRAIL_H
 #define TEST_SEGMENT_TRAIL_H
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -36,6 +38,8 @@ struct fixture {
     struct records records;
     struct mlt_arena arena;
     uint64_t size;
+    pthread_mutex_t append_mu; // of the batch and the size, where several threads commit
+    atomic_bool stop;
 };
 
 static inline void append_batch(struct fixture *f) {
@@ -72,6 +76,7 @@ static inline enum mlt_status commit(void *ctx, const struct mlt_segment *segmen
     struct mlt_problem problem;
     struct mlt_buf text = {0};
     struct mlt_json_writer w;
+    pthread_mutex_lock(&f->append_mu);
     mlt_jw_init(&w, &text);
     mlt_jw_object(&w);
     mlt_jw_member(&w, "kind", "control");
@@ -81,6 +86,7 @@ static inline enum mlt_status commit(void *ctx, const struct mlt_segment *segmen
     mlt_buf_clear(&text);
     *entry = f->size;
     append_batch(f);
+    pthread_mutex_unlock(&f->append_mu);
     return MLT_OK;
 }
 
@@ -109,6 +115,7 @@ static inline int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
     f->env = mlt_env_posix();
+    assert_int_equal(pthread_mutex_init(&f->append_mu, NULL), 0);
     (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-segment-XXXXXX");
     assert_non_null(mkdtemp(f->base));
     (void)snprintf(f->dir, sizeof(f->dir), "%s/t", f->base);
@@ -132,6 +139,7 @@ static inline int tear_down(void **state) {
     (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
     assert_int_equal(system(command), 0);
     mlt_arena_clear(&f->arena);
+    pthread_mutex_destroy(&f->append_mu);
     free(f);
     return 0;
 }

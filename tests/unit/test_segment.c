@@ -288,6 +288,62 @@ static void test_a_left_out_link_is_found(void **state) {
     mlt_arena_clear(&scratch);
 }
 
+static void *step_along(void *arg) {
+    struct fixture *f = arg;
+    struct mlt_error err = {0};
+    bool more;
+    enum mlt_status status = MLT_OK;
+    while (!atomic_load(&f->stop) && (status == MLT_OK || status == MLT_BUSY)) {
+        status = mlt_segments_step(f->segments, &more, &err);
+    }
+    return status == MLT_OK || status == MLT_BUSY ? NULL : f;
+}
+
+static void *prove_along(void *arg) {
+    struct fixture *f = arg;
+    struct mlt_arena arena = {0};
+    struct mlt_link link = link_of(MLT_DIM_REQUEST, "r-5", NULL);
+    bool good = true;
+    while (!atomic_load(&f->stop) && good) {
+        struct mlt_error err = {0};
+        struct cover c;
+        good = mlt_segments_at(f->segments, UINT64_MAX, &arena, &c.list, &c.num, &c.covered, &err) == MLT_OK;
+        for (size_t i = 0; i < c.num && good; i++) {
+            struct mlt_link_proof p;
+            good = mlt_segments_prove(f->segments, &c.list[i], &link, 10, &arena, &p, &err) == MLT_OK &&
+                   p.count == (i == 0);
+        }
+        mlt_arena_reset(&arena);
+    }
+    mlt_arena_clear(&arena);
+    return good ? NULL : f;
+}
+
+// Seals, proofs and the work in the background go on beside each other.
+static void test_threads(void **state) {
+    struct fixture *f = *state;
+    pthread_t threads[2];
+    append(f, 10);
+    assert_int_equal(pthread_create(&threads[0], NULL, step_along, f), 0);
+    assert_int_equal(pthread_create(&threads[1], NULL, prove_along, f), 0);
+    for (int i = 0; i < 150; i++) {
+        pthread_mutex_lock(&f->append_mu);
+        append(f, 11);
+        uint64_t end = f->size;
+        pthread_mutex_unlock(&f->append_mu);
+        OK(mlt_segments_seal(f->segments, end, &f->err));
+        assert_in_range(mlt_segments_covered(f->segments), end, UINT64_MAX);
+    }
+    atomic_store(&f->stop, true);
+    for (int i = 0; i < 2; i++) {
+        void *failed;
+        assert_int_equal(pthread_join(threads[i], &failed), 0);
+        assert_null(failed);
+    }
+    step_until_done(f);
+    assert_int_equal(cover_at(f, f->size).list[0].segment.end, ENTRIES * 16);
+}
+
 static void test_options_are_checked(void **state) {
     struct fixture *f = *state;
     static const uint64_t bad[] = {1, 15, 17, 1000};
@@ -309,6 +365,7 @@ int main(void) {
         TEST(test_segments_grow_and_merge),
         TEST(test_seals),
         TEST(test_a_left_out_link_is_found),
+        TEST(test_threads),
         TEST(test_options_are_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
