@@ -500,6 +500,44 @@ static void test_a_tree_from_its_entries(void **state) {
     mltrail_tree_free(NULL);
 }
 
+static void test_bundles(void **state) {
+    // The published bundle of two and further entries give the published root; a broken bundle leaves the tree alone.
+    (void)state;
+    static const uint8_t two[] = {0, 3, 'o', 'n', 'e', 0, 3, 't', 'w', 'o'};
+    struct mltrail_tree *tree;
+    struct mltrail_error err;
+    uint8_t before[H];
+    uint8_t root[H];
+    uint8_t want[H];
+    size_t num = 9;
+    assert_int_equal(mltrail_tree_new(&tree, NULL), MLTRAIL_OK);
+    assert_int_equal(mltrail_tree_add_bundle(tree, &num, two, sizeof(two), NULL), MLTRAIL_OK);
+    assert_int_equal(num, 2);
+    mltrail_tree_root(tree, before);
+    for (size_t len = 1; len < sizeof(two); len++) {
+        if (len == 5) {
+            continue; // a bundle of one entry, whole
+        }
+        num = 9;
+        assert_int_equal(mltrail_tree_add_bundle(tree, &num, two, len, &err), MLTRAIL_INVALID);
+        assert_non_null(strstr(err.text, len < 5 ? "within its entry 0" : "within its entry 1"));
+        assert_int_equal(num, 0);
+        mltrail_tree_root(tree, root);
+        assert_memory_equal(root, before, H);
+    }
+    assert_int_equal(mltrail_tree_add_bundle(tree, &num, NULL, 0, NULL), MLTRAIL_OK);
+    assert_int_equal(num, 0);
+    for (size_t i = 2; i < 7; i++) {
+        uint8_t bundle[32] = {0, (uint8_t)strlen(log_entries[i])};
+        memcpy(bundle + 2, log_entries[i], strlen(log_entries[i]));
+        assert_int_equal(mltrail_tree_add_bundle(tree, &num, bundle, 2 + strlen(log_entries[i]), NULL), MLTRAIL_OK);
+    }
+    mltrail_tree_root(tree, root);
+    test_unbase64(want, H, ROOT7);
+    assert_memory_equal(root, want, H);
+    mltrail_tree_free(tree);
+}
+
 static void test_words(void **state) {
     // Every status and reason has a word of its own; other numbers are unknown.
     (void)state;
@@ -523,11 +561,17 @@ static void test_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rungs_of_a_checkpoint),          cmocka_unit_test(test_what_a_good_checkpoint_says),
-        cmocka_unit_test(test_what_nobody_can_trust),          cmocka_unit_test(test_rungs_of_an_offline_proof),
-        cmocka_unit_test(test_what_is_no_proof_is_not_judged), cmocka_unit_test(test_rungs_of_inclusion),
-        cmocka_unit_test(test_rungs_of_consistency),           cmocka_unit_test(test_rungs_of_a_commitment),
-        cmocka_unit_test(test_a_tree_from_its_entries),        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_rungs_of_a_checkpoint),
+        cmocka_unit_test(test_what_a_good_checkpoint_says),
+        cmocka_unit_test(test_what_nobody_can_trust),
+        cmocka_unit_test(test_rungs_of_an_offline_proof),
+        cmocka_unit_test(test_what_is_no_proof_is_not_judged),
+        cmocka_unit_test(test_rungs_of_inclusion),
+        cmocka_unit_test(test_rungs_of_consistency),
+        cmocka_unit_test(test_rungs_of_a_commitment),
+        cmocka_unit_test(test_a_tree_from_its_entries),
+        cmocka_unit_test(test_bundles),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
