@@ -109,7 +109,7 @@ step "build: gcc, warnings are errors" one build_gcc
 step "unit tests, corpus replay, transcripts" ctest run_ctest build
 step "build: clang, warnings are errors" one build_clang
 step "address and undefined-behaviour sanitizers" ctest scripts/sanitize.sh address,undefined
-step "thread sanitizer: trail, index, server" ctest scripts/sanitize.sh thread -R 'trail|index|api|server'
+step "thread sanitizer: trail, index, server, verifier" ctest scripts/sanitize.sh thread -R 'trail|index|api|server|test_verify$'
 step "format" one formatted
 step "clang-tidy on recent changes ('make tidy' does all)" one tidy_quick
 step "headers alone, C and C++" one headers_alone

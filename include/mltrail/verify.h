@@ -218,6 +218,15 @@ MLTRAIL_API void mltrail_tree_free(struct mltrail_tree *tree);
 MLTRAIL_API enum mltrail_status mltrail_tree_add(struct mltrail_tree *tree, const void *entry, size_t entry_len,
                                                  struct mltrail_error *err) MLTRAIL_MUST_USE;
 
+// mltrail_tree_add_bundle appends the entries of a bundle as logs serve them (C2SP tlog-tiles, "Log entries"): each a
+// big-endian u16 length and that many bytes.
+//
+// `*num_entries` is how many were appended, 0 unless MLTRAIL_OK. MLTRAIL_INVALID: the bundle ends within an entry.
+// MLTRAIL_LIMIT: as mltrail_tree_add. Nothing is appended then.
+MLTRAIL_API enum mltrail_status mltrail_tree_add_bundle(struct mltrail_tree *tree, size_t *num_entries,
+                                                        const void *bundle, size_t bundle_len,
+                                                        struct mltrail_error *err) MLTRAIL_MUST_USE;
+
 // mltrail_tree_size returns how many entries were added.
 MLTRAIL_API uint64_t mltrail_tree_size(const struct mltrail_tree *tree);
 

@@ -252,7 +252,8 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
         if (mlt_cli_value(cli, "receipts")) {
             return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--receipts checks directories; give the directory of the trail");
         }
-        if (!trust->have_key && !trust->policy) {
+        // A remembered key adds no log to those that a policy names.
+        if (!trust->have_key && (!trust->policy || trust->policy->num_logs == 0)) {
             trust->have_key = mlt_known_trail(cli, trail, &trust->key);
         }
         code = mlt_verify_url(cli, trail, trust, report, signer);

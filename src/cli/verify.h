@@ -12,6 +12,7 @@ struct mlt_verify_trust {
     bool have_key;
     struct mlt_vkey key;       // --key, or the log key that the policy accepted
     struct mlt_policy *policy; // --policy; NULL: none
+    struct mlt_bytes policy_text;
     struct mlt_policy_verdict judged;
 };
 

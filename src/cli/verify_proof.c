@@ -35,25 +35,17 @@ struct proof_check {
     uint64_t index;
 };
 
-static enum mltrail_status make_trust(struct proof_check *c, struct mlt_cli *cli, const struct mlt_verify_trust *given,
+static enum mltrail_status make_trust(struct proof_check *c, const struct mlt_verify_trust *given,
                                       struct mltrail_error *err) {
     char vkey[MLT_VKEY_TEXT_MAX] = "";
-    struct mlt_buf policy = {0};
-    struct mlt_error read_err;
     if (given->have_key) {
         mlt_vkey_format(vkey, &given->key);
     }
     if (!given->policy) {
         return mltrail_trust_new_key(&c->trust, vkey, strlen(vkey), err);
     }
-    enum mltrail_status st = MLTRAIL_INTERNAL;
-    if (mlt_env_read_file(cli->env, mlt_cli_value(cli, "policy"), MLT_POLICY_TEXT_MAX, &policy, &read_err) == MLT_OK) {
-        st = mltrail_trust_new_policy(&c->trust, (const char *)policy.data, policy.len, vkey, strlen(vkey), err);
-    } else {
-        (void)snprintf(err->text, sizeof err->text, "%s", read_err.text);
-    }
-    mlt_buf_clear(&policy);
-    return st;
+    return mltrail_trust_new_policy(&c->trust, (const char *)given->policy_text.ptr, given->policy_text.len, vkey,
+                                    strlen(vkey), err);
 }
 
 static void print_json(struct mlt_cli *cli, const struct proof_check *c) {
@@ -122,7 +114,7 @@ static int check(struct mlt_cli *cli, struct proof_check *c, const char *path, c
         mlt_env_read_file(cli->env, mlt_cli_value(cli, "entry"), ENTRY_FILE_MAX, &c->entry, &err) != MLT_OK) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s", err.text);
     }
-    enum mltrail_status st = make_trust(c, cli, trust, &public_err);
+    enum mltrail_status st = make_trust(c, trust, &public_err);
     if (st == MLTRAIL_OK) {
         st = mltrail_verify_tlog_proof(&c->verdict, &c->index, &c->checkpoint, c->trust, c->proof.data, c->proof.len,
                                        c->entry.data, c->entry.len, &public_err);

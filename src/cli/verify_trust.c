@@ -17,6 +17,7 @@ static bool policy_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
                                      : mlt_fail(&err, MLT_NOMEM, "out of memory");
     if (st == MLT_OK) {
         st = mlt_policy_parse(out->policy, mlt_buf_bytes(&text), &err);
+        out->policy_text = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&text));
     }
     mlt_buf_clear(&text);
     if (st != MLT_OK) {

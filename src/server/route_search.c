@@ -145,36 +145,80 @@ static void write_proof(struct mlt_call *call, const struct mlt_tlog_proof *p,
     mlt_call_answer_json(call);
 }
 
+// The signed tree head that a proof leads to.
+struct proof_head {
+    uint64_t size;
+    uint8_t root[MLT_HASH_LEN];
+    struct mlt_bytes note;
+};
+
+// published_head takes the checkpoint that was published, with all its cosignatures, if it covers the entry already: a
+// proof against it satisfies policies that ask for witnesses. False: there is none, or none of ours.
+static bool published_head(struct mlt_call *call, uint64_t index, struct proof_head *out) {
+    const struct mlt_trail *trail = call->api->trail;
+    struct mlt_buf file = {0};
+    struct mlt_checkpoint c = {.size = 0};
+    bool ours = mlt_trail_checkpoint(call->api->trail, &file, NULL) == MLT_OK &&
+                mlt_checkpoint_open(&c, mlt_buf_bytes(&file), mlt_trail_vkey(trail), NULL) == MLT_OK;
+    *out = (struct proof_head){.size = c.size, .note = mlt_arena_copy(&call->arena, mlt_buf_bytes(&file))};
+    memcpy(out->root, c.root, sizeof out->root);
+    mlt_buf_clear(&file);
+    return ours && index < c.size && out->note.len > 0;
+}
+
+// own_head signs the head of the size that was asked for.
+static enum mlt_status own_head(struct mlt_call *call, struct proof_head *out, struct mlt_error *err) {
+    struct mlt_head head;
+    enum mlt_status status = mlt_trail_sign_at(call->api->trail, call->source.size, &head, err);
+    if (status == MLT_OK) {
+        *out = (struct proof_head){.size = call->source.size};
+        memcpy(out->root, head.root, sizeof out->root);
+        out->note = mlt_arena_copy(&call->arena, mlt_bytes_of(head.note, head.note_len));
+    }
+    return status;
+}
+
+static enum mlt_status prove(struct mlt_call *call, uint64_t index, const struct proof_head *head,
+                             struct mlt_tlog_proof *out, uint8_t leaf[static MLT_HASH_LEN], struct mlt_error *err) {
+    const struct mlt_source *src = &call->source;
+    const struct mlt_hash_source hashes = mlt_trail_hashes(call->api->trail);
+    struct mlt_bytes entry;
+    *out = (struct mlt_tlog_proof){.index = index, .checkpoint = head->note};
+    enum mlt_status status = src->entry(src->ctx, index, &call->arena, &entry, err);
+    if (status == MLT_OK) {
+        status = mlt_merkle_prove_inclusion(&hashes, index, head->size, &out->proof, err);
+    }
+    if (status != MLT_OK) {
+        return status;
+    }
+    mlt_merkle_leaf(leaf, entry);
+    if (!mlt_merkle_verify_inclusion(index, head->size, leaf, &out->proof, head->root)) {
+        return mlt_fail(err, MLT_CORRUPT, "entry %llu does not prove against the tree of %llu: run `mltrail verify`",
+                        (unsigned long long)index, (unsigned long long)head->size);
+    }
+    return MLT_OK;
+}
+
 // A proof tells hashes, not records: it is not a recorded read.
 void mlt_handle_proof(struct mlt_call *call) {
     uint64_t index;
+    struct proof_head head;
+    struct mlt_error err = {0};
+    struct mlt_tlog_proof p;
+    uint8_t leaf[MLT_HASH_LEN];
+    enum mlt_status status = MLT_OK;
     if (!mlt_call_source(call) || !path_index(call, &index)) {
         return;
     }
-    const struct mlt_source *src = &call->source;
-    struct mlt_error err = {0};
-    struct mlt_head head;
-    struct mlt_bytes entry;
-    uint8_t leaf[MLT_HASH_LEN];
-    struct mlt_tlog_proof p = {.index = index};
-    enum mlt_status status = mlt_trail_sign_at(call->api->trail, src->size, &head, &err);
-    if (status == MLT_OK) {
-        status = src->entry(src->ctx, index, &call->arena, &entry, &err);
+    if (mlt_call_has(call, "at_size") || !published_head(call, index, &head)) {
+        status = own_head(call, &head, &err);
     }
     if (status == MLT_OK) {
-        status = src->prove(src->ctx, index, &p.proof, &err);
+        status = prove(call, index, &head, &p, leaf, &err);
     }
     if (status != MLT_OK) {
         mlt_call_fail(call, status, &err);
         return;
     }
-    mlt_merkle_leaf(leaf, entry);
-    if (!mlt_merkle_verify_inclusion(index, src->size, leaf, &p.proof, head.root)) {
-        mlt_fail(&err, MLT_CORRUPT, "entry %llu does not prove against the tree of %llu: run `mltrail verify`",
-                 (unsigned long long)index, (unsigned long long)src->size);
-        mlt_call_fail(call, MLT_CORRUPT, &err);
-        return;
-    }
-    p.checkpoint = mlt_bytes_of(head.note, head.note_len);
     write_proof(call, &p, leaf);
 }

@@ -4,11 +4,14 @@
 
 #include "verify/private.h"
 
-static_assert(MLTRAIL_HASH_LEN == MLT_HASH_LEN && MLTRAIL_ORIGIN_MAX == MLT_NOTE_NAME_MAX &&
-                  MLTRAIL_KEY_TEXT_MAX == MLT_VKEY_TEXT_MAX && MLTRAIL_WITNESSES_MAX == MLT_POLICY_WITNESSES_MAX &&
-                  MLTRAIL_PROOF_MAX == MLT_PROOF_MAX && MLTRAIL_ERROR_TEXT_LEN == MLT_ERROR_TEXT_LEN &&
-                  MLTRAIL_WHY_LEN >= MLT_POLICY_WHY_LEN,
-              "the public limits are those of the layers beneath");
+// The public limits are those of the layers beneath.
+static_assert(MLTRAIL_HASH_LEN == MLT_HASH_LEN, "else texts and counts do not fit");
+static_assert(MLTRAIL_ORIGIN_MAX == MLT_NOTE_NAME_MAX, "else texts and counts do not fit");
+static_assert(MLTRAIL_KEY_TEXT_MAX == MLT_VKEY_TEXT_MAX, "else texts and counts do not fit");
+static_assert(MLTRAIL_WITNESSES_MAX == MLT_POLICY_WITNESSES_MAX, "else texts and counts do not fit");
+static_assert(MLTRAIL_PROOF_MAX == MLT_PROOF_MAX, "else texts and counts do not fit");
+static_assert(MLTRAIL_ERROR_TEXT_LEN == MLT_ERROR_TEXT_LEN, "else texts and counts do not fit");
+static_assert(MLTRAIL_WHY_LEN >= MLT_POLICY_WHY_LEN, "else texts and counts do not fit");
 
 static enum mltrail_reason public_reason(enum mlt_policy_reason reason) {
     switch (reason) {

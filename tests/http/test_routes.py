@@ -2,6 +2,7 @@
 import base64
 import hashlib
 import json
+import time
 from urllib.parse import quote
 
 import pytest
@@ -80,6 +81,21 @@ def test_a_proof_holds(server):
         node, last = node >> 1, last >> 1
     assert last == 0 and base64.b64encode(hashed).decode() == answer["checkpoint"].split("\n")[2]
     assert answer["tlog_proof"].startswith("c2sp.org/tlog-proof@v1\n")
+
+
+def test_a_proof_leads_to_the_published_checkpoint_and_to_others_on_request(server):
+    """What witnesses cosigned is the published checkpoint: a proof against it carries their signatures."""
+    index = server.append(prediction("published")).json()["index"]
+    for _ in range(100):
+        published = server.get("/checkpoint").body.decode()
+        if int(published.split("\n")[1]) > index:
+            break
+        time.sleep(0.1)
+    proof = server.get(f"/v1/records/{index}/proof").json()
+    assert proof["checkpoint"] in (published, server.get("/checkpoint").body.decode())
+    assert proof["tlog_proof"].endswith("\n\n" + proof["checkpoint"])
+    at_size = server.get(f"/v1/records/{index}/proof?at_size={index + 1}").json()
+    assert at_size["checkpoint"].split("\n")[1] == str(index + 1)
 
 
 def test_search_intersects_and_pages(server):

@@ -215,6 +215,26 @@ static void test_what_cannot_be_cosigned(void **state) {
     mlt_cosigner_clear(&cosigner);
 }
 
+static void test_a_time_over_the_limit_is_false_though_signed(void **state) {
+    // A witness that signs a time over 2^63 - 1 breaks the specification: its signature does not count.
+    (void)state;
+    for (uint64_t over = 0; over < 2; over++) {
+        struct mlt_cosigner cosigner;
+        struct mlt_buf message = {0};
+        struct mlt_note_sig sig = {.sig_len = 8 + MLT_ED25519_SIG_LEN};
+        uint64_t time = (UINT64_C(1) << 63) - 1 + over;
+        uint64_t timestamp = 1;
+        wit1(&cosigner);
+        mlt_buf_printf(&message, "cosignature/v1\ntime %llu\n%s", (unsigned long long)time, wit1_text);
+        mlt_store_u64be(sig.sig, time);
+        assert_int_equal(mlt_ed25519_sign(cosigner.key, sig.sig + 8, mlt_buf_bytes(&message), NULL), MLT_OK);
+        assert_int_equal(mlt_cosignature_good(&cosigner.vkey, mlt_str(wit1_text), &sig, &timestamp), over == 0);
+        assert_int_equal(timestamp, over == 0 ? time : 0);
+        mlt_buf_clear(&message);
+        mlt_cosigner_clear(&cosigner);
+    }
+}
+
 static void test_lines_alone(void **state) {
     // Signature lines without a text are held to the rules of a note.
     (void)state;
@@ -247,6 +267,7 @@ int main(void) {
         cmocka_unit_test(test_one_bad_line_spoils_a_good_one),
         cmocka_unit_test(test_every_changed_byte_is_noticed),
         cmocka_unit_test(test_what_cannot_be_cosigned),
+        cmocka_unit_test(test_a_time_over_the_limit_is_false_though_signed),
         cmocka_unit_test(test_lines_alone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,4 @@
-// links: mlt_merkle mlt_testlib jansson
+// links: mlt_verify mlt_testlib jansson
 //
 // The JSON vectors of transparency-dev/merkle (417fb0c): proofs, and mutations of them with "wantErr".
 #include <setjmp.h>
@@ -10,6 +10,7 @@
 
 #include "lib/vectors.h"
 #include "merkle/merkle.h"
+#include "mltrail/verify.h"
 
 #include <cmocka.h>
 
@@ -50,16 +51,35 @@ static bool inclusion_verdict(const json_t *v) {
     struct mlt_proof proof;
     uint8_t root[H];
     uint8_t leaf[H];
-    return get_hash(v, "root", root) && get_hash(v, "leafHash", leaf) && get_proof(v, &proof) &&
-           mlt_merkle_verify_inclusion(get_number(v, "leafIdx"), get_number(v, "treeSize"), leaf, &proof, root);
+    if (!get_hash(v, "root", root) || !get_hash(v, "leafHash", leaf) || !get_proof(v, &proof)) {
+        return false;
+    }
+    struct mltrail_verdict verdict;
+    uint64_t index = get_number(v, "leafIdx");
+    uint64_t size = get_number(v, "treeSize");
+    assert_int_equal(mltrail_verify_inclusion(&verdict, index, size, root, leaf, proof.hash[0], proof.num_hashes, NULL),
+                     MLTRAIL_OK);
+    bool holds = mlt_merkle_verify_inclusion(index, size, leaf, &proof, root);
+    assert_int_equal(verdict.holds, holds); // the ladder of the public verifier refuses neither more nor less
+    return holds;
 }
 
 static bool consistency_verdict(const json_t *v) {
     struct mlt_proof proof;
     uint8_t root1[H];
     uint8_t root2[H];
-    return get_hash(v, "root1", root1) && get_hash(v, "root2", root2) && get_proof(v, &proof) &&
-           mlt_merkle_verify_consistency(get_number(v, "size1"), get_number(v, "size2"), &proof, root1, root2);
+    if (!get_hash(v, "root1", root1) || !get_hash(v, "root2", root2) || !get_proof(v, &proof)) {
+        return false;
+    }
+    struct mltrail_verdict verdict;
+    uint64_t size1 = get_number(v, "size1");
+    uint64_t size2 = get_number(v, "size2");
+    assert_int_equal(
+        mltrail_verify_consistency(&verdict, size1, root1, size2, root2, proof.hash[0], proof.num_hashes, NULL),
+        MLTRAIL_OK);
+    bool holds = mlt_merkle_verify_consistency(size1, size2, &proof, root1, root2);
+    assert_int_equal(verdict.holds, holds);
+    return holds;
 }
 
 struct tally {

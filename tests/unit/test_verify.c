@@ -2,6 +2,7 @@
 //
 // The public verifier: one input per rung of every ladder, each false for that reason and no other. The log of 15
 // entries is testdata/log of transparency-dev/tessera (1811ae1a); witnesses have seeds of one byte.
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -500,6 +501,78 @@ static void test_a_tree_from_its_entries(void **state) {
     mltrail_tree_free(NULL);
 }
 
+static void test_bundles(void **state) {
+    // The published bundle of two and further entries give the published root; a broken bundle leaves the tree alone.
+    (void)state;
+    static const uint8_t two[] = {0, 3, 'o', 'n', 'e', 0, 3, 't', 'w', 'o'};
+    struct mltrail_tree *tree;
+    struct mltrail_error err;
+    uint8_t before[H];
+    uint8_t root[H];
+    uint8_t want[H];
+    size_t num = 9;
+    assert_int_equal(mltrail_tree_new(&tree, NULL), MLTRAIL_OK);
+    assert_int_equal(mltrail_tree_add_bundle(tree, &num, two, sizeof(two), NULL), MLTRAIL_OK);
+    assert_int_equal(num, 2);
+    mltrail_tree_root(tree, before);
+    for (size_t len = 1; len < sizeof(two); len++) {
+        if (len == 5) {
+            continue; // a bundle of one entry, whole
+        }
+        num = 9;
+        assert_int_equal(mltrail_tree_add_bundle(tree, &num, two, len, &err), MLTRAIL_INVALID);
+        assert_non_null(strstr(err.text, len < 5 ? "within its entry 0" : "within its entry 1"));
+        assert_int_equal(num, 0);
+        mltrail_tree_root(tree, root);
+        assert_memory_equal(root, before, H);
+    }
+    assert_int_equal(mltrail_tree_add_bundle(tree, &num, NULL, 0, NULL), MLTRAIL_OK);
+    assert_int_equal(num, 0);
+    for (size_t i = 2; i < 7; i++) {
+        uint8_t bundle[32] = {0, (uint8_t)strlen(log_entries[i])};
+        memcpy(bundle + 2, log_entries[i], strlen(log_entries[i]));
+        assert_int_equal(mltrail_tree_add_bundle(tree, &num, bundle, 2 + strlen(log_entries[i]), NULL), MLTRAIL_OK);
+    }
+    mltrail_tree_root(tree, root);
+    test_unbase64(want, H, ROOT7);
+    assert_memory_equal(root, want, H);
+    mltrail_tree_free(tree);
+}
+
+// ---- threads ----
+
+#define NUM_THREADS 4
+
+static void *verify_often(void *arg) {
+    const struct mltrail_trust *trust = arg;
+    static const char good[] = PROOF_HEAD "index 4\n" PATH4 "\n" NOTE15;
+    size_t num_right = 0;
+    for (size_t i = 0; i < 40; i++) {
+        struct mltrail_verdict verdict;
+        const char *entry = i % 2 == 0 ? "five" : "six";
+        enum mltrail_status st =
+            mltrail_verify_tlog_proof(&verdict, NULL, NULL, trust, good, sizeof(good) - 1, entry, strlen(entry), NULL);
+        num_right += st == MLTRAIL_OK && verdict.reason == (i % 2 == 0 ? MLTRAIL_HOLDS : MLTRAIL_OTHER_ROOT);
+    }
+    return (void *)num_right;
+}
+
+static void test_threads_share_a_trust(void **state) {
+    // One trust, four threads at once: every answer is the right one (and the thread sanitizer has nothing to say).
+    (void)state;
+    pthread_t threads[NUM_THREADS];
+    struct mltrail_trust *trust = trust_of_key(LOG_VKEY);
+    for (size_t i = 0; i < NUM_THREADS; i++) {
+        assert_int_equal(pthread_create(&threads[i], NULL, verify_often, trust), 0);
+    }
+    for (size_t i = 0; i < NUM_THREADS; i++) {
+        void *num_right = NULL;
+        assert_int_equal(pthread_join(threads[i], &num_right), 0);
+        assert_int_equal((size_t)num_right, 40);
+    }
+    mltrail_trust_free(trust);
+}
+
 static void test_words(void **state) {
     // Every status and reason has a word of its own; other numbers are unknown.
     (void)state;
@@ -527,7 +600,8 @@ int main(void) {
         cmocka_unit_test(test_what_nobody_can_trust),          cmocka_unit_test(test_rungs_of_an_offline_proof),
         cmocka_unit_test(test_what_is_no_proof_is_not_judged), cmocka_unit_test(test_rungs_of_inclusion),
         cmocka_unit_test(test_rungs_of_consistency),           cmocka_unit_test(test_rungs_of_a_commitment),
-        cmocka_unit_test(test_a_tree_from_its_entries),        cmocka_unit_test(test_words),
+        cmocka_unit_test(test_a_tree_from_its_entries),        cmocka_unit_test(test_bundles),
+        cmocka_unit_test(test_threads_share_a_trust),          cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
