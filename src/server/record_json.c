@@ -13,6 +13,8 @@ static const char *payload_state_name(enum mlt_payload_state state) {
     case MLT_PAYLOAD_ERASED:
         return "erased";
     case MLT_PAYLOAD_WITHHELD:
+    case MLT_PAYLOAD_PARTLY:
+    case MLT_PAYLOAD_MASKED:
         return "withheld";
     case MLT_PAYLOAD_MISSING:
         break;
