@@ -38,8 +38,9 @@ static enum mlt_status check_stat(const zip_stat_t *st, const struct mlt_archive
         return mlt_fail(err, MLT_INVALID, "%s: is encrypted", st->name);
     }
     if (st->size > limits->member_bytes || *total + st->size > limits->total_bytes) {
-        return mlt_fail(err, MLT_LIMIT, "%s: unpacks to %llu bytes, beyond the limit of %llu for one member and %llu for all",
-                        st->name, (unsigned long long)st->size, (unsigned long long)limits->member_bytes,
+        return mlt_fail(err, MLT_LIMIT,
+                        "%s: unpacks to %llu bytes, beyond the limit of %llu for one member and %llu for all", st->name,
+                        (unsigned long long)st->size, (unsigned long long)limits->member_bytes,
                         (unsigned long long)limits->total_bytes);
     }
     if (st->size > RATIO_FROM && st->size / limits->ratio > st->comp_size) {
@@ -52,8 +53,9 @@ static enum mlt_status check_stat(const zip_stat_t *st, const struct mlt_archive
 
 static enum mlt_status check_name(const char *name, const char *before, struct mlt_error *err) {
     if (!mlt_archive_name_valid(mlt_str(name))) {
-        return mlt_fail(err, MLT_INVALID, "a member has a name that no member of ours has: absolute, with \"..\", too "
-                                          "long, or with characters other than letters, digits and . _ - /");
+        return mlt_fail(err, MLT_INVALID,
+                        "a member has a name that no member of ours has: absolute, with \"..\", too "
+                        "long, or with characters other than letters, digits and . _ - /");
     }
     if (before && strcmp(before, name) >= 0) {
         return mlt_fail(err, MLT_INVALID, "%s: comes after %s; members are in the order of their names, each once",

@@ -8,8 +8,8 @@
 #include "dossier/dossier.h"
 
 // Bounds of a bundle, for maker and reader alike.
-#define MLT_BUNDLE_BYTES_MAX ((uint64_t)256 << 20)  // the file: it is held in memory, as its dossier is
-#define MLT_BUNDLE_MEMBERS_MAX ((uint64_t)200000)   // three for each of the most entries that a story can show, and room
+#define MLT_BUNDLE_BYTES_MAX ((uint64_t)256 << 20) // the file: it is held in memory, as its dossier is
+#define MLT_BUNDLE_MEMBERS_MAX ((uint64_t)200000)  // three for each of the most entries that a story can show, and room
 #define MLT_BUNDLE_MEMBER_MAX ((uint64_t)256 << 20) // a dossier of the longest lists is below a hundred MiB
 #define MLT_BUNDLE_TOTAL_MAX ((uint64_t)1 << 30)
 #define MLT_BUNDLE_RATIO_MAX 1200 // deflate reaches 1032 at best: beyond, a directory lies
@@ -32,7 +32,7 @@ struct mlt_bundle_links {
 // Payload members to show: those in `only` (empty: all), less those in `not`. Comma-separated names, each for all
 // records (`feature_values`) or of one entry (`17.feature_values`).
 struct mlt_bundle_choice {
-    struct mlt_bytes only, not;
+    struct mlt_bytes only, not ;
 };
 bool mlt_bundle_shows(const struct mlt_bundle_choice *choice, uint64_t index, struct mlt_bytes member);
 

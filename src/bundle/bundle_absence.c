@@ -4,9 +4,10 @@
 // those are. A proof is {"at","count","before","after","shown":[…]}; a leaf in it {"at","link","entry","proof"}, where
 // the link of one that is shown is the one asked for and left out.
 #include "bundle/bundle_parts.h"
+#include "record/segment.h"
 
-#define LINKS_MAX 20000    // of one story: a few for each record that it can show
-#define SEGMENTS_MAX 4096  // merged sixteen by sixteen, the largest log has fewer than a hundred
+#define LINKS_MAX 20000   // of one story: a few for each record that it can show
+#define SEGMENTS_MAX 4096 // merged sixteen by sixteen, the largest log has fewer than a hundred
 
 static void put_witness(struct mlt_json_writer *w, const struct mlt_link_witness *x, bool with_link) {
     mlt_jw_object(w);
@@ -196,23 +197,12 @@ enum mlt_status mlt_bundle_get_absence(struct mlt_bundle_absence *out, struct ml
     return status;
 }
 
-enum mlt_status mlt_bundle_get_segment(struct mlt_segment *out, struct mlt_bytes entry, struct mlt_arena *arena,
-                                       struct mlt_error *err) {
+enum mlt_status mlt_bundle_get_segment(struct mlt_segment *out, uint64_t index, struct mlt_bytes entry,
+                                       struct mlt_arena *arena, struct mlt_error *err) {
     struct mlt_entry e = {0};
     *out = (struct mlt_segment){0};
     enum mlt_status status = mlt_entry_parse(&e, arena, entry, err);
-    if (status) {
-        return mlt_fail(err, MLT_INVALID, "is no entry that can be read");
-    }
-    const struct mlt_json *j = &e.json;
-    if (!e.kind || e.kind->kind != MLT_KIND_CONTROL ||
-        !mlt_bytes_is(mlt_json_string(j, mlt_json_get(j, e.facts, "control"), arena), "segment") ||
-        !mlt_json_u64(j, mlt_json_get(j, e.facts, "first"), &out->first) ||
-        !mlt_json_u64(j, mlt_json_get(j, e.facts, "end"), &out->end) ||
-        !mlt_json_u64(j, mlt_json_get(j, e.facts, "links"), &out->num_leaves) ||
-        !mlt_bundle_get_hash(out->root, j, mlt_json_get(j, e.facts, "root")) || out->first >= out->end) {
-        status = mlt_fail(err, MLT_INVALID, "commits to no segment");
-    }
+    status = status ? status : mlt_segment_read(out, &e, index, err);
     mlt_entry_clear(&e);
     return status;
 }

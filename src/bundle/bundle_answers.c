@@ -6,8 +6,8 @@
 // `from` is null for "from the end".
 #include "bundle/bundle_parts.h"
 
-#define FINDS_MAX 20000   // of one story
-#define RUNS_MAX 1000000  // of one stream: beyond what a story takes in
+#define FINDS_MAX 20000  // of one story
+#define RUNS_MAX 1000000 // of one stream: beyond what a story takes in
 
 static void put_find(struct mlt_json_writer *w, const struct mlt_bundle_find *f) {
     mlt_jw_object(w);
@@ -79,8 +79,7 @@ void mlt_bundle_put_answers(struct mlt_buf *out, const struct mlt_bundle_answers
 
 // --- reading ---
 
-static bool get_terms(struct mlt_bundle_find *f, const struct mlt_json *j, mlt_json_at terms,
-                      struct mlt_arena *arena) {
+static bool get_terms(struct mlt_bundle_find *f, const struct mlt_json *j, mlt_json_at terms, struct mlt_arena *arena) {
     if (!mlt_json_is(j, terms, MLT_JSON_ARRAY) || j->tape[terms].count == 0 ||
         j->tape[terms].count > MLT_BUNDLE_TERMS_MAX) {
         return false;
@@ -137,8 +136,7 @@ static bool get_run(struct mlt_stream_run *run, const struct mlt_json *j, mlt_js
     return run->count > 0 && run->first_sequence < UINT64_MAX - run->count;
 }
 
-static bool get_stream(struct mlt_bundle_stream *s, const struct mlt_json *j, mlt_json_at at,
-                       struct mlt_arena *arena) {
+static bool get_stream(struct mlt_bundle_stream *s, const struct mlt_json *j, mlt_json_at at, struct mlt_arena *arena) {
     const mlt_json_at runs = mlt_json_get(j, at, "runs");
     *s = (struct mlt_bundle_stream){0};
     if (!mlt_bundle_get_term(&s->term, j, at, arena) || !mlt_json_is(j, runs, MLT_JSON_ARRAY) ||

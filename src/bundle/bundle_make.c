@@ -98,10 +98,9 @@ static enum mlt_status judge_find(struct maker *m, struct mlt_bundle_find *f) {
     for (size_t i = 0; mlt_bundle_question(f, &term, &kind) && i < m->absence.num_links; i++) {
         const struct mlt_bundle_link *link = &m->absence.links[i];
         if (mlt_bundle_term_equal(&link->term, term)) {
-            const bool answered =
-                kind.len > 0 ? mlt_bundle_answer_kind(&m->absence, link, m->req->src->size, kind, entry_is_kind, m,
-                                                      &proved)
-                             : mlt_bundle_answer(&m->absence, link, m->req->src->size, &proved);
+            const bool answered = kind.len > 0 ? mlt_bundle_answer_kind(&m->absence, link, m->req->src->size, kind,
+                                                                        entry_is_kind, m, &proved)
+                                               : mlt_bundle_answer(&m->absence, link, m->req->src->size, &proved);
             f->asserted = !answered || !same_answer(f, &proved);
         }
     }
@@ -192,8 +191,7 @@ static enum mlt_status add_payloads(struct maker *m) {
     for (size_t i = 0; !status && i < MLT_BUNDLE_VECTOR_LEN(m->rec.payloads, *p); i++) {
         struct mlt_buf text = {0};
         mlt_bundle_put_payload(&text, &p[i].payload);
-        status =
-            add_text(m, mlt_arena_printf(m->arena, "payloads/%llu.json", (unsigned long long)p[i].index), &text);
+        status = add_text(m, mlt_arena_printf(m->arena, "payloads/%llu.json", (unsigned long long)p[i].index), &text);
     }
     return status;
 }
@@ -201,8 +199,7 @@ static enum mlt_status add_payloads(struct maker *m) {
 static enum mlt_status add_consistency(struct maker *m) {
     struct mlt_bundle_consistency c = {.from = m->req->src->size, .to = m->req->now->size};
     struct mlt_buf text = {0};
-    const enum mlt_status status =
-        mlt_merkle_prove_consistency(&m->req->hashes, c.from, c.to, &c.proof, m->err);
+    const enum mlt_status status = mlt_merkle_prove_consistency(&m->req->hashes, c.from, c.to, &c.proof, m->err);
     if (status) {
         return status;
     }
@@ -287,8 +284,7 @@ static void list_entries(const struct maker *m, struct mlt_buf *out) {
 }
 
 static enum mlt_status tell_and_prove(struct maker *m) {
-    enum mlt_status status =
-        mlt_dossier_json(&m->rec.src, m->req->ctx, m->req->request_id, &m->dossier, m->err);
+    enum mlt_status status = mlt_dossier_json(&m->rec.src, m->req->ctx, m->req->request_id, &m->dossier, m->err);
     status = status ? status : mlt_bundle_recorder_settle(&m->rec, m->err);
     if (status) {
         return status;

@@ -6,9 +6,9 @@
 #include "bundle/bundle.h"
 
 #define MLT_BUNDLE_FORMAT "mltrail/v1 evidence bundle"
-#define MLT_BUNDLE_VALUES_MAX 4  // of a term: a deployment has the most
-#define MLT_BUNDLE_TERMS_MAX 2   // of one look-up
-#define MLT_BUNDLE_NAME_LEN 96   // room for the longest of our member names
+#define MLT_BUNDLE_VALUES_MAX 4                 // of a term: a deployment has the most
+#define MLT_BUNDLE_TERMS_MAX 2                  // of one look-up
+#define MLT_BUNDLE_NAME_LEN 96                  // room for the longest of our member names
 #define MLT_BUNDLE_LISTED_MAX MLT_FIND_PAGE_MAX // entries of one answer
 
 // A member while the archive is made or read.
@@ -54,9 +54,9 @@ void mlt_bundle_put_absence(struct mlt_buf *out, const struct mlt_bundle_absence
 // MLT_INVALID says what is wrong, with a JSON pointer.
 enum mlt_status mlt_bundle_get_absence(struct mlt_bundle_absence *out, struct mlt_bytes text, struct mlt_arena *arena,
                                        struct mlt_error *err) MLT_MUST_USE;
-// mlt_bundle_get_segment reads a control entry. MLT_INVALID: it commits to no segment.
-enum mlt_status mlt_bundle_get_segment(struct mlt_segment *out, struct mlt_bytes entry, struct mlt_arena *arena,
-                                       struct mlt_error *err) MLT_MUST_USE;
+// mlt_bundle_get_segment reads control entry `index`. MLT_CORRUPT: it commits to no segment.
+enum mlt_status mlt_bundle_get_segment(struct mlt_segment *out, uint64_t index, struct mlt_bytes entry,
+                                       struct mlt_arena *arena, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_bundle_answer answers a look-up of one link from its proofs, as `find` of a source of `size` would. False: the
 // proofs do not show enough (of a link that very many entries have, the newest are shown).

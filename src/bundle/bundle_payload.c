@@ -96,10 +96,9 @@ static enum mlt_status check_member(const struct mlt_bundle_payload_member *m, c
     uint8_t want[MLT_HASH_LEN], got[MLT_HASH_LEN];
     size_t want_len = 0;
     const int name_len = m->name.len > 100 ? 100 : (int)m->name.len;
-    const struct mlt_bytes text =
-        mlt_json_string(&e->json, mlt_json_get_bytes(&e->json, e->payload, m->as), arena);
-    if (!fits_name(m) || m->name.len > MLT_SEAL_NAME_MAX ||
-        !mlt_base64_decode(want, sizeof(want), &want_len, text) || want_len != sizeof(want)) {
+    const struct mlt_bytes text = mlt_json_string(&e->json, mlt_json_get_bytes(&e->json, e->payload, m->as), arena);
+    if (!fits_name(m) || m->name.len > MLT_SEAL_NAME_MAX || !mlt_base64_decode(want, sizeof(want), &want_len, text) ||
+        want_len != sizeof(want)) {
         return mlt_fail(err, MLT_INVALID, "the entry has no commitment to \"%.*s\"", name_len,
                         (const char *)m->name.ptr);
     }

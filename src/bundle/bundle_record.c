@@ -41,8 +41,7 @@ static enum mlt_status detail(void *ctx, const uint8_t hash[static MLT_HASH_LEN]
 // The entry's name for a member: its own, or the next of "~1", "~2", … (record/entry.c reads them back the same way).
 static struct mlt_bytes committed_as(struct mlt_bundle_recorder *r, const struct mlt_entry *e, struct mlt_bytes name,
                                      unsigned *unknown) {
-    if ((name.len == 0 || name.ptr[0] != '~') &&
-        mlt_json_get_bytes(&e->json, e->payload, name) != MLT_JSON_NONE) {
+    if ((name.len == 0 || name.ptr[0] != '~') && mlt_json_get_bytes(&e->json, e->payload, name) != MLT_JSON_NONE) {
         return keep(r, name);
     }
     const char *as = mlt_arena_printf(&r->arena, "~%u", ++*unknown);
@@ -117,8 +116,7 @@ static void watch(void *ctx, const struct mlt_term *term, const struct mlt_bytes
 static bool made_of(struct mlt_bundle_recorder *r, const struct mlt_term *term, struct mlt_bundle_term *out) {
     const struct mlt_bundle_seen_term *terms = (const void *)r->terms.data;
     for (size_t i = MLT_BUNDLE_VECTOR_LEN(r->terms, *terms); i > 0; i--) {
-        if (terms[i - 1].term.dim == term->dim &&
-            memcmp(terms[i - 1].term.hash, term->hash, MLT_TERM_LEN) == 0) {
+        if (terms[i - 1].term.dim == term->dim && memcmp(terms[i - 1].term.hash, term->hash, MLT_TERM_LEN) == 0) {
             *out = terms[i - 1].made_of;
             return true;
         }
@@ -132,8 +130,8 @@ static enum mlt_status find(void *ctx, const struct mlt_term *terms, size_t num_
                             struct mlt_error *err) {
     struct mlt_bundle_recorder *r = ctx;
     struct mlt_bundle_find f = {.num_terms = num_terms, .from = from, .descending = descending, .limit = limit};
-    const enum mlt_status status = r->inner->find(r->inner->ctx, terms, num_terms, from, descending, limit, out,
-                                                  num_out, &f.total, &f.more, err);
+    const enum mlt_status status =
+        r->inner->find(r->inner->ctx, terms, num_terms, from, descending, limit, out, num_out, &f.total, &f.more, err);
     if (status) {
         return status;
     }

@@ -89,8 +89,8 @@ static const struct mlt_bundle_link *find_link(const struct mlt_bundle_reading *
 }
 
 static bool same_question(const struct mlt_bundle_find *a, const struct mlt_bundle_find *b) {
-    bool same = a->num_terms == b->num_terms && a->from == b->from && a->descending == b->descending &&
-                a->limit == b->limit;
+    bool same =
+        a->num_terms == b->num_terms && a->from == b->from && a->descending == b->descending && a->limit == b->limit;
     for (size_t i = 0; same && i < a->num_terms; i++) {
         same = mlt_bundle_term_equal(&a->terms[i], &b->terms[i]);
     }
@@ -169,8 +169,7 @@ static bool agrees(struct mlt_bundle_reading *r, const struct mlt_bundle_find *p
 static void note_asserted(struct mlt_bundle_reading *r, const struct mlt_bundle_find *f) {
     const char *text = mlt_bundle_term_text(&f->terms[0], r->arena);
     const char *with = f->num_terms > 1 ? mlt_bundle_term_text(&f->terms[1], r->arena) : NULL;
-    mlt_bundle_assert(r, "%s%s%s: %llu in all", text, with ? ", " : "", with ? with : "",
-                      (unsigned long long)f->total);
+    mlt_bundle_assert(r, "%s%s%s: %llu in all", text, with ? ", " : "", with ? with : "", (unsigned long long)f->total);
 }
 
 // The ladder: a proved list; else, for what segments do not commit to or for lists too long to be shown, what is

@@ -149,10 +149,9 @@ static bool trail_signed_by(struct mlt_bytes text, const struct mlt_vkey *key) {
     }
     const size_t start = at + sizeof(name) - 1;
     mlt_buf_printf(&message, "mltrail/v1 trail.json\n%.*s}\n", (int)at, (const char *)text.ptr);
-    const bool good = mlt_base64_decode(signature, sizeof(signature), &len,
-                                        mlt_bytes_of(text.ptr + start, text.len - 3 - start)) &&
-                      len == sizeof(signature) && !message.failed &&
-                      mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), signature);
+    const bool good =
+        mlt_base64_decode(signature, sizeof(signature), &len, mlt_bytes_of(text.ptr + start, text.len - 3 - start)) &&
+        len == sizeof(signature) && !message.failed && mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), signature);
     mlt_buf_clear(&message);
     return good;
 }
@@ -210,7 +209,8 @@ static enum mlt_status check_trail(struct mlt_bundle_reading *r, const struct ml
 // --- the dossier's own head ---
 
 static void copy_text(char *out, size_t cap, struct mlt_bytes text) {
-    (void)snprintf(out, cap, "%.*s", (int)(text.len < cap ? text.len : cap - 1), text.ptr ? (const char *)text.ptr : "");
+    (void)snprintf(out, cap, "%.*s", (int)(text.len < cap ? text.len : cap - 1),
+                   text.ptr ? (const char *)text.ptr : "");
 }
 
 static enum mlt_status read_dossier(struct mlt_bundle_reading *r) {
@@ -225,10 +225,11 @@ static enum mlt_status read_dossier(struct mlt_bundle_reading *r) {
     }
     const struct mlt_json *j = &r->dossier;
     r->request_id = mlt_json_string(j, mlt_json_get(j, 0, "request_id"), r->arena);
-    r->note_then = mlt_json_string(j, mlt_json_path(j, 0, "integrity/checkpoint/note"), r->arena);
+    r->note_then = mlt_json_string(
+        j, mlt_json_get(j, mlt_json_get(j, mlt_json_get(j, 0, "integrity"), "checkpoint"), "note"), r->arena);
     copy_text(r->report->request_id, sizeof(r->report->request_id), r->request_id);
     copy_text(r->report->build, sizeof(r->report->build),
-              mlt_json_string(j, mlt_json_path(j, 0, "generated/build"), r->arena));
+              mlt_json_string(j, mlt_json_get(j, mlt_json_get(j, 0, "generated"), "build"), r->arena));
     r->report->same_build = strcmp(r->report->build, r->own_build) == 0;
     status = mlt_checkpoint_open(&r->then, r->note_then, &r->report->key, r->err);
     if (status) {
@@ -368,7 +369,7 @@ static void check_details(struct mlt_bundle_reading *r) {
 // The proofs of the dossier, at its own size: what its regeneration proves entries with.
 static void read_proofs_then(struct mlt_bundle_reading *r) {
     const struct mlt_json *j = &r->dossier;
-    const mlt_json_at list = mlt_json_path(j, 0, "integrity/entries");
+    const mlt_json_at list = mlt_json_get(j, mlt_json_get(j, 0, "integrity"), "entries");
     for (mlt_json_at at = mlt_json_is(j, list, MLT_JSON_ARRAY) ? mlt_json_first(j, list) : MLT_JSON_NONE;
          at != MLT_JSON_NONE; at = mlt_json_next(j, list, at)) {
         uint64_t index;
@@ -379,8 +380,7 @@ static void read_proofs_then(struct mlt_bundle_reading *r) {
             continue; // what it lacks is found out when the dossier is made again
         }
         mlt_merkle_leaf(leaf, e->bytes);
-        e->has_proof_then =
-            mlt_merkle_verify_inclusion(index, r->then.size, leaf, &e->proof_then, r->then.root);
+        e->has_proof_then = mlt_merkle_verify_inclusion(index, r->then.size, leaf, &e->proof_then, r->then.root);
         if (!e->has_proof_then) {
             mlt_bundle_fault(r, "dossier.json", "/integrity/entries: the proof of entry %llu does not hold",
                              (unsigned long long)index);
@@ -400,8 +400,8 @@ static void check_segment(struct mlt_bundle_reading *r, struct mlt_bundle_segmen
         return;
     }
     e->used = true;
-    if (mlt_bundle_get_segment(&s->segment, e->bytes, r->arena, r->err)) {
-        (void)blame(r, name, MLT_INVALID);
+    if (mlt_bundle_get_segment(&s->segment, s->entry, e->bytes, r->arena, r->err)) {
+        (void)blame(r, name, MLT_CORRUPT);
     } else if (s->segment.first != *covered) {
         mlt_bundle_fault(r, "absence.json", "the segment in entry %llu begins at %llu; up to %llu is covered",
                          (unsigned long long)s->entry, (unsigned long long)s->segment.first,
@@ -438,7 +438,8 @@ static enum mlt_status check_absence(struct mlt_bundle_reading *r) {
         check_segment(r, &r->absence.segments[i], &covered);
     }
     if (covered < r->then.size) {
-        mlt_bundle_fault(r, m->name, "segments cover entries up to %llu of %llu: that nothing is left out is not proved",
+        mlt_bundle_fault(r, m->name,
+                         "segments cover entries up to %llu of %llu: that nothing is left out is not proved",
                          (unsigned long long)covered, (unsigned long long)r->then.size);
         r->absence.num_links = 0;
     }
@@ -479,13 +480,12 @@ static enum mlt_status compare_dossier(struct mlt_bundle_reading *r, struct mlt_
 
 static enum mlt_status tell_again(struct mlt_bundle_reading *r) {
     const struct mlt_source src = mlt_bundle_read_source(r);
-    const char *assurance =
-        mlt_arena_cstr(r->arena, mlt_json_string(&r->dossier, mlt_json_path(&r->dossier, 0, "integrity/assurance"),
-                                                 r->arena));
-    const struct mlt_dossier_context ctx = {.build = r->report->build,
-                                            .vkey = &r->report->key,
-                                            .checkpoint = r->note_then,
-                                            .assurance = assurance};
+    const char *assurance = mlt_arena_cstr(
+        r->arena,
+        mlt_json_string(&r->dossier, mlt_json_get(&r->dossier, mlt_json_get(&r->dossier, 0, "integrity"), "assurance"),
+                        r->arena));
+    const struct mlt_dossier_context ctx = {
+        .build = r->report->build, .vkey = &r->report->key, .checkpoint = r->note_then, .assurance = assurance};
     struct mlt_buf again = {0};
     enum mlt_status status = mlt_dossier_json(&src, &ctx, r->request_id, &again, r->err);
     if (status) {
