@@ -16,6 +16,8 @@ static enum mlt_status fail_zip(struct mlt_error *err, zip_error_t *why, const c
         return mlt_fail(err, MLT_NOMEM, "%s: out of memory", what);
     case ZIP_ER_NOENT:
         return mlt_fail(err, MLT_NOTFOUND, "%s: %s", what, zip_error_strerror(why));
+    case ZIP_ER_EXISTS:
+        return mlt_fail(err, MLT_INVALID, "%s: two members have the same name; a name is there once", what);
     case ZIP_ER_OPEN:
     case ZIP_ER_SEEK:
         return mlt_fail(err, MLT_IO, "%s: %s", what, zip_error_strerror(why));

@@ -206,6 +206,14 @@ static enum mlt_status check_trail(struct mlt_bundle_reading *r, const struct ml
     return MLT_OK;
 }
 
+// What was read, written again, gives the same bytes: a member has one form, and nothing hides between its tokens.
+static void check_form(struct mlt_bundle_reading *r, const struct mlt_bundle_member *m, struct mlt_buf *again) {
+    if (!again->failed && !mlt_bytes_equal(m->data, mlt_buf_bytes(again))) {
+        mlt_bundle_fault(r, m->name, "is not in the form that FORMAT.md gives it");
+    }
+    mlt_buf_clear(again);
+}
+
 // --- the dossier's own head ---
 
 static void copy_text(char *out, size_t cap, struct mlt_bytes text) {
@@ -257,6 +265,9 @@ static enum mlt_status check_consistency(struct mlt_bundle_reading *r) {
                          "section 2.1.2)",
                          (unsigned long long)r->head.size, (unsigned long long)r->then.size);
     }
+    struct mlt_buf again = {0};
+    mlt_bundle_put_consistency(&again, &c);
+    check_form(r, m, &again);
     return MLT_OK;
 }
 
@@ -303,6 +314,9 @@ static enum mlt_status prove_entry(struct mlt_bundle_reading *r, struct mlt_bund
         e->proved = true;
         r->report->entries++;
     }
+    struct mlt_buf again = {0};
+    mlt_tlog_proof_format(&again, &proof);
+    check_form(r, m, &again);
     return MLT_OK;
 }
 
@@ -322,6 +336,9 @@ static enum mlt_status read_payload(struct mlt_bundle_reading *r, struct mlt_bun
         r->report->payloads++;
         r->report->shown += e->payload.num_members;
         r->report->masked += entry.json.tape[entry.payload].count - e->payload.num_members;
+        struct mlt_buf again = {0};
+        mlt_bundle_put_payload(&again, &e->payload);
+        check_form(r, m, &again);
     } else if (!status) {
         mlt_bundle_fault(r, name, "entry %llu has no payload", (unsigned long long)e->index);
     }
@@ -434,6 +451,9 @@ static enum mlt_status check_absence(struct mlt_bundle_reading *r) {
         r->absence = (struct mlt_bundle_absence){0};
         return blame(r, m->name, status);
     }
+    struct mlt_buf again = {0};
+    mlt_bundle_put_absence(&again, &r->absence);
+    check_form(r, m, &again);
     for (size_t i = 0; i < r->absence.num_segments; i++) {
         check_segment(r, &r->absence.segments[i], &covered);
     }
@@ -455,6 +475,11 @@ static enum mlt_status read_answers(struct mlt_bundle_reading *r) {
     if (status) {
         r->answers = (struct mlt_bundle_answers){0};
         return blame(r, m->name, status);
+    }
+    if (m) {
+        struct mlt_buf again = {0};
+        mlt_bundle_put_answers(&again, &r->answers);
+        check_form(r, m, &again);
     }
     return MLT_OK;
 }
