@@ -195,6 +195,8 @@ void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);
 void mlt_handle_predictions(struct mlt_call *call);
 void mlt_handle_dossier(struct mlt_call *call);
+// mlt_answer_bundle answers a dossier as an evidence bundle and records the export (route_bundle.c).
+void mlt_answer_bundle(struct mlt_call *call, struct mlt_bytes request_id);
 void mlt_handle_model_version(struct mlt_call *call);
 void mlt_handle_lineage(struct mlt_call *call);
 void mlt_handle_questions(struct mlt_call *call);

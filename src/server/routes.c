@@ -2,7 +2,7 @@
 #include "server/api_state.h"
 
 static const char *const order_values[] = {"asc", "desc", NULL};
-static const char *const dossier_formats[] = {"json", "text", "html", NULL};
+static const char *const dossier_formats[] = {"json", "text", "html", "bundle", NULL};
 static const char *const answer_formats[] = {"json", "text", NULL};
 static const char *const directions[] = {"backward", "forward", NULL};
 static const char *const receipts_values[] = {"all", "summary", NULL};
@@ -47,8 +47,13 @@ static const struct mlt_param search_params[] = {
 static const struct mlt_param size_params[] = {AT_SIZE, END};
 static const struct mlt_param page_params[] = {
     LIMIT(MLT_PAGE_MAX), CURSOR, ONE_OF("order", order_values, "of the log; newest first unless `asc`"), AT_SIZE, END};
-static const struct mlt_param dossier_params[] = {ONE_OF("format", dossier_formats, "json unless said otherwise"),
-                                                  AT_SIZE, END};
+static const struct mlt_param dossier_params[] = {
+    ONE_OF("format", dossier_formats, "json unless said otherwise; `bundle`: a ZIP that verifies offline"),
+    TEXT("disclose", "of a bundle: the payload members to show, comma-separated; all unless given"),
+    TEXT("mask", "of a bundle: payload members to leave out, comma-separated; their commitments stay"),
+    AT_SIZE,
+    END,
+};
 static const struct mlt_param lineage_params[] = {ONE_OF("direction", directions, "`forward`: what depends on it"),
                                                   LIMIT(MLT_PAGE_MAX), CURSOR, AT_SIZE, END};
 static const struct mlt_param question_params[] = {
@@ -107,7 +112,7 @@ const struct mlt_route mlt_routes[] = {
     {"GET", "/v1/predictions/{request_id}", "getPredictions", "Predictions with this id", MLT_MAY_READ,
      MLT_ROUTE_AUDITED, page_params, request_path, MLT_TYPE_JSON, "RecordPage", 200, "404", mlt_handle_predictions},
     {"GET", "/v1/predictions/{request_id}/dossier", "getDossier", "The whole story behind a prediction, proved",
-     MLT_MAY_READ, MLT_ROUTE_AUDITED, dossier_params, request_path, MLT_TYPE_JSON, "Dossier", 200, "404",
+     MLT_MAY_READ, MLT_ROUTE_AUDITED, dossier_params, request_path, MLT_TYPE_JSON, "Dossier", 200, "404 409",
      mlt_handle_dossier},
     {"GET", "/v1/models/{model}/versions/{version}", "getModelVersion", "A model version with its history",
      MLT_MAY_READ, MLT_ROUTE_AUDITED, size_params, version_path, MLT_TYPE_JSON, "ModelVersion", 200, "404",
