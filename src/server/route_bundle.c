@@ -45,8 +45,7 @@ static enum mlt_status commit(struct work *w) {
     status = status ? status : publish(w, &size);
     status = status ? status : mlt_index_source(call->api->index, size, false, &w->now, w->err);
     if (!status) {
-        status =
-            mlt_segments_at(w->segments, size, &call->arena, &w->committed, &w->num_committed, &covered, w->err);
+        status = mlt_segments_at(w->segments, size, &call->arena, &w->committed, &w->num_committed, &covered, w->err);
     }
     if (!status && covered < call->source.size) {
         status = mlt_fail(w->err, MLT_BUSY, "the published checkpoint does not cover the commitment yet; ask again");
