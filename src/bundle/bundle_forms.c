@@ -1,5 +1,6 @@
 // The small forms: terms, proofs, consistency, manifests.
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "bundle/bundle_parts.h"
 
@@ -12,8 +13,7 @@ static bool is_manifest(const char *name) {
     return strcmp(name, "manifest.json") == 0 || strcmp(name, "manifest.sha256") == 0;
 }
 
-void mlt_bundle_put_manifest(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num,
-                             const char *format) {
+void mlt_bundle_put_summed(struct mlt_buf *out, const struct mlt_bundle_sum *sums, size_t num, const char *format) {
     struct mlt_json_writer w;
     mlt_jw_init(&w, out);
     mlt_jw_object(&w);
@@ -21,16 +21,14 @@ void mlt_bundle_put_manifest(struct mlt_buf *out, const struct mlt_bundle_member
     mlt_jw_name(&w, "members");
     mlt_jw_array(&w);
     for (size_t i = 0; i < num; i++) {
-        uint8_t hash[MLT_HASH_LEN];
-        if (is_manifest(members[i].name)) {
+        if (is_manifest(sums[i].name)) {
             continue;
         }
-        mlt_sha256_one(hash, members[i].data);
         mlt_jw_object(&w);
-        mlt_jw_member(&w, "name", members[i].name);
-        mlt_jw_member_u64(&w, "length", members[i].data.len);
+        mlt_jw_member(&w, "name", sums[i].name);
+        mlt_jw_member_u64(&w, "length", sums[i].len);
         mlt_jw_name(&w, "sha256");
-        mlt_jw_hex(&w, mlt_bytes_of(hash, sizeof(hash)));
+        mlt_jw_hex(&w, mlt_bytes_of(sums[i].hash, MLT_HASH_LEN));
         mlt_jw_end_object(&w);
     }
     mlt_jw_end_array(&w);
@@ -38,14 +36,33 @@ void mlt_bundle_put_manifest(struct mlt_buf *out, const struct mlt_bundle_member
     mlt_buf_put_u8(out, '\n');
 }
 
+void mlt_bundle_put_sum(struct mlt_buf *out, const struct mlt_bundle_sum *sum) {
+    if (strcmp(sum->name, "manifest.sha256") != 0) {
+        mlt_buf_put_hex(out, mlt_bytes_of(sum->hash, MLT_HASH_LEN));
+        mlt_buf_printf(out, "  %s\n", sum->name);
+    }
+}
+
+bool mlt_bundle_put_manifest(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num,
+                             const char *format) {
+    struct mlt_bundle_sum *sums = calloc(num + 1, sizeof(*sums));
+    for (size_t i = 0; sums && i < num; i++) {
+        sums[i].name = members[i].name;
+        sums[i].len = members[i].data.len;
+        mlt_sha256_one(sums[i].hash, members[i].data);
+    }
+    if (sums) {
+        mlt_bundle_put_summed(out, sums, num, format);
+    }
+    free(sums);
+    return sums != NULL && !out->failed;
+}
+
 void mlt_bundle_put_sums(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num) {
     for (size_t i = 0; i < num; i++) {
-        uint8_t hash[MLT_HASH_LEN];
-        if (strcmp(members[i].name, "manifest.sha256") != 0) {
-            mlt_sha256_one(hash, members[i].data);
-            mlt_buf_put_hex(out, mlt_bytes_of(hash, sizeof(hash)));
-            mlt_buf_printf(out, "  %s\n", members[i].name);
-        }
+        struct mlt_bundle_sum sum = {.name = members[i].name};
+        mlt_sha256_one(sum.hash, members[i].data);
+        mlt_bundle_put_sum(out, &sum);
     }
 }
 

@@ -248,8 +248,8 @@ static enum mlt_status add_manifests(struct maker *m) {
     struct mlt_bundle_member *members = (void *)m->members.data;
     const size_t num = MLT_BUNDLE_VECTOR_LEN(m->members, *members);
     qsort(members, num, sizeof(*members), by_name);
-    mlt_bundle_put_manifest(&out, members, num, MLT_BUNDLE_FORMAT);
-    enum mlt_status status = add_text(m, "manifest.json", &out);
+    enum mlt_status status = mlt_bundle_put_manifest(&out, members, num, MLT_BUNDLE_FORMAT) ? MLT_OK : no_memory(m);
+    status = status ? status : add_text(m, "manifest.json", &out);
     if (!status && !m->members.failed) {
         members = (void *)m->members.data;
         qsort(members, num + 1, sizeof(*members), by_name);

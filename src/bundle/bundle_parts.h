@@ -20,7 +20,14 @@ struct mlt_bundle_member {
 
 // manifest.json and manifest.sha256, of members in the order of their names; both leave themselves out, and the first
 // the second.
-void mlt_bundle_put_manifest(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num,
+struct mlt_bundle_sum {
+    const char *name;
+    uint64_t len;
+    uint8_t hash[MLT_HASH_LEN];
+};
+void mlt_bundle_put_summed(struct mlt_buf *out, const struct mlt_bundle_sum *sums, size_t num, const char *format);
+void mlt_bundle_put_sum(struct mlt_buf *out, const struct mlt_bundle_sum *sum);
+bool mlt_bundle_put_manifest(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num,
                              const char *format);
 void mlt_bundle_put_sums(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num);
 

@@ -138,13 +138,12 @@ static enum mlt_status check_manifests(struct mlt_bundle_reading *r) {
         mlt_bundle_fault(r, "manifest.sha256", "does not list exactly the members that are here");
     }
     mlt_buf_reset(&text);
-    mlt_bundle_put_manifest(&text, r->members, r->num_members, MLT_BUNDLE_FORMAT);
-    if (manifest && !mlt_bytes_equal(manifest->data, mlt_buf_bytes(&text))) {
+    const bool made = mlt_bundle_put_manifest(&text, r->members, r->num_members, MLT_BUNDLE_FORMAT);
+    if (made && manifest && !mlt_bytes_equal(manifest->data, mlt_buf_bytes(&text))) {
         mlt_bundle_fault(r, "manifest.json", "is not what the members here give");
     }
-    const bool failed = text.failed;
     mlt_buf_clear(&text);
-    return failed ? mlt_fail(r->err, MLT_NOMEM, "no memory for a manifest") : MLT_OK;
+    return !made ? mlt_fail(r->err, MLT_NOMEM, "no memory for a manifest") : MLT_OK;
 }
 
 // --- who signed ---

@@ -129,7 +129,7 @@ static void make_manifests_fit(struct fixture *f) {
         }
         mlt_buf_reset(&out);
         if (pass == 0) {
-            mlt_bundle_put_manifest(&out, members, f->num, MLT_BUNDLE_FORMAT);
+            (void)mlt_bundle_put_manifest(&out, members, f->num, MLT_BUNDLE_FORMAT);
         } else {
             mlt_bundle_put_sums(&out, members, f->num);
         }
