@@ -125,6 +125,12 @@ enum mlt_status mlt_bundle_get_payload(struct mlt_bundle_payload *out, struct ml
 // mlt_bundle_check_payload holds the members against the entry's commitments. MLT_INVALID names the one that differs.
 enum mlt_status mlt_bundle_check_payload(const struct mlt_bundle_payload *p, const struct mlt_entry *e,
                                          struct mlt_arena *arena, struct mlt_error *err) MLT_MUST_USE;
+// mlt_bundle_disclose fills the chosen members of the open payload of entry `index` from its `plain` object, with
+// salts.
+enum mlt_status mlt_bundle_disclose(struct mlt_bundle_payload *out, const struct mlt_bundle_choice *choice,
+                                    uint64_t index, const struct mlt_entry *e, const struct mlt_json *plain,
+                                    const uint8_t secret[static MLT_SECRET_LEN], struct mlt_arena *arena,
+                                    struct mlt_error *err) MLT_MUST_USE;
 // mlt_bundle_plain is what a source's `payload` gives: the whole object, or the part with the names masked.
 enum mlt_status mlt_bundle_plain(const struct mlt_bundle_payload *p, const struct mlt_entry *e, struct mlt_arena *arena,
                                  enum mlt_payload_state *state, struct mlt_bytes *plain,

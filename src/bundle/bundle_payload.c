@@ -136,6 +136,40 @@ enum mlt_status mlt_bundle_check_payload(const struct mlt_bundle_payload *p, con
     return status;
 }
 
+// The entry's name for a member: its own, or the next of "~1", "~2", … (record/entry.c reads them back the same way).
+static struct mlt_bytes committed_as(const struct mlt_entry *e, struct mlt_bytes name, unsigned *unknown,
+                                     struct mlt_arena *arena) {
+    if ((name.len == 0 || name.ptr[0] != '~') && mlt_json_get_bytes(&e->json, e->payload, name) != MLT_JSON_NONE) {
+        return name;
+    }
+    return mlt_str(mlt_arena_printf(arena, "~%u", ++*unknown));
+}
+
+enum mlt_status mlt_bundle_disclose(struct mlt_bundle_payload *out, const struct mlt_bundle_choice *choice,
+                                    uint64_t index, const struct mlt_entry *e, const struct mlt_json *plain,
+                                    const uint8_t secret[static MLT_SECRET_LEN], struct mlt_arena *arena,
+                                    struct mlt_error *err) {
+    unsigned unknown = 0;
+    *out = (struct mlt_bundle_payload){.state = MLT_PAYLOAD_OPEN};
+    out->members = mlt_arena_zero(arena, (plain->tape[0].count + 1) * sizeof(*out->members));
+    if (!out->members) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for a payload");
+    }
+    for (mlt_json_at n = mlt_json_first(plain, 0); n != MLT_JSON_NONE; n = mlt_json_next(plain, 0, n)) {
+        struct mlt_bundle_payload_member m = {.name = mlt_json_string(plain, n, arena)};
+        m.as = committed_as(e, m.name, &unknown, arena);
+        if (!m.as.ptr || !m.name.ptr) {
+            return mlt_fail(err, MLT_NOMEM, "no memory for a payload");
+        }
+        if (mlt_bundle_shows(choice, index, m.name)) {
+            m.value = mlt_json_raw(plain, n + 1);
+            mlt_seal_salt(m.salt, secret, m.name);
+            out->members[out->num_members++] = m;
+        }
+    }
+    return MLT_OK;
+}
+
 static void put_members(struct mlt_json_writer *w, const struct mlt_bundle_payload *p) {
     mlt_jw_object(w);
     for (size_t i = 0; i < p->num_members; i++) {

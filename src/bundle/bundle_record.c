@@ -38,46 +38,23 @@ static enum mlt_status detail(void *ctx, const uint8_t hash[static MLT_HASH_LEN]
 
 // --- payloads ---
 
-// The entry's name for a member: its own, or the next of "~1", "~2", … (record/entry.c reads them back the same way).
-static struct mlt_bytes committed_as(struct mlt_bundle_recorder *r, const struct mlt_entry *e, struct mlt_bytes name,
-                                     unsigned *unknown) {
-    if ((name.len == 0 || name.ptr[0] != '~') && mlt_json_get_bytes(&e->json, e->payload, name) != MLT_JSON_NONE) {
-        return keep(r, name);
-    }
-    const char *as = mlt_arena_printf(&r->arena, "~%u", ++*unknown);
-    r->failed = r->failed || !as;
-    return mlt_str(as);
-}
-
-// Members are taken in their order; those that are not chosen are left out.
-static enum mlt_status choose_members(struct mlt_bundle_recorder *r, uint64_t index, const struct mlt_entry *e,
-                                      const struct mlt_json *plain, struct mlt_bundle_payload *out,
-                                      struct mlt_error *err) {
+static enum mlt_status disclose(struct mlt_bundle_recorder *r, uint64_t index, const struct mlt_entry *e,
+                                struct mlt_bytes whole, struct mlt_bundle_payload *out, struct mlt_error *err) {
     uint8_t secret[MLT_SECRET_LEN];
-    unsigned unknown = 0;
+    struct mlt_json plain = {0};
     enum mlt_status status = r->req->secret(r->req->secret_ctx, index, secret, err);
-    out->members = mlt_arena_zero(&r->arena, (plain->tape[0].count + 1) * sizeof(*out->members));
-    if (!status && !out->members) {
-        status = mlt_fail(err, MLT_NOMEM, "no memory for a payload");
-    }
-    for (mlt_json_at n = status ? MLT_JSON_NONE : mlt_json_first(plain, 0); n != MLT_JSON_NONE;
-         n = mlt_json_next(plain, 0, n)) {
-        struct mlt_bundle_payload_member m = {.name = keep(r, mlt_json_string(plain, n, &r->arena))};
-        m.as = committed_as(r, e, m.name, &unknown);
-        if (mlt_bundle_shows(&r->req->choice, index, m.name)) {
-            m.value = keep(r, mlt_json_raw(plain, n + 1));
-            mlt_seal_salt(m.salt, secret, m.name);
-            out->members[out->num_members++] = m;
-        }
+    status = status ? status : mlt_json_scan(&plain, keep(r, whole), err);
+    if (!status) {
+        status = mlt_bundle_disclose(out, &r->req->choice, index, e, &plain, secret, &r->arena, err);
     }
     mlt_wipe(secret, sizeof(secret));
+    mlt_json_clear(&plain);
     return status;
 }
 
 static enum mlt_status payload(void *ctx, uint64_t index, const struct mlt_entry *e, struct mlt_arena *arena,
                                enum mlt_payload_state *state, struct mlt_bytes *plain, struct mlt_error *err) {
     struct mlt_bundle_recorder *r = ctx;
-    struct mlt_json json = {0};
     struct mlt_bundle_seen_payload seen = {.index = index};
     struct mlt_bytes whole;
     enum mlt_status status = r->inner->payload(r->inner->ctx, index, e, arena, state, &whole, err);
@@ -86,9 +63,7 @@ static enum mlt_status payload(void *ctx, uint64_t index, const struct mlt_entry
     }
     seen.payload.state = *state;
     if (*state == MLT_PAYLOAD_OPEN) {
-        status = mlt_json_scan(&json, whole, err);
-        status = status ? status : choose_members(r, index, e, &json, &seen.payload, err);
-        mlt_json_clear(&json);
+        status = disclose(r, index, e, whole, &seen.payload, err);
     }
     if (!status) {
         mlt_buf_put(&r->payloads, &seen, sizeof(seen));

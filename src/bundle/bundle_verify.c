@@ -87,18 +87,13 @@ static enum mlt_status read_members(struct mlt_bundle_reading *r, struct mlt_byt
     return status;
 }
 
-bool mlt_bundle_checkpoint(struct mlt_bytes zip, struct mlt_arena *arena, struct mlt_bytes *out) {
-    struct mlt_archive a;
-    bool found = false;
-    if (mlt_archive_open(&a, zip, &mlt_bundle_limits, NULL) != MLT_OK) {
-        return false;
+bool mlt_bundle_checkpoint(struct mlt_archive *archive, struct mlt_arena *arena, struct mlt_bytes *out) {
+    for (size_t i = 0; i < archive->num_entries; i++) {
+        if (strcmp(archive->entries[i].name, "checkpoint") == 0) {
+            return archive->entries[i].len <= MLT_NOTE_MAX && mlt_archive_read(archive, i, arena, out, NULL) == MLT_OK;
+        }
     }
-    for (size_t i = 0; i < a.num_entries && !found; i++) {
-        found = strcmp(a.entries[i].name, "checkpoint") == 0 && a.entries[i].len <= MLT_NOTE_MAX &&
-                mlt_archive_read(&a, i, arena, out, NULL) == MLT_OK;
-    }
-    mlt_archive_close(&a);
-    return found;
+    return false;
 }
 
 static bool has_line(struct mlt_bytes text, struct mlt_bytes line) {

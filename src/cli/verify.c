@@ -283,6 +283,8 @@ static int run(struct mlt_cli *cli) {
         code = mlt_verify_proof(cli, what, &trust);
     } else if (mlt_verify_is_bundle(what)) {
         code = mlt_verify_bundle(cli, what, &trust);
+    } else if (mlt_verify_is_lines(what)) {
+        code = mlt_verify_lines(cli, what, &trust);
     } else if (mlt_cli_value(cli, "entry")) {
         code = mlt_cli_fail(cli, MLT_EXIT_USAGE, "--entry goes with a tlog-proof, which %s is not", what);
     } else {

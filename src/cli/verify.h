@@ -36,6 +36,15 @@ int mlt_verify_proof(struct mlt_cli *cli, const char *path, const struct mlt_ver
 // verify_bundle.c
 bool mlt_verify_is_bundle(const char *path); // a file that begins as a ZIP does
 int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
+// mlt_verify_find_trust judges a checkpoint by the policy, or looks for its log among the known trails.
+void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_verify_trust *trust);
+
+// verify_extract.c
+struct mlt_archive;
+bool mlt_verify_is_lines(const char *path); // a file that begins as an NDJSON extract does
+int mlt_verify_lines(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
+int mlt_verify_extract_archive(struct mlt_cli *cli, const char *path, struct mlt_archive *a,
+                               const struct mlt_verify_trust *trust);
 
 // verify_key.c
 // mlt_verify_key_given reads --key, a vkey or the file of one. False after saying what is wrong; `*have` is set

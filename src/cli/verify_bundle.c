@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
-#include "bundle/bundle.h"
+#include "bundle/extract.h"
 #include "cli/verify.h"
 #include "dossier/visible.h"
 #include "server/api_state.h"
@@ -151,14 +151,13 @@ static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     mlt_buf_clear(&out);
 }
 
-// The key comes from --key, from the policy, or from the trails that are known: never from the bundle.
-static void find_trust(struct mlt_cli *cli, struct mlt_bytes zip, struct mlt_verify_trust *trust) {
+// The key comes from --key, from the policy, or from the trails that are known: never from what is verified.
+void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_verify_trust *trust) {
     struct mlt_arena arena = {0};
-    struct mlt_bytes checkpoint = {0};
     struct mlt_note note;
     struct mlt_checkpoint head;
-    if (mlt_bundle_checkpoint(zip, &arena, &checkpoint) && mlt_note_parse(&note, &arena, checkpoint, NULL) == MLT_OK &&
-        mlt_checkpoint_parse(&head, note.text, NULL) == MLT_OK && !trust->have_key && !trust->policy) {
+    if (!trust->have_key && !trust->policy && mlt_note_parse(&note, &arena, checkpoint, NULL) == MLT_OK &&
+        mlt_checkpoint_parse(&head, note.text, NULL) == MLT_OK) {
         trust->have_key = mlt_known_trail_of(cli, head.origin, &trust->key);
     }
     if (trust->policy) {
@@ -167,7 +166,7 @@ static void find_trust(struct mlt_cli *cli, struct mlt_bytes zip, struct mlt_ver
     mlt_arena_clear(&arena);
 }
 
-int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
+static int verify_evidence(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust) {
     struct mlt_buf zip = {0};
     struct mlt_error err = {0};
     struct mlt_bundle_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
@@ -176,7 +175,6 @@ int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_t
     }
     enum mlt_status status = mlt_env_read_file(cli->env, path, MLT_BUNDLE_BYTES_MAX, &zip, &err);
     if (status == MLT_OK) {
-        find_trust(cli, mlt_buf_bytes(&zip), trust);
         status = mlt_bundle_verify(mlt_buf_bytes(&zip), trust->have_key ? &trust->key : NULL, MLT_BUILD, &cli->arena,
                                    report, &err);
     }
@@ -192,4 +190,33 @@ int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_t
     }
     mlt_buf_clear(&zip);
     return report->verdict && trusted ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
+}
+
+static bool is_extract(const struct mlt_archive *a) {
+    bool is = false;
+    for (size_t i = 0; i < a->num_entries; i++) {
+        is = is || strcmp(a->entries[i].name, "extract.json") == 0;
+    }
+    return is;
+}
+
+int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
+    struct mlt_archive a;
+    struct mlt_bytes checkpoint = {0};
+    int code;
+    // An archive that cannot be opened is judged as evidence: the report then says what is wrong with it.
+    const bool open = mlt_archive_open_file(&a, path, &mlt_extract_limits, NULL) == MLT_OK;
+    if (open) {
+        (void)mlt_bundle_checkpoint(&a, &cli->arena, &checkpoint);
+    }
+    mlt_verify_find_trust(cli, checkpoint, trust);
+    if (open && is_extract(&a)) {
+        code = mlt_verify_extract_archive(cli, path, &a, trust);
+    } else {
+        code = verify_evidence(cli, path, trust);
+    }
+    if (open) {
+        mlt_archive_close(&a);
+    }
+    return code;
 }

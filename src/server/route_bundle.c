@@ -20,7 +20,6 @@ struct work {
     struct mlt_head then; // at the dossier's size
     struct mlt_buf checkpoint, trail_json;
     struct mlt_source now;
-    struct mlt_sealer *sealer;
     struct mlt_error *err;
 };
 
@@ -74,19 +73,27 @@ static enum mlt_status prove_link(void *ctx, size_t segment, const struct mlt_li
     return mlt_segments_prove(w->segments, &w->committed[segment], link, MLT_SEGMENT_SHOWN_MAX, arena, out, err);
 }
 
-static enum mlt_status secret_of(void *ctx, uint64_t index, uint8_t secret[static MLT_SECRET_LEN],
-                                 struct mlt_error *err) {
-    struct work *w = ctx;
-    struct mlt_trail *trail = w->call->api->trail;
+enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t secret[static MLT_SECRET_LEN],
+                                struct mlt_error *err) {
+    struct mlt_trail *trail = call->api->trail;
+    struct mlt_arena scratch = {0};
     struct mlt_bytes sealed;
     uint8_t wrapped[MLT_WRAPPED_LEN];
     bool erased;
     enum mlt_status status = MLT_OK;
-    if (!w->sealer) {
-        status = mlt_sealer_new(&w->sealer, mlt_trail_keys(trail)->kek, err);
+    if (!call->sealer) {
+        status = mlt_sealer_new(&call->sealer, mlt_trail_keys(trail)->kek, err);
     }
-    status = status ? status : mlt_trail_sealed(trail, index, &w->call->arena, &sealed, wrapped, &erased, err);
-    return status ? status : mlt_seal_unwrap(w->sealer, secret, wrapped, err);
+    status = status ? status : mlt_trail_sealed(trail, index, &scratch, &sealed, wrapped, &erased, err);
+    status = status ? status : mlt_seal_unwrap(call->sealer, secret, wrapped, err);
+    mlt_arena_clear(&scratch);
+    return status;
+}
+
+static enum mlt_status secret_of(void *ctx, uint64_t index, uint8_t secret[static MLT_SECRET_LEN],
+                                 struct mlt_error *err) {
+    struct work *w = ctx;
+    return mlt_call_secret(w->call, index, secret, err);
 }
 
 static enum mlt_status read_trail_json(struct work *w) {
@@ -159,7 +166,6 @@ void mlt_answer_bundle(struct mlt_call *call, struct mlt_bytes request_id) {
     } else {
         answer(call, request_id, &entries);
     }
-    mlt_sealer_free(w.sealer);
     mlt_index_source_clear(&w.now);
     mlt_buf_clear(&w.checkpoint);
     mlt_buf_clear(&w.trail_json);

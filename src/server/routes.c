@@ -77,7 +77,11 @@ static const struct mlt_param access_params[] = {
     AT_SIZE,
     END,
 };
+static const char *const payloads_values[] = {"plain", "salts", "none", NULL};
+static const struct mlt_param position_params[] = {
+    {.name = "received", .type = MLT_P_TIME, .text = "by the server's clock", .required = true}, AT_SIZE, END};
 static const struct mlt_param export_params[] = {
+    ONE_OF("payloads", payloads_values, "`salts`: with what holds each member against its commitment; `none`: without"),
     TEXT("kind", "the kind of record"),
     TEXT("model", "records that name this model"),
     WHEN("from", "not before"),
@@ -131,6 +135,8 @@ const struct mlt_route mlt_routes[] = {
      "Setting", 200, "409 413 415 422 503 507", mlt_handle_set},
     {"GET", "/v1/export", "exportRecords", "Records as NDJSON, one entry a line", MLT_MAY_READ, MLT_ROUTE_AUDITED,
      export_params, NULL, MLT_TYPE_NDJSON, "Text", 200, "", mlt_handle_export},
+    {"GET", "/v1/positions", "getPosition", "The first entry received at or after a time", MLT_MAY_READ, 0,
+     position_params, NULL, MLT_TYPE_JSON, "Object", 200, "", mlt_handle_position},
     {"GET", "/checkpoint", "getCheckpoint", "The published checkpoint", 0, MLT_ROUTE_OPEN | MLT_ROUTE_RAW, NULL, NULL,
      MLT_TYPE_TEXT, "Text", 200, "404", mlt_handle_checkpoint},
     {"GET", "/tile/{tile...}", "getTile", "A hash tile, or a bundle of entries (tile/entries/…)", 0,
