@@ -1,3 +1,7 @@
+#include <errno.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "cli/export_extract.h"
 
 static const struct mlt_cli_option options[] = {
@@ -22,8 +26,17 @@ static const struct mlt_cli_example examples[] = {
     {0},
 };
 
+static void put_line(struct mlt_cli *cli, FILE *file, struct mlt_bytes line) {
+    if (!file) {
+        mlt_cli_out_json(cli, line);
+    } else if (line.len > 0) {
+        (void)fwrite(line.ptr, 1, line.len, file); // ferror tells at the end
+        (void)putc('\n', file);
+    }
+}
+
 // A line of the trail's answer goes out as it came.
-static int print_lines(struct mlt_cli *cli, struct mlt_extract *x, struct mlt_buf *out, bool to_file) {
+static int put_lines(struct mlt_cli *cli, struct mlt_extract *x, FILE *file) {
     struct mlt_extract_pages pages;
     struct mlt_json json = {0};
     struct mlt_bytes line;
@@ -34,11 +47,8 @@ static int print_lines(struct mlt_cli *cli, struct mlt_extract *x, struct mlt_bu
         if (mlt_json_scan(&json, line, NULL) != MLT_OK ||
             !mlt_json_u64(&json, mlt_json_get(&json, 0, "index"), &index)) {
             code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the trail's answer is no extract");
-        } else if ((code = mlt_extract_shown(x, index)) == 0 && to_file) {
-            mlt_buf_put_bytes(out, line);
-            mlt_buf_put_u8(out, '\n');
-        } else if (code == 0) {
-            mlt_cli_out_json(cli, line);
+        } else if ((code = mlt_extract_shown(x, index)) == 0) {
+            put_line(cli, file, line);
         }
     }
     mlt_json_clear(&json);
@@ -46,21 +56,35 @@ static int print_lines(struct mlt_cli *cli, struct mlt_extract *x, struct mlt_bu
     return code;
 }
 
-static int export_lines(struct mlt_cli *cli, struct mlt_extract *x, const char *file) {
-    struct mlt_buf out = {0};
-    const bool to_file = file && strcmp(file, "-") != 0;
-    int code = print_lines(cli, x, &out, to_file);
+static int export_to(struct mlt_cli *cli, struct mlt_extract *x, FILE *file) {
+    struct mlt_buf statement = {0};
+    int code = put_lines(cli, x, file);
     code = code == 0 ? mlt_extract_close(x) : code;
-    if (code == 0 && to_file) {
-        mlt_extract_put(&out, &x->statement);
-        mlt_buf_put_u8(&out, '\n');
-        code = out.failed ? mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory")
-                          : mlt_cli_out_to(cli, file, mlt_buf_bytes(&out));
-    } else if (code == 0) {
-        mlt_extract_put(&out, &x->statement);
-        mlt_cli_out_json(cli, mlt_buf_bytes(&out));
+    if (code == 0) {
+        mlt_extract_put(&statement, &x->statement);
+        put_line(cli, file, mlt_buf_bytes(&statement));
+        code = statement.failed ? mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory") : 0;
     }
-    mlt_buf_clear(&out);
+    mlt_buf_clear(&statement);
+    return code;
+}
+
+// A file is there whole or not at all.
+static int export_file(struct mlt_cli *cli, struct mlt_extract *x, const char *path) {
+    const char *part = mlt_arena_printf(&cli->arena, "%s.part", path);
+    FILE *file = part ? mlt_export_create(part) : NULL;
+    if (!file) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot write %s.part: %s", path, strerror(errno));
+    }
+    int code = export_to(cli, x, file);
+    const bool written = !ferror(file) && fflush(file) == 0;
+    (void)fclose(file);
+    if (code == 0 && (!written || rename(part, path) != 0)) {
+        code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot write %s: %s", path, strerror(errno));
+    }
+    if (code != 0) {
+        (void)unlink(part);
+    }
     return code;
 }
 
@@ -79,7 +103,9 @@ static int run(struct mlt_cli *cli) {
     }
     int code = mlt_extract_open(cli, &x);
     if (code == 0) {
-        code = bundle ? mlt_export_archive(cli, &x, file) : export_lines(cli, &x, file);
+        code = bundle                           ? mlt_export_archive(cli, &x, file)
+               : file && strcmp(file, "-") != 0 ? export_file(cli, &x, file)
+                                                : export_to(cli, &x, NULL);
     }
     mlt_extract_clear(&x);
     return code;

@@ -40,8 +40,7 @@ struct packing {
     uint64_t disclosed_index; // of the line at hand; UINT64_MAX: none is left
 };
 
-// Payloads are in what is written here: for nobody else to read.
-static FILE *create_private(const char *path) {
+FILE *mlt_export_create(const char *path) {
     const int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     FILE *file = fd >= 0 ? fdopen(fd, "w") : NULL;
     if (fd >= 0 && !file) {
@@ -227,7 +226,7 @@ static int add_manifests(struct packing *p) {
 static int pack(struct packing *p, const char *path) {
     struct mlt_error err = {0};
     const char *part = mlt_arena_printf(&p->x->cli->arena, "%s.part", path);
-    FILE *made = part ? create_private(part) : NULL; // whoever packs keeps the mode of a file that is there
+    FILE *made = part ? mlt_export_create(part) : NULL; // whoever packs keeps the mode of a file that is there
     if (fflush(p->aside) != 0 || !made) {
         return fail_write(p);
     }
@@ -249,7 +248,7 @@ int mlt_export_archive(struct mlt_cli *cli, struct mlt_extract *x, const char *p
     struct packing p = {.x = x, .chunk_first = x->statement.first, .disclosed_index = UINT64_MAX};
     p.has_filter = x->statement.kind.len > 0 || x->statement.model.len > 0;
     p.aside_path = mlt_arena_printf(&cli->arena, "%s.aside", path);
-    p.aside = p.aside_path ? create_private(p.aside_path) : NULL;
+    p.aside = p.aside_path ? mlt_export_create(p.aside_path) : NULL;
     if (!p.aside) {
         return fail_write(&p);
     }

@@ -2,6 +2,8 @@
 #ifndef MLT_CLI_EXPORT_EXTRACT_H
 #define MLT_CLI_EXPORT_EXTRACT_H
 
+#include <stdio.h>
+
 #include "bundle/extract.h"
 #include "cli/cli.h"
 #include "cli/transport.h"
@@ -49,6 +51,8 @@ void mlt_extract_pages_init(struct mlt_extract_pages *p, struct mlt_extract *x, 
 int mlt_extract_pages_next(struct mlt_extract_pages *p, struct mlt_bytes *line);
 void mlt_extract_pages_clear(struct mlt_extract_pages *p);
 
+// mlt_export_create makes a new file that nobody else may read, since payloads come into it; NULL and errno.
+FILE *mlt_export_create(const char *path);
 // export_archive.c: the extract as an archive at `path`.
 int mlt_export_archive(struct mlt_cli *cli, struct mlt_extract *x, const char *path);
 

@@ -79,8 +79,13 @@ static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, 
     mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
     line(cli, "with key %s%s", vkey,
          trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
-    line(cli, "proved: entries %" PRIu64 " to %" PRIu64 " of %s, %" PRIu64 " expected, %" PRIu64 " shown, none missing",
-         r->first, r->end, r->head.origin, r->end - r->first, r->found);
+    if (r->first == r->end) {
+        line(cli, "an empty range, at entry %" PRIu64 " of %s", r->first, r->head.origin);
+    } else {
+        line(cli,
+             "proved: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64 " shown, none missing",
+             r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
+    }
     line(cli, "proved: in the log of %" PRIu64 ", root %s", r->head.size, root);
     line(cli, "proved: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked", r->details,
          r->shown, r->masked);
