@@ -44,6 +44,27 @@ bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out)
     return found;
 }
 
+// A key is named as the origin of its log, whatever the URL that the log was met at.
+bool mlt_known_trail_of(struct mlt_cli *cli, const char *origin, struct mlt_vkey *out) {
+    const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
+    struct mlt_buf text = {0};
+    bool found = false;
+    if (path && read_known(cli, path, &text)) {
+        mlt_buf_put_u8(&text, '\n');
+        struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&text));
+        while (!found && mlt_cursor_left(&c) > 0) {
+            struct mlt_bytes line = mlt_cursor_line(&c);
+            const uint8_t *space = line.len > 0 ? memchr(line.ptr, ' ', line.len) : NULL;
+            found = space &&
+                    mlt_vkey_parse(out, mlt_bytes_of(space + 1, line.len - (size_t)(space + 1 - line.ptr)), NULL) ==
+                        MLT_OK &&
+                    strcmp(out->name, origin) == 0;
+        }
+    }
+    mlt_buf_clear(&text);
+    return found;
+}
+
 static void make_parents(struct mlt_cli *cli, const char *path) {
     char *copy = mlt_arena_printf(&cli->arena, "%s", path);
     for (char *slash = copy ? strchr(copy + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {

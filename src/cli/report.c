@@ -3,23 +3,28 @@
 #include "dossier/dossier.h"
 
 static const struct mlt_cli_option options[] = {
-    {"format", 'f', "FORMAT", "text, json or html (default: text).", "text json html"},
+    {"format", 'f', "FORMAT", "text, json, html or bundle (default: text).", "text json html bundle"},
     {"output", 'o', "FILE", "Write to FILE instead of standard output.", "<file>"},
     {"at-size", 0, "N", "Answer as of the first N entries: the same bytes whenever it is asked.", NULL},
+    {"disclose", 0, "LIST",
+     "Of a bundle: the payload members to show, comma-separated (default: all that you may see).", NULL},
+    {"mask", 0, "LIST", "Of a bundle: payload members to leave out; that they were recorded stays proved.", NULL},
     {"strict", 0, NULL, "Exit with 1 when there are findings.", NULL},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail report req-8f2c", "the whole story behind one prediction"},
     {"mltrail report req-8f2c --format html -o dossier.html", "the same as one file to hand on"},
+    {"mltrail report req-8f2c --format bundle -o evidence.zip", "evidence that verifies offline (mltrail verify)"},
+    {"mltrail report req-8f2c --format bundle --mask subject,feature_values -o evidence.zip", "without who it was"},
     {"mltrail report req-8f2c --strict --quiet > /dev/null", "a check for scripts"},
     {0},
 };
 
-enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML, FORMAT_UNKNOWN };
+enum format { FORMAT_TEXT, FORMAT_JSON, FORMAT_HTML, FORMAT_BUNDLE, FORMAT_UNKNOWN };
 
 static enum format chosen_format(const struct mlt_cli *cli) {
-    static const char *const names[] = {"text", "json", "html"};
+    static const char *const names[] = {"text", "json", "html", "bundle"};
     const char *name = mlt_cli_value(cli, "format");
     if (!name) {
         return cli->json ? FORMAT_JSON : FORMAT_TEXT;
@@ -67,15 +72,36 @@ static bool passes(struct mlt_cli *cli, struct mlt_bytes dossier) {
     return pass;
 }
 
+static int check_combination(struct mlt_cli *cli, enum format format) {
+    const char *file = mlt_cli_value(cli, "output");
+    if (format != FORMAT_BUNDLE && (mlt_cli_value(cli, "disclose") || mlt_cli_value(cli, "mask"))) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--disclose and --mask choose what a bundle shows; add --format bundle");
+    }
+    if (format == FORMAT_BUNDLE && mlt_cli_flag(cli, "strict")) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--strict reads findings; ask for text, json or html, and for the "
+                            "bundle by itself");
+    }
+    if (format == FORMAT_BUNDLE && cli->out_terminal && (!file || strcmp(file, "-") == 0)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "a bundle is a ZIP and no text; name a file with -o");
+    }
+    return 0;
+}
+
 static int run(struct mlt_cli *cli) {
     enum format format = chosen_format(cli);
     if (format == FORMAT_UNKNOWN) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no format \"%s\"; there are text, json and html",
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no format \"%s\"; there are text, json, html and bundle",
                             mlt_cli_value(cli, "format"));
     }
     uint64_t at_size;
     if (!mlt_cli_number(cli, "at-size", &at_size)) {
         return MLT_EXIT_USAGE;
+    }
+    int code = check_combination(cli, format);
+    if (code != 0) {
+        return code;
     }
     struct mlt_buf path = {0};
     struct mlt_buf query = {0};
@@ -83,10 +109,14 @@ static int run(struct mlt_cli *cli) {
     mlt_buf_put_str(&path, "/v1/predictions");
     mlt_path_add(&path, mlt_str(cli->args[0]));
     mlt_buf_put_str(&path, "/dossier");
-    mlt_query_add(&query, "format", "json");
+    mlt_query_add(&query, "format", format == FORMAT_BUNDLE ? "bundle" : "json");
     mlt_query_add(&query, "at_size", mlt_cli_value(cli, "at-size"));
-    int code = mlt_cli_get(cli, mlt_buf_cstr(&path), mlt_buf_cstr(&query), &reply);
-    if (code == 0) {
+    mlt_query_add(&query, "disclose", mlt_cli_value(cli, "disclose"));
+    mlt_query_add(&query, "mask", mlt_cli_value(cli, "mask"));
+    code = mlt_cli_get(cli, mlt_buf_cstr(&path), mlt_buf_cstr(&query), &reply);
+    if (code == 0 && format == FORMAT_BUNDLE) {
+        code = mlt_cli_out_to(cli, mlt_cli_value(cli, "output"), mlt_buf_bytes(&reply.body));
+    } else if (code == 0) {
         code = print(cli, format, mlt_buf_bytes(&reply.body));
     }
     if (code == 0 && mlt_cli_flag(cli, "strict") && !passes(cli, mlt_buf_bytes(&reply.body))) {

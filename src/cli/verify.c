@@ -24,6 +24,7 @@ static const struct mlt_cli_example examples[] = {
     {"mltrail verify trail", "check everything in ./trail with the key in ./trail.state"},
     {"mltrail verify copy --key trail.vkey --receipts receipts.ndjson", "check a copy, with what you hold yourself"},
     {"mltrail verify https://trail.example.com --key trail.vkey", "fetch everything and compute it again"},
+    {"mltrail verify bundle.zip --key trail.vkey", "check an evidence bundle, without trail or network"},
     {"mltrail verify 17.tlog-proof --entry 17.entry --policy policy", "one entry, offline, as witnesses saw it"},
     {0},
 };
@@ -281,6 +282,10 @@ static int run(struct mlt_cli *cli) {
     }
     if (mlt_verify_is_proof(what)) {
         code = mlt_verify_proof(cli, what, &trust);
+    } else if (mlt_verify_is_bundle(what)) {
+        code = mlt_verify_bundle(cli, what, &trust);
+    } else if (mlt_verify_is_lines(what)) {
+        code = mlt_verify_lines(cli, what, &trust);
     } else if (mlt_cli_value(cli, "entry")) {
         code = mlt_cli_fail(cli, MLT_EXIT_USAGE, "--entry goes with a tlog-proof, which %s is not", what);
     } else {
@@ -292,7 +297,7 @@ static int run(struct mlt_cli *cli) {
 
 const struct mlt_cli_command mlt_cmd_verify = {
     .name = "verify",
-    .args = "[DIR|URL|FILE.tlog-proof]",
+    .args = "[DIR|URL|FILE]",
     .summary = "check that a trail is what was signed",
     .text =
         "Reads everything, computes every hash again and compares it with the signed tree head. Changes and repairs "
@@ -300,7 +305,9 @@ const struct mlt_cli_command mlt_cmd_verify = {
         "thing verified. On a local directory the key in the state directory serves; for a URL it is --key, or the one "
         "remembered in ~/.config/mltrail/known_trails. With --policy the published checkpoint must satisfy the policy "
         "as "
-        "well. A tlog-proof is checked offline, against the entry given with --entry.",
+        "well. A tlog-proof is checked offline, against the entry given with --entry; an evidence bundle (a ZIP) is "
+        "checked "
+        "offline from its first byte to its last, and its dossier is made again from the entries in it.",
     .words = "<file>",
     .max_args = 1,
     .options = options,

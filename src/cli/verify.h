@@ -34,6 +34,19 @@ void mlt_verify_witness_json(struct mlt_json_writer *w, const char *name, bool c
 bool mlt_verify_is_proof(const char *path); // a file that begins as a tlog-proof does
 int mlt_verify_proof(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust);
 
+// verify_bundle.c
+bool mlt_verify_is_bundle(const char *path); // a file that begins as a ZIP does
+int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
+// mlt_verify_find_trust judges a checkpoint by the policy, or looks for its log among the known trails.
+void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_verify_trust *trust);
+
+// verify_extract.c
+struct mlt_archive;
+bool mlt_verify_is_lines(const char *path); // a file that begins as an NDJSON extract does
+int mlt_verify_lines(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
+int mlt_verify_extract_archive(struct mlt_cli *cli, const char *path, struct mlt_archive *a,
+                               const struct mlt_verify_trust *trust);
+
 // verify_key.c
 // mlt_verify_key_given reads --key, a vkey or the file of one. False after saying what is wrong; `*have` is set
 // otherwise.
@@ -41,6 +54,8 @@ bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have)
 
 // known_trails.c: ~/.config/mltrail/known_trails, lines of "URL VKEY".
 bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out);
+// mlt_known_trail_of finds the key of a known trail by its origin.
+bool mlt_known_trail_of(struct mlt_cli *cli, const char *origin, struct mlt_vkey *out);
 // mlt_known_trail_ask asks on the terminal whether to trust the key and remembers it; false without a terminal or a
 // yes.
 bool mlt_known_trail_ask(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key);

@@ -67,17 +67,18 @@ static bool part_member(const struct mlt_part *part, struct mlt_bytes name, cons
     return false;
 }
 
-static bool is_closed(const struct mlt_part *part) {
-    return part->payload_state == MLT_PAYLOAD_ERASED || part->payload_state == MLT_PAYLOAD_WITHHELD ||
-           part->payload_state == MLT_PAYLOAD_MISSING;
-}
-
-static const char *closed_reason(const struct mlt_part *part) {
-    switch (part->payload_state) {
+// Why a part cannot show a member that it holds a commitment to; NULL: it holds none, or shows it.
+static const char *closed_reason(const struct mlt_part *part, struct mlt_bytes name) {
+    switch (mlt_part_withholds(part, name)) {
+    case MLT_PAYLOAD_NONE:
+    case MLT_PAYLOAD_OPEN:
+        return NULL;
     case MLT_PAYLOAD_ERASED:
         return "erased";
     case MLT_PAYLOAD_MISSING:
         return "missing";
+    case MLT_PAYLOAD_MASKED:
+        return "masked";
     default:
         return "not-granted";
     }
@@ -106,8 +107,7 @@ const char *mlt_node_text(const struct mlt_node *node, const char *name, struct 
 static const struct mlt_part *closed_part(const struct mlt_node *node, struct mlt_bytes name) {
     for (size_t i = 0; i < node->num_parts; i++) {
         const struct mlt_part *part = &node->parts[i];
-        if (part->relation != MLT_REL_CORRECTS && is_closed(part) &&
-            mlt_json_get_bytes(&part->entry.json, part->entry.payload, name) != MLT_JSON_NONE) {
+        if (part->relation != MLT_REL_CORRECTS && closed_reason(part, name)) {
             return part;
         }
     }
@@ -116,13 +116,13 @@ static const struct mlt_part *closed_part(const struct mlt_node *node, struct ml
 
 const char *mlt_node_withheld(const struct mlt_node *node, struct mlt_bytes name) {
     const struct mlt_part *part = closed_part(node, name);
-    return part ? closed_reason(part) : NULL;
+    return part ? closed_reason(part, name) : NULL;
 }
 
 static void put_withheld(struct mlt_dossier_writer *d, const struct mlt_part *part, struct mlt_bytes name) {
     const mlt_json_at commitment = mlt_json_get_bytes(&part->entry.json, part->entry.payload, name);
     mlt_jw_object(&d->w);
-    mlt_jw_member(&d->w, "withheld", closed_reason(part));
+    mlt_jw_member(&d->w, "withheld", closed_reason(part, name));
     mlt_jw_name(&d->w, "commitment");
     mlt_dossier_put_value(d, &part->entry.json, commitment);
     mlt_jw_end_object(&d->w);
@@ -157,8 +157,7 @@ static bool shown_earlier(const struct mlt_node *node, size_t before, struct mlt
         if (part->relation == MLT_REL_CORRECTS) {
             continue;
         }
-        if (part_member(part, name, &json, &at) ||
-            (is_closed(part) && mlt_json_get_bytes(&part->entry.json, part->entry.payload, name) != MLT_JSON_NONE)) {
+        if (part_member(part, name, &json, &at) || closed_reason(part, name)) {
             return true;
         }
     }
@@ -172,7 +171,7 @@ static void put_other_members(struct mlt_dossier_writer *d, const struct mlt_nod
     const mlt_json_at roots[] = {part->facts.num_tokens ? 0 : MLT_JSON_NONE,
                                  part->payload_state == MLT_PAYLOAD_OPEN && part->payload.num_tokens ? 0
                                                                                                      : MLT_JSON_NONE,
-                                 is_closed(part) ? part->entry.payload : MLT_JSON_NONE};
+                                 part->entry.payload};
     for (size_t i = 0; i < 3; i++) {
         if (roots[i] == MLT_JSON_NONE) {
             continue;
@@ -185,10 +184,11 @@ static void put_other_members(struct mlt_dossier_writer *d, const struct mlt_nod
                 (i > 0 && roots[0] != MLT_JSON_NONE && mlt_json_get_bytes(docs[0], 0, name) != MLT_JSON_NONE)) {
                 continue;
             }
-            put_name(d, name);
             if (i < 2) {
+                put_name(d, name);
                 mlt_dossier_put_value(d, docs[i], n + 1);
-            } else {
+            } else if (closed_reason(part, name)) {
+                put_name(d, name);
                 put_withheld(d, part, name);
             }
         }

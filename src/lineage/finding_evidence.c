@@ -118,6 +118,8 @@ static enum mlt_status check_payload(struct mlt_walk *w, const struct mlt_node *
     case MLT_PAYLOAD_OPEN:
     case MLT_PAYLOAD_NONE:
     case MLT_PAYLOAD_WITHHELD:
+    case MLT_PAYLOAD_PARTLY:
+    case MLT_PAYLOAD_MASKED:
         break;
     }
     return MLT_OK;

@@ -22,6 +22,7 @@ struct mlt_part {
     struct mlt_entry entry;
     struct mlt_json facts;   // with the details put back
     struct mlt_json payload; // empty unless payload_state is MLT_PAYLOAD_OPEN
+    struct mlt_json masked;  // names of members that are not in `payload` though it is open; empty: none
     enum mlt_payload_state payload_state;
     enum mlt_relation {
         MLT_REL_FIRST,
@@ -39,6 +40,9 @@ struct mlt_value {
     enum mlt_payload_state payload; // for a payload member that is not here: why
 };
 struct mlt_value mlt_node_get(const struct mlt_node *node, const char *member);
+// mlt_part_withholds says why a payload member that the entry commits to, under the name that the entry gives it, is
+// not here; MLT_PAYLOAD_OPEN: it is here, MLT_PAYLOAD_NONE: the entry knows no such member.
+enum mlt_payload_state mlt_part_withholds(const struct mlt_part *part, struct mlt_bytes name);
 struct mlt_bytes mlt_node_string(const struct mlt_node *node, const char *member,
                                  struct mlt_arena *arena);                      // {NULL,0}: absent or no string
 struct mlt_bytes mlt_node_raw(const struct mlt_node *node, const char *member); // raw JSON; {NULL,0}: absent

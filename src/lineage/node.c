@@ -71,6 +71,28 @@ void mlt_list_sort(struct mlt_node_list *list) {
     }
 }
 
+static enum mlt_status scan_remembered(const struct mlt_walk *w, struct mlt_json *json, struct mlt_bytes text) {
+    enum mlt_status status = mlt_json_scan(json, text, w->err);
+    return remember_tape(w, json) ? status : mlt_node_no_memory(w);
+}
+
+// A payload of which some members are masked is open with the members that are here.
+static enum mlt_status load_partly(const struct mlt_walk *w, struct mlt_part *part, struct mlt_bytes plain) {
+    struct mlt_json both = {0};
+    enum mlt_status status = mlt_json_scan(&both, plain, w->err);
+    struct mlt_bytes members = mlt_json_raw(&both, mlt_json_get(&both, 0, "members"));
+    struct mlt_bytes masked = mlt_json_raw(&both, mlt_json_get(&both, 0, "masked"));
+    mlt_json_clear(&both);
+    if (status == MLT_OK) {
+        status = scan_remembered(w, &part->payload, members);
+    }
+    if (status == MLT_OK) {
+        status = scan_remembered(w, &part->masked, masked);
+    }
+    part->payload_state = MLT_PAYLOAD_OPEN;
+    return status;
+}
+
 static enum mlt_status load_payload(const struct mlt_walk *w, struct mlt_part *part) {
     part->payload_state = MLT_PAYLOAD_NONE;
     if (part->entry.payload == MLT_JSON_NONE) {
@@ -79,11 +101,13 @@ static enum mlt_status load_payload(const struct mlt_walk *w, struct mlt_part *p
     struct mlt_bytes plain = {0};
     enum mlt_status status =
         w->src->payload(w->src->ctx, part->index, &part->entry, w->arena, &part->payload_state, &plain, w->err);
+    if (status == MLT_OK && part->payload_state == MLT_PAYLOAD_PARTLY) {
+        return load_partly(w, part, plain);
+    }
     if (status != MLT_OK || part->payload_state != MLT_PAYLOAD_OPEN) {
         return status;
     }
-    status = mlt_json_scan(&part->payload, plain, w->err);
-    return remember_tape(w, &part->payload) ? status : mlt_node_no_memory(w);
+    return scan_remembered(w, &part->payload, plain);
 }
 
 static enum mlt_status load_part(const struct mlt_walk *w, uint64_t index, struct mlt_part *part) {
@@ -233,6 +257,25 @@ enum mlt_status mlt_node_find_one(const struct mlt_walk *w, const struct mlt_ter
     return status;
 }
 
+static bool is_masked(const struct mlt_json *masked, struct mlt_bytes name) {
+    struct mlt_arena scratch = {0};
+    bool found = false;
+    for (mlt_json_at at = masked->num_tokens > 0 ? mlt_json_first(masked, 0) : MLT_JSON_NONE;
+         at != MLT_JSON_NONE && !found; at = mlt_json_next(masked, 0, at)) {
+        found = mlt_bytes_equal(mlt_json_string(masked, at, &scratch), name);
+    }
+    mlt_arena_clear(&scratch);
+    return found;
+}
+
+enum mlt_payload_state mlt_part_withholds(const struct mlt_part *part, struct mlt_bytes name) {
+    if (mlt_json_get_bytes(&part->entry.json, part->entry.payload, name) == MLT_JSON_NONE) {
+        return MLT_PAYLOAD_NONE;
+    }
+    return part->payload_state == MLT_PAYLOAD_OPEN && is_masked(&part->masked, name) ? MLT_PAYLOAD_MASKED
+                                                                                     : part->payload_state;
+}
+
 struct mlt_value mlt_node_get(const struct mlt_node *node, const char *member) {
     struct mlt_value out = {.at = MLT_JSON_NONE, .entry = node->entry, .payload = MLT_PAYLOAD_NONE};
     for (size_t i = 0; i < node->num_parts; i++) {
@@ -247,9 +290,9 @@ struct mlt_value mlt_node_get(const struct mlt_node *node, const char *member) {
                 return (struct mlt_value){documents[d], at, part->index, MLT_PAYLOAD_OPEN};
             }
         }
-        if (out.payload == MLT_PAYLOAD_NONE && part->payload_state != MLT_PAYLOAD_OPEN &&
-            mlt_json_get(&part->entry.json, part->entry.payload, member) != MLT_JSON_NONE) {
-            out.payload = part->payload_state;
+        enum mlt_payload_state withheld = mlt_part_withholds(part, mlt_str(member));
+        if (out.payload == MLT_PAYLOAD_NONE && withheld != MLT_PAYLOAD_OPEN && withheld != MLT_PAYLOAD_NONE) {
+            out.payload = withheld;
             out.entry = part->index;
         }
     }

@@ -45,6 +45,34 @@ bool mlt_merkle_verify_consistency(uint64_t size1, uint64_t size2, const struct 
 size_t mlt_merkle_inclusion_len(uint64_t index, uint64_t size);
 size_t mlt_merkle_consistency_len(uint64_t size1, uint64_t size2);
 
+// That a run of entries is whole: entries first … end-1 of a tree of `size` are exactly those whose leaf hashes were
+// added. The inclusion proof of the first one holds the subtrees to the left of the run, that of the last one those to
+// the left of itself: the first ones and the leaves in between must make up the second ones. Nothing new on the wire,
+// and memory for one path whatever the length.
+struct mlt_range {
+    uint64_t first, end, size;
+    struct mlt_frontier frontier; // of [0, next)
+    uint8_t first_leaf[MLT_HASH_LEN], last_leaf[MLT_HASH_LEN];
+    struct mlt_proof first_proof;
+    bool has_first; // its own hash was added, not one of a subtree that it is in
+    bool has_last;
+    bool good;
+};
+// mlt_range_begin: false when first < end <= size does not hold or the proof has not the hashes that it must have.
+bool mlt_range_begin(struct mlt_range *r, uint64_t first, uint64_t end, uint64_t size,
+                     const struct mlt_proof *first_proof);
+// mlt_range_add takes the next hash: of a leaf (level 0), or of the subtree of 2^level leaves for entries that are not
+// shown. Subtrees begin at multiples of their size and end before the last entry; the first and the last one are
+// leaves.
+void mlt_range_add(struct mlt_range *r, unsigned level, const uint8_t hash[static MLT_HASH_LEN]);
+// mlt_range_next is the index that the next hash is for.
+uint64_t mlt_range_next(const struct mlt_range *r);
+// mlt_range_holds is the verdict, after the last one was added.
+bool mlt_range_holds(const struct mlt_range *r, const struct mlt_proof *last_proof,
+                     const uint8_t root[static MLT_HASH_LEN]);
+// mlt_range_subtree gives the level of the largest subtree that begins at `at` and ends at or before `end`.
+unsigned mlt_range_subtree(uint64_t at, uint64_t end);
+
 // Where hashes come from when proofs are made: `count` consecutive hashes of tile level `level` starting at `first`
 // (level 0: leaf hashes; level l: roots of full tiles of level l-1). Thread-safe as its implementation is.
 struct mlt_hash_source {
@@ -56,6 +84,10 @@ enum mlt_status mlt_merkle_root(const struct mlt_hash_source *src, uint64_t size
                                 struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_merkle_frontier(const struct mlt_hash_source *src, uint64_t size, struct mlt_frontier *out,
                                     struct mlt_error *err) MLT_MUST_USE;
+// mlt_merkle_subtree gives the root of the subtree of 2^level leaves that begins at leaf `first`, a multiple of
+// 2^level.
+enum mlt_status mlt_merkle_subtree(const struct mlt_hash_source *src, uint64_t first, unsigned level,
+                                   uint8_t out[static MLT_HASH_LEN], struct mlt_error *err) MLT_MUST_USE;
 // MLT_INVALID: index >= size, or size1 > size2 or size1 == 0.
 enum mlt_status mlt_merkle_prove_inclusion(const struct mlt_hash_source *src, uint64_t index, uint64_t size,
                                            struct mlt_proof *out, struct mlt_error *err) MLT_MUST_USE;

@@ -191,3 +191,16 @@ enum mlt_status mlt_merkle_prove_consistency(const struct mlt_hash_source *src, 
     }
     return st ? st : prove_path(src, &row, height, number, size2, out, err);
 }
+
+enum mlt_status mlt_merkle_subtree(const struct mlt_hash_source *src, uint64_t first, unsigned level,
+                                   uint8_t out[static MLT_HASH_LEN], struct mlt_error *err) {
+    struct mlt_frontier frontier;
+    struct row row = {.loaded = false};
+    assert(level < 62 && (first & ((UINT64_C(1) << level) - 1)) == 0);
+    enum mlt_status st = range_frontier(src, &row, first, UINT64_C(1) << level, &frontier, err);
+    if (!st) {
+        assert(frontier.num_hashes == 1);
+        memcpy(out, frontier.hash[0], MLT_HASH_LEN);
+    }
+    return st;
+}

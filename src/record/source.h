@@ -14,6 +14,9 @@ enum mlt_payload_state {
     MLT_PAYLOAD_ERASED,
     MLT_PAYLOAD_WITHHELD, // the reader's grant does not cover payloads
     MLT_PAYLOAD_MISSING,  // gone without an erasure: verify fails
+    MLT_PAYLOAD_PARTLY,   // some members are here: what `payload` gives is {"members":{…},"masked":[names]}, the names
+                          // as in the entry ("~1" for one that only its commitment knows)
+    MLT_PAYLOAD_MASKED,   // of one member: masked, while others of its payload are here
 };
 
 // A run of consecutive sequence numbers of one stream, in log order.

@@ -396,6 +396,7 @@ static void finish(struct mlt_call *call) {
     if (call->has_source) {
         mlt_index_source_clear(&call->source);
     }
+    mlt_sealer_free(call->sealer);
     mlt_arena_clear(&call->arena);
     size_t row = call->route ? (size_t)(call->route - mlt_routes) : mlt_num_routes;
     unsigned class = (unsigned)call->res->status / 100;

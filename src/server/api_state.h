@@ -134,6 +134,12 @@ struct mlt_call {
     struct mlt_arena arena; // until the answer is written
     struct mlt_source source;
     bool has_source;
+    enum mlt_call_payloads {
+        MLT_CALL_PLAIN, // payloads as JSON
+        MLT_CALL_SALTS, // each member with its salt as well, so that it can be held against the entry
+        MLT_CALL_NONE   // no payloads
+    } payloads;
+    struct mlt_sealer *sealer; // for salts; the dispatcher frees it
 };
 
 // Typed values of parameters that the dispatcher has checked.
@@ -188,6 +194,10 @@ enum mlt_status mlt_own_event(struct mlt_api *api, const char *event, struct mlt
 // mlt_handle_append is POST /v1/records, blocking; mlt_append_begin does its part up to the queue.
 bool mlt_append_begin(struct mlt_call *call, void (*done)(void *arg, struct mlt_response *res), void *arg);
 
+// mlt_call_secret gives the secret of an entry's payload, of which salts are made (route_bundle.c).
+enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t secret[static MLT_SECRET_LEN],
+                                struct mlt_error *err) MLT_MUST_USE;
+
 // Handlers, a file per group.
 void mlt_handle_append(struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);
@@ -195,6 +205,8 @@ void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);
 void mlt_handle_predictions(struct mlt_call *call);
 void mlt_handle_dossier(struct mlt_call *call);
+// mlt_answer_bundle answers a dossier as an evidence bundle and records the export (route_bundle.c).
+void mlt_answer_bundle(struct mlt_call *call, struct mlt_bytes request_id);
 void mlt_handle_model_version(struct mlt_call *call);
 void mlt_handle_lineage(struct mlt_call *call);
 void mlt_handle_questions(struct mlt_call *call);
@@ -203,6 +215,7 @@ void mlt_handle_access(struct mlt_call *call);
 void mlt_handle_settings(struct mlt_call *call);
 void mlt_handle_set(struct mlt_call *call);
 void mlt_handle_export(struct mlt_call *call);
+void mlt_handle_position(struct mlt_call *call);
 void mlt_handle_checkpoint(struct mlt_call *call);
 void mlt_handle_tile(struct mlt_call *call);
 void mlt_handle_add(struct mlt_call *call);

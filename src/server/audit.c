@@ -70,7 +70,7 @@ enum mlt_status mlt_audit_read(struct mlt_api *api, const struct mlt_request *re
     mlt_jw_member_u64(&w, "count", read->count);
     mlt_jw_name(&w, "entries");
     mlt_jw_array(&w);
-    for (size_t i = 0; i < read->num_entries && i < MLT_AUDIT_ENTRIES_MAX; i++) {
+    for (size_t i = 0; i < read->num_entries && (read->all || i < MLT_AUDIT_ENTRIES_MAX); i++) {
         mlt_jw_u64(&w, read->entries[i]);
     }
     mlt_jw_end_array(&w);

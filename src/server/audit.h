@@ -21,6 +21,7 @@ struct mlt_read {
     const uint64_t *entries;
     size_t num_entries;
     uint64_t count; // of entries returned
+    bool all;       // list them all: what leaves as evidence is evidence of its own
 };
 
 // The entries that a dossier or an answer rests on and shows: its integrity.entries.

@@ -9,6 +9,7 @@
 #define MLT_TYPE_NDJSON "application/x-ndjson"
 #define MLT_TYPE_TEXT "text/plain; charset=utf-8"
 #define MLT_TYPE_HTML "text/html; charset=utf-8"
+#define MLT_TYPE_ZIP "application/zip"
 #define MLT_TYPE_BYTES "application/octet-stream"
 
 #define MLT_RETRY_AFTER_S 1 // a full queue is short of a second's work

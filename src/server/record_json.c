@@ -1,6 +1,7 @@
 // Entries as answers: one item, a page of items.
 #include <stdio.h>
 
+#include "bundle/bundle_parts.h"
 #include "server/api_state.h"
 #include "server/grant.h"
 
@@ -13,6 +14,8 @@ static const char *payload_state_name(enum mlt_payload_state state) {
     case MLT_PAYLOAD_ERASED:
         return "erased";
     case MLT_PAYLOAD_WITHHELD:
+    case MLT_PAYLOAD_PARTLY:
+    case MLT_PAYLOAD_MASKED:
         return "withheld";
     case MLT_PAYLOAD_MISSING:
         break;
@@ -61,9 +64,38 @@ static enum mlt_status write_details(const struct mlt_source *src, struct mlt_js
     return status;
 }
 
-static enum mlt_status write_entry(const struct mlt_source *src, struct mlt_json_writer *w, uint64_t index,
+// The members of an open payload with their salts; null for any other.
+static enum mlt_status write_disclosure(struct mlt_call *call, struct mlt_json_writer *w, uint64_t index,
+                                        const struct mlt_entry *e, enum mlt_payload_state state, struct mlt_bytes plain,
+                                        struct mlt_arena *arena, struct mlt_error *err) {
+    const struct mlt_bundle_choice all = {0};
+    struct mlt_bundle_payload payload;
+    struct mlt_json json = {0};
+    struct mlt_buf text = {0};
+    uint8_t secret[MLT_SECRET_LEN];
+    mlt_jw_name(w, "disclosure");
+    if (state != MLT_PAYLOAD_OPEN) {
+        mlt_jw_null(w);
+        return MLT_OK;
+    }
+    enum mlt_status status = mlt_call_secret(call, index, secret, err);
+    status = status ? status : mlt_json_scan(&json, plain, err);
+    status = status ? status : mlt_bundle_disclose(&payload, &all, index, e, &json, secret, arena, err);
+    if (!status) {
+        mlt_bundle_put_payload(&text, &payload);
+        mlt_jw_raw(w, mlt_bytes_of(text.data, text.len > 0 ? text.len - 1 : 0)); // without its newline
+        status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a payload") : MLT_OK;
+    }
+    mlt_wipe(secret, sizeof(secret));
+    mlt_json_clear(&json);
+    mlt_buf_clear(&text);
+    return status;
+}
+
+static enum mlt_status write_entry(struct mlt_call *call, struct mlt_json_writer *w, uint64_t index,
                                    struct mlt_bytes bytes, const struct mlt_entry *e, struct mlt_arena *arena,
                                    struct mlt_error *err) {
+    const struct mlt_source *src = &call->source;
     uint8_t leaf[MLT_HASH_LEN];
     enum mlt_payload_state state;
     struct mlt_bytes plain;
@@ -71,6 +103,9 @@ static enum mlt_status write_entry(const struct mlt_source *src, struct mlt_json
     enum mlt_status status = src->payload(src->ctx, index, e, arena, &state, &plain, err);
     if (status != MLT_OK) {
         return status;
+    }
+    if (call->payloads == MLT_CALL_NONE && state == MLT_PAYLOAD_OPEN) {
+        state = MLT_PAYLOAD_WITHHELD;
     }
     mlt_jw_object(w);
     mlt_jw_member_u64(w, "index", index);
@@ -82,7 +117,10 @@ static enum mlt_status write_entry(const struct mlt_source *src, struct mlt_json
         mlt_jw_null(w);
     }
     mlt_jw_member(w, "payload_state", payload_state_name(state));
-    status = write_details(src, w, e, arena, err);
+    if (call->payloads == MLT_CALL_SALTS) {
+        status = write_disclosure(call, w, index, e, state, plain, arena, err);
+    }
+    status = status ? status : write_details(src, w, e, arena, err);
     mlt_jw_name(w, "leaf");
     mlt_jw_hex(w, mlt_bytes_of(leaf, sizeof leaf));
     mlt_jw_end_object(w);
@@ -103,7 +141,7 @@ enum mlt_item_result mlt_write_item(struct mlt_call *call, struct mlt_json_write
     if (status == MLT_OK && !visible(call, filter, &entry)) {
         result = MLT_ITEM_HIDDEN;
     } else if (status == MLT_OK) {
-        status = write_entry(src, w, index, bytes, &entry, &arena, err);
+        status = write_entry(call, w, index, bytes, &entry, &arena, err);
         result = status == MLT_OK ? MLT_ITEM_WRITTEN : MLT_ITEM_FAILED;
     }
     if (status != MLT_OK && err->status == MLT_OK) {

@@ -96,6 +96,9 @@ void mlt_handle_export(struct mlt_call *call) {
         return;
     }
     choose_terms(call, x);
+    call->payloads = mlt_call_is(call, "payloads", "salts")  ? MLT_CALL_SALTS
+                     : mlt_call_is(call, "payloads", "none") ? MLT_CALL_NONE
+                                                             : MLT_CALL_PLAIN;
     enum mlt_status status = write_lines(call, x, mlt_call_count(call, "limit", EXPORT_PAGE_MAX), &err);
     if (status != MLT_OK) {
         mlt_call_fail(call, status, &err);
@@ -114,4 +117,46 @@ void mlt_handle_export(struct mlt_call *call) {
                                 .count = x->written};
         mlt_call_record(call, &read);
     }
+}
+
+// --- where in the log a time is ---
+
+static enum mlt_status received_of(struct mlt_call *call, uint64_t index, int64_t *out, struct mlt_error *err) {
+    struct mlt_arena arena = {0};
+    struct mlt_bytes bytes;
+    struct mlt_entry e = {0};
+    enum mlt_status status = call->source.entry(call->source.ctx, index, &arena, &bytes, err);
+    status = status ? status : mlt_entry_parse(&e, &arena, bytes, err);
+    *out = e.received;
+    mlt_entry_clear(&e);
+    mlt_arena_clear(&arena);
+    return status;
+}
+
+// `received` never goes back, so the first entry at or after a time is found by halving.
+void mlt_handle_position(struct mlt_call *call) {
+    struct mlt_error err = {0};
+    int64_t time = 0, received = 0;
+    if (!mlt_call_source(call)) {
+        return;
+    }
+    (void)mlt_call_time(call, "received", &time); // required, and checked by the dispatcher
+    uint64_t low = 0, high = call->source.size;
+    while (low < high) {
+        const uint64_t mid = low + (high - low) / 2;
+        const enum mlt_status status = received_of(call, mid, &received, &err);
+        if (status != MLT_OK) {
+            mlt_call_fail(call, status, &err);
+            return;
+        }
+        low = received < time ? mid + 1 : low;
+        high = received < time ? high : mid;
+    }
+    struct mlt_json_writer w;
+    mlt_jw_init(&w, &call->res->body);
+    mlt_jw_object(&w);
+    mlt_jw_member_u64(&w, "index", low);
+    mlt_jw_member_u64(&w, "tree_size", call->source.size);
+    mlt_jw_end_object(&w);
+    (void)mlt_call_answer_json(call);
 }

@@ -131,6 +131,10 @@ void mlt_handle_dossier(struct mlt_call *call) {
     if (status == MLT_OK && !models_covered(call, entries, num, &err)) {
         return;
     }
+    if (status == MLT_OK && mlt_call_is(call, "format", "bundle")) {
+        mlt_answer_bundle(call, request_id);
+        return;
+    }
     if (status == MLT_OK) {
         status = make_dossier(call, request_id, &shown, &err);
     }

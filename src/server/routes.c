@@ -2,7 +2,7 @@
 #include "server/api_state.h"
 
 static const char *const order_values[] = {"asc", "desc", NULL};
-static const char *const dossier_formats[] = {"json", "text", "html", NULL};
+static const char *const dossier_formats[] = {"json", "text", "html", "bundle", NULL};
 static const char *const answer_formats[] = {"json", "text", NULL};
 static const char *const directions[] = {"backward", "forward", NULL};
 static const char *const receipts_values[] = {"all", "summary", NULL};
@@ -47,8 +47,13 @@ static const struct mlt_param search_params[] = {
 static const struct mlt_param size_params[] = {AT_SIZE, END};
 static const struct mlt_param page_params[] = {
     LIMIT(MLT_PAGE_MAX), CURSOR, ONE_OF("order", order_values, "of the log; newest first unless `asc`"), AT_SIZE, END};
-static const struct mlt_param dossier_params[] = {ONE_OF("format", dossier_formats, "json unless said otherwise"),
-                                                  AT_SIZE, END};
+static const struct mlt_param dossier_params[] = {
+    ONE_OF("format", dossier_formats, "json unless said otherwise; `bundle`: a ZIP that verifies offline"),
+    TEXT("disclose", "of a bundle: the payload members to show, comma-separated; all unless given"),
+    TEXT("mask", "of a bundle: payload members to leave out, comma-separated; their commitments stay"),
+    AT_SIZE,
+    END,
+};
 static const struct mlt_param lineage_params[] = {ONE_OF("direction", directions, "`forward`: what depends on it"),
                                                   LIMIT(MLT_PAGE_MAX), CURSOR, AT_SIZE, END};
 static const struct mlt_param question_params[] = {
@@ -72,7 +77,11 @@ static const struct mlt_param access_params[] = {
     AT_SIZE,
     END,
 };
+static const char *const payloads_values[] = {"plain", "salts", "none", NULL};
+static const struct mlt_param position_params[] = {
+    {.name = "received", .type = MLT_P_TIME, .text = "by the server's clock", .required = true}, AT_SIZE, END};
 static const struct mlt_param export_params[] = {
+    ONE_OF("payloads", payloads_values, "`salts`: with what holds each member against its commitment; `none`: without"),
     TEXT("kind", "the kind of record"),
     TEXT("model", "records that name this model"),
     WHEN("from", "not before"),
@@ -107,7 +116,7 @@ const struct mlt_route mlt_routes[] = {
     {"GET", "/v1/predictions/{request_id}", "getPredictions", "Predictions with this id", MLT_MAY_READ,
      MLT_ROUTE_AUDITED, page_params, request_path, MLT_TYPE_JSON, "RecordPage", 200, "404", mlt_handle_predictions},
     {"GET", "/v1/predictions/{request_id}/dossier", "getDossier", "The whole story behind a prediction, proved",
-     MLT_MAY_READ, MLT_ROUTE_AUDITED, dossier_params, request_path, MLT_TYPE_JSON, "Dossier", 200, "404",
+     MLT_MAY_READ, MLT_ROUTE_AUDITED, dossier_params, request_path, MLT_TYPE_JSON, "Dossier", 200, "404 409",
      mlt_handle_dossier},
     {"GET", "/v1/models/{model}/versions/{version}", "getModelVersion", "A model version with its history",
      MLT_MAY_READ, MLT_ROUTE_AUDITED, size_params, version_path, MLT_TYPE_JSON, "ModelVersion", 200, "404",
@@ -126,6 +135,8 @@ const struct mlt_route mlt_routes[] = {
      "Setting", 200, "409 413 415 422 503 507", mlt_handle_set},
     {"GET", "/v1/export", "exportRecords", "Records as NDJSON, one entry a line", MLT_MAY_READ, MLT_ROUTE_AUDITED,
      export_params, NULL, MLT_TYPE_NDJSON, "Text", 200, "", mlt_handle_export},
+    {"GET", "/v1/positions", "getPosition", "The first entry received at or after a time", MLT_MAY_READ, 0,
+     position_params, NULL, MLT_TYPE_JSON, "Object", 200, "", mlt_handle_position},
     {"GET", "/checkpoint", "getCheckpoint", "The published checkpoint", 0, MLT_ROUTE_OPEN | MLT_ROUTE_RAW, NULL, NULL,
      MLT_TYPE_TEXT, "Text", 200, "404", mlt_handle_checkpoint},
     {"GET", "/tile/{tile...}", "getTile", "A hash tile, or a bundle of entries (tile/entries/…)", 0,

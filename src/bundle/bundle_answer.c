@@ -1,0 +1,111 @@
+// An answer from link proofs: what the index would have said, from leaves that are proved.
+#include "bundle/bundle_parts.h"
+
+// Entries of one segment that are shown and below `size`, and whether they are all there are.
+struct slice {
+    const struct mlt_link_proof *proof;
+    size_t num;     // shown ones below the size
+    uint64_t count; // all below the size
+    bool known;     // `count` is right
+};
+
+static struct slice slice_of(const struct mlt_link_proof *p, uint64_t size) {
+    struct slice s = {.proof = p, .num = p->num_shown};
+    while (s.num > 0 && p->shown[s.num - 1].leaf.entry >= size) {
+        s.num--;
+    }
+    // The newest are shown: those that are not lie below the oldest one that is.
+    const uint64_t beyond = p->num_shown - s.num;
+    s.known = p->num_shown == p->count || s.num > 0;
+    s.count = p->count - beyond;
+    return s;
+}
+
+static bool wanted(const struct mlt_bundle_find *f, uint64_t entry) {
+    return f->descending ? entry < f->from : entry >= f->from;
+}
+
+static void take(struct mlt_bundle_find *f, uint64_t entry) {
+    if (!wanted(f, entry)) {
+        return;
+    }
+    if (f->num_entries < f->limit) {
+        f->entries[f->num_entries++] = entry;
+    } else {
+        f->more = true;
+    }
+}
+
+// False: the next entry may be one that is not shown.
+static bool take_slice(struct mlt_bundle_find *f, const struct slice *s) {
+    const bool whole = s->num == s->count;
+    if (!whole && !f->descending) {
+        return false;
+    }
+    for (size_t i = 0; i < s->num; i++) {
+        take(f, s->proof->shown[f->descending ? s->num - 1 - i : i].leaf.entry);
+    }
+    if (!whole && f->num_entries == f->limit) {
+        f->more = true;
+    }
+    return whole || f->num_entries == f->limit;
+}
+
+bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
+                       struct mlt_bundle_find *f) {
+    bool answered = true;
+    f->num_entries = 0;
+    f->total = 0;
+    f->more = false;
+    for (size_t i = 0; answered && i < a->num_segments; i++) {
+        const size_t at = f->descending ? a->num_segments - 1 - i : i;
+        const struct slice s = slice_of(&link->proofs[at], size);
+        answered = s.known;
+        if (answered && f->num_entries < f->limit) {
+            answered = take_slice(f, &s);
+        } else if (s.count > 0) {
+            f->more = true; // the page is full, and segments are in the order of their entries
+        }
+        f->total += s.count;
+    }
+    return answered;
+}
+
+bool mlt_bundle_question(const struct mlt_bundle_find *f, const struct mlt_bundle_term **linked,
+                         struct mlt_bytes *kind) {
+    *linked = NULL;
+    *kind = (struct mlt_bytes){0};
+    for (size_t i = 0; i < f->num_terms; i++) {
+        const struct mlt_bundle_term *t = &f->terms[i];
+        if (mlt_dim_is_linked((enum mlt_dim)t->dim) && !*linked) {
+            *linked = t;
+        } else if (t->dim == MLT_DIM_KIND && t->num_values == 1 && f->num_terms == 2) {
+            *kind = t->values[0];
+        } else {
+            return false;
+        }
+    }
+    return *linked && (f->num_terms == 1 || kind->len > 0);
+}
+
+bool mlt_bundle_answer_kind(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
+                            struct mlt_bytes kind, bool (*is_kind)(void *ctx, uint64_t entry, struct mlt_bytes kind),
+                            void *ctx, struct mlt_bundle_find *f) {
+    f->num_entries = 0;
+    f->total = 0;
+    f->more = false;
+    if (!link->whole) {
+        return false;
+    }
+    for (size_t i = 0; i < a->num_segments; i++) {
+        const struct slice s = slice_of(&link->proofs[f->descending ? a->num_segments - 1 - i : i], size);
+        for (size_t n = 0; n < s.num; n++) {
+            const uint64_t entry = s.proof->shown[f->descending ? s.num - 1 - n : n].leaf.entry;
+            if (is_kind(ctx, entry, kind)) {
+                f->total++;
+                take(f, entry);
+            }
+        }
+    }
+    return true;
+}

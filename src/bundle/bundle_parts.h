@@ -1,0 +1,158 @@
+// What maker and verifier share: the members of a bundle and their forms. Each has its writer and its reader in one
+// file.
+#ifndef MLT_BUNDLE_BUNDLE_PARTS_H
+#define MLT_BUNDLE_BUNDLE_PARTS_H
+
+#include "bundle/bundle.h"
+
+#define MLT_BUNDLE_FORMAT "mltrail/v1 evidence bundle"
+#define MLT_BUNDLE_VALUES_MAX 4                 // of a term: a deployment has the most
+#define MLT_BUNDLE_TERMS_MAX 2                  // of one look-up
+#define MLT_BUNDLE_NAME_LEN 96                  // room for the longest of our member names
+#define MLT_BUNDLE_LISTED_MAX MLT_FIND_PAGE_MAX // entries of one answer
+
+// A member while the archive is made or read.
+struct mlt_bundle_member {
+    const char *name;
+    struct mlt_bytes data;
+    bool used; // reading: something asked for it
+};
+
+// manifest.json and manifest.sha256, of members in the order of their names; both leave themselves out, and the first
+// the second.
+struct mlt_bundle_sum {
+    const char *name;
+    uint64_t len;
+    uint8_t hash[MLT_HASH_LEN];
+};
+void mlt_bundle_put_summed(struct mlt_buf *out, const struct mlt_bundle_sum *sums, size_t num, const char *format);
+void mlt_bundle_put_sum(struct mlt_buf *out, const struct mlt_bundle_sum *sum);
+bool mlt_bundle_put_manifest(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num,
+                             const char *format);
+void mlt_bundle_put_sums(struct mlt_buf *out, const struct mlt_bundle_member *members, size_t num);
+
+// A term with what it was made of.
+struct mlt_bundle_term {
+    uint8_t dim;
+    size_t num_values;
+    struct mlt_bytes values[MLT_BUNDLE_VALUES_MAX];
+};
+bool mlt_bundle_term_equal(const struct mlt_bundle_term *a, const struct mlt_bundle_term *b);
+void mlt_bundle_put_term(struct mlt_json_writer *w, const struct mlt_bundle_term *t); // "dimension" and "values"
+bool mlt_bundle_get_term(struct mlt_bundle_term *out, const struct mlt_json *json, mlt_json_at at,
+                         struct mlt_arena *arena);
+// mlt_bundle_term_text is the term in words, for messages: `request_id "r-1"`.
+const char *mlt_bundle_term_text(const struct mlt_bundle_term *t, struct mlt_arena *arena);
+
+// absence.json: segments, and for each link its proof in each of them.
+struct mlt_bundle_link {
+    struct mlt_bundle_term term;
+    struct mlt_link link;
+    struct mlt_link_proof *proofs; // one per segment
+    bool whole;                    // all leaves are shown
+};
+struct mlt_bundle_absence {
+    struct mlt_bundle_segment *segments; // when read, `segment` is of the control entry and not of this member
+    size_t num_segments;
+    struct mlt_bundle_link *links;
+    size_t num_links;
+};
+void mlt_bundle_put_absence(struct mlt_buf *out, const struct mlt_bundle_absence *a);
+// MLT_INVALID says what is wrong, with a JSON pointer.
+enum mlt_status mlt_bundle_get_absence(struct mlt_bundle_absence *out, struct mlt_bytes text, struct mlt_arena *arena,
+                                       struct mlt_error *err) MLT_MUST_USE;
+// mlt_bundle_get_segment reads control entry `index`. MLT_CORRUPT: it commits to no segment.
+enum mlt_status mlt_bundle_get_segment(struct mlt_segment *out, uint64_t index, struct mlt_bytes entry,
+                                       struct mlt_arena *arena, struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_bundle_answer answers a look-up of one link from its proofs, as `find` of a source of `size` would. False: the
+// proofs do not show enough (of a link that very many entries have, the newest are shown).
+struct mlt_bundle_find;
+bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
+                       struct mlt_bundle_find *f);
+// mlt_bundle_question tells what `f` asks: a linked term alone, or with a kind. False: neither.
+bool mlt_bundle_question(const struct mlt_bundle_find *f, const struct mlt_bundle_term **linked,
+                         struct mlt_bytes *kind);
+// mlt_bundle_answer_kind is mlt_bundle_answer for a link and a kind: `is_kind` looks into each entry that has the link.
+bool mlt_bundle_answer_kind(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
+                            struct mlt_bytes kind, bool (*is_kind)(void *ctx, uint64_t entry, struct mlt_bytes kind),
+                            void *ctx, struct mlt_bundle_find *f);
+
+// answers.json: what is asserted.
+struct mlt_bundle_find {
+    struct mlt_bundle_term terms[MLT_BUNDLE_TERMS_MAX];
+    size_t num_terms;
+    uint64_t from;
+    bool descending;
+    uint64_t limit;
+    uint64_t *entries;
+    size_t num_entries;
+    uint64_t total;
+    bool more;
+    // Recording only.
+    bool asserted; // cannot be proved
+};
+struct mlt_bundle_stream {
+    struct mlt_bundle_term term;
+    struct mlt_stream_run *runs;
+    size_t num_runs;
+};
+struct mlt_bundle_answers {
+    struct mlt_bundle_find *finds;
+    size_t num_finds;
+    struct mlt_bundle_stream *streams;
+    size_t num_streams;
+};
+void mlt_bundle_put_answers(struct mlt_buf *out, const struct mlt_bundle_answers *a); // finds: those asserted
+enum mlt_status mlt_bundle_get_answers(struct mlt_bundle_answers *out, struct mlt_bytes text, struct mlt_arena *arena,
+                                       struct mlt_error *err) MLT_MUST_USE;
+
+// payloads/N.json: the state of a payload, and of an open one the members that are shown, each with its salt.
+struct mlt_bundle_payload_member {
+    struct mlt_bytes as;   // the entry's name for it
+    struct mlt_bytes name; // its own
+    struct mlt_bytes value;
+    uint8_t salt[MLT_HASH_LEN];
+};
+struct mlt_bundle_payload {
+    enum mlt_payload_state state; // open, erased, withheld, missing
+    struct mlt_bundle_payload_member *members;
+    size_t num_members;
+};
+void mlt_bundle_put_payload(struct mlt_buf *out, const struct mlt_bundle_payload *p);
+enum mlt_status mlt_bundle_get_payload(struct mlt_bundle_payload *out, struct mlt_bytes text, struct mlt_arena *arena,
+                                       struct mlt_error *err) MLT_MUST_USE;
+// mlt_bundle_check_payload holds the members against the entry's commitments. MLT_INVALID names the one that differs.
+enum mlt_status mlt_bundle_check_payload(const struct mlt_bundle_payload *p, const struct mlt_entry *e,
+                                         struct mlt_arena *arena, struct mlt_error *err) MLT_MUST_USE;
+// mlt_bundle_disclose fills the chosen members of the open payload of entry `index` from its `plain` object, with
+// salts.
+enum mlt_status mlt_bundle_disclose(struct mlt_bundle_payload *out, const struct mlt_bundle_choice *choice,
+                                    uint64_t index, const struct mlt_entry *e, const struct mlt_json *plain,
+                                    const uint8_t secret[static MLT_SECRET_LEN], struct mlt_arena *arena,
+                                    struct mlt_error *err) MLT_MUST_USE;
+// mlt_bundle_plain is what a source's `payload` gives: the whole object, or the part with the names masked.
+enum mlt_status mlt_bundle_plain(const struct mlt_bundle_payload *p, const struct mlt_entry *e, struct mlt_arena *arena,
+                                 enum mlt_payload_state *state, struct mlt_bytes *plain,
+                                 struct mlt_error *err) MLT_MUST_USE;
+
+// consistency.json
+struct mlt_bundle_consistency {
+    uint64_t from, to;
+    struct mlt_proof proof;
+};
+void mlt_bundle_put_consistency(struct mlt_buf *out, const struct mlt_bundle_consistency *c);
+enum mlt_status mlt_bundle_get_consistency(struct mlt_bundle_consistency *out, struct mlt_bytes text,
+                                           struct mlt_error *err) MLT_MUST_USE;
+
+// Arrays of hashes as they stand in all of these.
+void mlt_bundle_put_proof(struct mlt_json_writer *w, const struct mlt_proof *proof);
+bool mlt_bundle_get_proof(struct mlt_proof *out, const struct mlt_json *json, mlt_json_at at);
+bool mlt_bundle_get_hash(uint8_t out[static MLT_HASH_LEN], const struct mlt_json *json, mlt_json_at at);
+
+// mlt_bundle_difference gives the JSON pointer of the first difference of two documents; NULL: they are equal.
+const char *mlt_bundle_difference(const struct mlt_json *a, const struct mlt_json *b, struct mlt_arena *arena);
+
+extern const char mlt_bundle_how_to[]; // VERIFY.txt
+
+#endif

@@ -1,0 +1,56 @@
+// A bundle being verified: its members, what they say, and what was wrong with them.
+#ifndef MLT_BUNDLE_BUNDLE_READ_H
+#define MLT_BUNDLE_BUNDLE_READ_H
+
+#include "bundle/bundle_parts.h"
+
+struct mlt_bundle_read_entry {
+    uint64_t index;
+    struct mlt_bytes bytes;
+    bool proved; // in the tree of the checkpoint
+    bool used;   // the dossier, or what proves it, rests on it
+    bool has_payload_member;
+    struct mlt_bundle_payload payload;
+    bool has_proof_then; // the dossier's proof, at its own size
+    struct mlt_proof proof_then;
+};
+
+struct mlt_bundle_reading {
+    struct mlt_arena *arena;
+    struct mlt_bundle_report *report;
+    struct mlt_error *err;
+    const char *own_build;
+    struct mlt_archive archive;
+    struct mlt_bundle_member *members; // by name
+    size_t num_members;
+    struct mlt_bundle_read_entry *entries; // by index
+    size_t num_entries;
+    struct mlt_checkpoint head; // of the archive's checkpoint
+    struct mlt_bytes checkpoint;
+    // Of dossier.json:
+    struct mlt_json dossier;
+    struct mlt_bytes request_id;
+    struct mlt_bytes note_then; // the checkpoint at the dossier's size
+    struct mlt_checkpoint then;
+    struct mlt_bundle_absence absence;
+    struct mlt_bundle_answers answers;
+    // Terms that the walk asks by, in words for messages.
+    struct mlt_buf terms; // of struct mlt_bundle_read_term
+};
+struct mlt_bundle_read_term {
+    struct mlt_term term;
+    struct mlt_bundle_term made_of;
+};
+
+// mlt_bundle_fault notes that `where` is not as it must be.
+void mlt_bundle_fault(struct mlt_bundle_reading *r, const char *where, const char *fmt, ...) MLT_PRINTF(3, 4);
+void mlt_bundle_assert(struct mlt_bundle_reading *r, const char *fmt, ...) MLT_PRINTF(2, 3);
+
+// mlt_bundle_member_find gives a member and counts it as asked for; NULL: there is none.
+struct mlt_bundle_member *mlt_bundle_member_find(struct mlt_bundle_reading *r, const char *name);
+struct mlt_bundle_read_entry *mlt_bundle_entry_find(struct mlt_bundle_reading *r, uint64_t index); // NULL: none
+
+// mlt_bundle_read_source is a source over what was proved, as of the dossier's size. Valid as long as `r`.
+struct mlt_source mlt_bundle_read_source(struct mlt_bundle_reading *r);
+
+#endif

@@ -1,0 +1,282 @@
+// A source over the contents of a bundle. It answers from what was proved; where something is asserted it says so in
+// the report, and where a bundle leaves a question open the walk ends.
+#include <stdio.h>
+
+#include "bundle/bundle_read.h"
+
+static struct mlt_bundle_read_entry *need_entry(struct mlt_bundle_reading *r, uint64_t index, struct mlt_error *err) {
+    struct mlt_bundle_read_entry *e = index < r->then.size ? mlt_bundle_entry_find(r, index) : NULL;
+    if (!e) {
+        (void)mlt_fail(err, MLT_NOTFOUND, "the dossier rests on entry %llu, which is not in the bundle",
+                       (unsigned long long)index);
+        return NULL;
+    }
+    e->used = true;
+    return e;
+}
+
+static enum mlt_status entry(void *ctx, uint64_t index, struct mlt_arena *arena, struct mlt_bytes *out,
+                             struct mlt_error *err) {
+    const struct mlt_bundle_read_entry *e = need_entry(ctx, index, err);
+    (void)arena;
+    if (!e) {
+        return MLT_NOTFOUND;
+    }
+    *out = e->bytes;
+    return MLT_OK;
+}
+
+static enum mlt_status detail(void *ctx, const uint8_t hash[static MLT_HASH_LEN], struct mlt_arena *arena,
+                              struct mlt_bytes *out, struct mlt_error *err) {
+    char name[MLT_BUNDLE_NAME_LEN] = "details/";
+    mlt_hex_encode(name + strlen(name), mlt_bytes_of(hash, MLT_HASH_LEN));
+    const struct mlt_bundle_member *m = mlt_bundle_member_find(ctx, name);
+    (void)arena;
+    if (!m) {
+        return mlt_fail(err, MLT_NOTFOUND, "an entry has the detail %s, which is not in the bundle", name);
+    }
+    *out = m->data;
+    return MLT_OK;
+}
+
+static enum mlt_status payload(void *ctx, uint64_t index, const struct mlt_entry *e, struct mlt_arena *arena,
+                               enum mlt_payload_state *state, struct mlt_bytes *plain, struct mlt_error *err) {
+    const struct mlt_bundle_read_entry *read = need_entry(ctx, index, err);
+    *state = MLT_PAYLOAD_NONE;
+    *plain = (struct mlt_bytes){0};
+    if (!read) {
+        return MLT_NOTFOUND;
+    }
+    if (e->payload == MLT_JSON_NONE) {
+        return MLT_OK;
+    }
+    if (!read->has_payload_member) {
+        return mlt_fail(err, MLT_NOTFOUND, "what became of the payload of entry %llu is not in the bundle",
+                        (unsigned long long)index);
+    }
+    return mlt_bundle_plain(&read->payload, e, arena, state, plain, err);
+}
+
+// --- look-ups ---
+
+static void watch(void *ctx, const struct mlt_term *term, const struct mlt_bytes *values, size_t num_values) {
+    struct mlt_bundle_reading *r = ctx;
+    struct mlt_bundle_read_term seen = {.term = *term, .made_of = {.dim = term->dim}};
+    for (size_t i = 0; i < num_values && i < MLT_BUNDLE_VALUES_MAX; i++) {
+        seen.made_of.values[seen.made_of.num_values++] = mlt_arena_copy(r->arena, values[i]);
+    }
+    mlt_buf_put(&r->terms, &seen, sizeof(seen));
+}
+
+static bool made_of(const struct mlt_bundle_reading *r, const struct mlt_term *term, struct mlt_bundle_term *out) {
+    const struct mlt_bundle_read_term *terms = (const void *)r->terms.data;
+    for (size_t i = r->terms.len / sizeof(*terms); i > 0; i--) {
+        if (terms[i - 1].term.dim == term->dim && memcmp(terms[i - 1].term.hash, term->hash, MLT_TERM_LEN) == 0) {
+            *out = terms[i - 1].made_of;
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct mlt_bundle_link *find_link(const struct mlt_bundle_reading *r, const struct mlt_bundle_term *t) {
+    for (size_t i = 0; i < r->absence.num_links; i++) {
+        if (mlt_bundle_term_equal(&r->absence.links[i].term, t)) {
+            return &r->absence.links[i];
+        }
+    }
+    return NULL;
+}
+
+static bool same_question(const struct mlt_bundle_find *a, const struct mlt_bundle_find *b) {
+    bool same =
+        a->num_terms == b->num_terms && a->from == b->from && a->descending == b->descending && a->limit == b->limit;
+    for (size_t i = 0; same && i < a->num_terms; i++) {
+        same = mlt_bundle_term_equal(&a->terms[i], &b->terms[i]);
+    }
+    return same;
+}
+
+static const struct mlt_bundle_find *find_asserted(const struct mlt_bundle_reading *r,
+                                                   const struct mlt_bundle_find *f) {
+    for (size_t i = 0; i < r->answers.num_finds; i++) {
+        if (same_question(&r->answers.finds[i], f)) {
+            return &r->answers.finds[i];
+        }
+    }
+    return NULL;
+}
+
+static bool entry_is_kind(void *ctx, uint64_t index, struct mlt_bytes kind) {
+    struct mlt_bundle_read_entry *read = need_entry(ctx, index, NULL);
+    struct mlt_entry e = {0};
+    struct mlt_arena scratch = {0};
+    bool is = false;
+    if (!read) {
+        struct mlt_bundle_reading *r = ctx;
+        mlt_bundle_fault(r, "absence.json", "entry %llu is among those that a link leads to, and not in the bundle",
+                         (unsigned long long)index);
+    } else if (mlt_entry_parse(&e, &scratch, read->bytes, NULL) == MLT_OK) {
+        is = mlt_bytes_equal(e.kind_name, kind);
+    }
+    mlt_entry_clear(&e);
+    mlt_arena_clear(&scratch);
+    return is;
+}
+
+static bool answer_from_link(struct mlt_bundle_reading *r, const struct mlt_bundle_link *link, struct mlt_bytes kind,
+                             struct mlt_bundle_find *f) {
+    return kind.len > 0 ? mlt_bundle_answer_kind(&r->absence, link, r->then.size, kind, entry_is_kind, r, f)
+                        : mlt_bundle_answer(&r->absence, link, r->then.size, f);
+}
+
+// An entry that an asserted answer adds to a proved list must have what the list cannot show: spilled facts.
+static bool may_add(struct mlt_bundle_reading *r, uint64_t index) {
+    const struct mlt_bundle_read_entry *read = mlt_bundle_entry_find(r, index);
+    struct mlt_entry e = {0};
+    struct mlt_arena scratch = {0};
+    const bool may = read && mlt_entry_parse(&e, &scratch, read->bytes, NULL) == MLT_OK && e.details != MLT_JSON_NONE;
+    mlt_entry_clear(&e);
+    mlt_arena_clear(&scratch);
+    return may;
+}
+
+static bool has_entry(const struct mlt_bundle_find *f, uint64_t entry) {
+    for (size_t i = 0; i < f->num_entries; i++) {
+        if (f->entries[i] == entry) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Whether an asserted answer says at least what is proved, and nothing more but what proofs of links cannot show.
+static bool agrees(struct mlt_bundle_reading *r, const struct mlt_bundle_find *proved, bool whole,
+                   const struct mlt_bundle_find *asserted) {
+    for (size_t i = 0; i < proved->num_entries && !asserted->more; i++) {
+        if (!has_entry(asserted, proved->entries[i])) {
+            return false;
+        }
+    }
+    for (size_t i = 0; whole && i < asserted->num_entries; i++) {
+        if (!has_entry(proved, asserted->entries[i]) && !may_add(r, asserted->entries[i])) {
+            return false;
+        }
+    }
+    return asserted->total >= proved->total;
+}
+
+static void note_asserted(struct mlt_bundle_reading *r, const struct mlt_bundle_find *f) {
+    const char *text = mlt_bundle_term_text(&f->terms[0], r->arena);
+    const char *with = f->num_terms > 1 ? mlt_bundle_term_text(&f->terms[1], r->arena) : NULL;
+    mlt_bundle_assert(r, "%s%s%s: %llu in all", text, with ? ", " : "", with ? with : "", (unsigned long long)f->total);
+}
+
+// The ladder: a proved list; else, for what segments do not commit to or for lists too long to be shown, what is
+// asserted; else there is no answer.
+static enum mlt_status answer(struct mlt_bundle_reading *r, struct mlt_bundle_find *f, struct mlt_error *err) {
+    const struct mlt_bundle_term *linked;
+    struct mlt_bytes kind;
+    const bool provable = mlt_bundle_question(f, &linked, &kind);
+    const struct mlt_bundle_link *link = provable ? find_link(r, linked) : NULL;
+    const struct mlt_bundle_find *asserted = find_asserted(r, f);
+    const bool answered = link && answer_from_link(r, link, kind, f);
+    if (answered && !asserted) {
+        return MLT_OK;
+    }
+    if (provable && !link) {
+        return mlt_fail(err, MLT_NOTFOUND, "that these are all records is not proved: %s",
+                        mlt_bundle_term_text(linked, r->arena));
+    }
+    if (!asserted) {
+        return mlt_fail(err, MLT_NOTFOUND, "the bundle does not answer: %s",
+                        mlt_bundle_term_text(&f->terms[0], r->arena));
+    }
+    if (provable && !agrees(r, f, answered && !f->more, asserted)) {
+        return mlt_fail(err, MLT_INVALID, "what is asserted contradicts what is proved: %s",
+                        mlt_bundle_term_text(linked, r->arena));
+    }
+    note_asserted(r, asserted);
+    f->num_entries = asserted->num_entries;
+    if (f->num_entries > 0) {
+        memcpy(f->entries, asserted->entries, f->num_entries * sizeof(*f->entries));
+    }
+    f->total = asserted->total;
+    f->more = asserted->more;
+    return MLT_OK;
+}
+
+static enum mlt_status find(void *ctx, const struct mlt_term *terms, size_t num_terms, uint64_t from, bool descending,
+                            size_t limit, uint64_t *out, size_t *num_out, uint64_t *total, bool *more,
+                            struct mlt_error *err) {
+    struct mlt_bundle_reading *r = ctx;
+    struct mlt_bundle_find f = {.from = from, .descending = descending, .limit = limit, .entries = out};
+    *num_out = 0;
+    for (size_t i = 0; i < num_terms; i++) {
+        if (num_terms > MLT_BUNDLE_TERMS_MAX || !made_of(r, &terms[i], &f.terms[f.num_terms++])) {
+            return mlt_fail(err, MLT_INTERNAL, "a look-up that no bundle answers");
+        }
+    }
+    const enum mlt_status status = answer(r, &f, err);
+    if (status) {
+        return status;
+    }
+    *num_out = f.num_entries;
+    if (total) {
+        *total = f.total;
+    }
+    if (more) {
+        *more = f.more;
+    }
+    return MLT_OK;
+}
+
+static enum mlt_status stream(void *ctx, const struct mlt_term *term, struct mlt_stream_run *out, size_t cap,
+                              size_t *num_runs, struct mlt_error *err) {
+    struct mlt_bundle_reading *r = ctx;
+    struct mlt_bundle_term asked;
+    if (!made_of(r, term, &asked)) {
+        return mlt_fail(err, MLT_INTERNAL, "a stream that no bundle answers");
+    }
+    for (size_t i = 0; i < r->answers.num_streams; i++) {
+        const struct mlt_bundle_stream *s = &r->answers.streams[i];
+        if (mlt_bundle_term_equal(&s->term, &asked)) {
+            const size_t num = s->num_runs < cap ? s->num_runs : cap;
+            mlt_bundle_assert(r, "%s: %zu run(s) of sequence numbers", mlt_bundle_term_text(&asked, r->arena),
+                              s->num_runs);
+            if (num > 0) {
+                memcpy(out, s->runs, num * sizeof(*out));
+            }
+            *num_runs = s->num_runs;
+            return MLT_OK;
+        }
+    }
+    return mlt_fail(err, MLT_NOTFOUND, "the bundle does not answer: %s", mlt_bundle_term_text(&asked, r->arena));
+}
+
+static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err) {
+    const struct mlt_bundle_read_entry *e = need_entry(ctx, index, err);
+    if (!e || !e->has_proof_then) {
+        return MLT_NOTFOUND;
+    }
+    *out = e->proof_then;
+    return MLT_OK;
+}
+
+struct mlt_source mlt_bundle_read_source(struct mlt_bundle_reading *r) {
+    struct mlt_source s = {
+        .ctx = r,
+        .size = r->then.size,
+        .origin = r->then.origin,
+        .entry = entry,
+        .detail = detail,
+        .payload = payload,
+        .find = find,
+        .stream = stream,
+        .prove = prove,
+        .watch = watch,
+        .watch_ctx = r,
+    };
+    memcpy(s.index_key, mlt_link_key, MLT_INDEX_KEY_LEN);
+    return s;
+}

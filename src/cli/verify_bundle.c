@@ -1,0 +1,222 @@
+// `verify FILE` of an evidence bundle: offline, and with trust from outside.
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "bundle/extract.h"
+#include "cli/verify.h"
+#include "dossier/visible.h"
+#include "server/api_state.h"
+
+static const char ZIP_MAGIC[] = "PK\003\004";
+
+bool mlt_verify_is_bundle(const char *path) {
+    char head[sizeof ZIP_MAGIC - 1];
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return false;
+    }
+    FILE *file = fopen(path, "re");
+    bool is_one = file && fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, ZIP_MAGIC, sizeof head) == 0;
+    if (file) {
+        (void)fclose(file);
+    }
+    return is_one;
+}
+
+// Names and values come from the bundle: whatever is printed is made visible first.
+static void line(struct mlt_cli *cli, const char *fmt, ...) MLT_PRINTF(2, 3);
+static void line(struct mlt_cli *cli, const char *fmt, ...) {
+    char text[2048];
+    struct mlt_buf out = {0};
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    mlt_visible_put(&out, mlt_str(text), MLT_VISIBLE_PLAIN);
+    mlt_buf_put_u8(&out, '\n');
+    mlt_cli_out(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
+static const char *plural(uint64_t n) {
+    return n == 1 ? "" : "s";
+}
+
+static void print_verdict(struct mlt_cli *cli, const struct mlt_bundle_report *r, bool trusted) {
+    const char *on = cli->color ? (r->verdict && trusted ? "\x1b[32m" : "\x1b[31m") : "";
+    const char *off = cli->color ? "\x1b[0m" : "";
+    char vkey[MLT_VKEY_TEXT_MAX] = "";
+    if (!r->verdict) {
+        mlt_cli_outf(cli, "%sNOT VERIFIED%s: %" PRIu64 " fault%s\n", on, off, r->num_faults, plural(r->num_faults));
+        return;
+    }
+    mlt_vkey_format(vkey, &r->key);
+    mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
+    line(cli, "with key %s%s", vkey,
+         trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
+}
+
+static void print_proved(struct mlt_cli *cli, const struct mlt_bundle_report *r) {
+    char root[2 * MLT_HASH_LEN + 1];
+    mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
+    line(cli, "dossier of request %s, as of the first %" PRIu64 " entries of %s", r->request_id, r->size, r->origin);
+    line(cli, "made again from the entries: %s",
+         r->same_build ? "the same bytes" : "the same content, by another build");
+    line(cli, "proved: %" PRIu64 " entr%s in the log of %" PRIu64 ", root %s", r->entries,
+         r->entries == 1 ? "y" : "ies", r->checkpoint_size, root);
+    line(cli, "proved: %" PRIu64 " payload member%s shown, %" PRIu64 " masked; %" PRIu64 " detail%s", r->shown,
+         plural(r->shown), r->masked, r->details, plural(r->details));
+    line(cli,
+         "proved: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
+         " segment commitment%s)",
+         r->links, plural(r->links), r->size, r->segments, plural(r->segments));
+}
+
+static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
+                       bool trusted) {
+    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
+        line(cli, "%s%s%s", r->faults[i].where, r->faults[i].where[0] ? ": " : "", r->faults[i].text);
+    }
+    if (r->num_faults > MLT_BUNDLE_FAULTS_MAX) {
+        mlt_cli_outf(cli, "and %" PRIu64 " further faults\n", r->num_faults - MLT_BUNDLE_FAULTS_MAX);
+    }
+    if (trust->policy && !trust->judged.holds) {
+        line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
+    }
+    print_verdict(cli, r, trusted);
+    if (!r->verdict) {
+        return;
+    }
+    print_proved(cli, r);
+    mlt_verify_trust_print(cli, trust);
+    for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
+        line(cli, "asserted: %s", r->asserted[i]);
+    }
+    if (!trust->policy) {
+        line(cli, "asserted: that nobody was shown another log (no witness was asked for; see --policy)");
+    }
+}
+
+static void put_lists(struct mlt_json_writer *w, const struct mlt_bundle_report *r) {
+    mlt_jw_name(w, "asserted");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
+        mlt_jw_cstr(w, r->asserted[i]);
+    }
+    mlt_jw_end_array(w);
+    mlt_jw_member_u64(w, "num_faults", r->num_faults);
+    mlt_jw_name(w, "faults");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
+        mlt_jw_object(w);
+        mlt_jw_member(w, "where", r->faults[i].where);
+        mlt_jw_member(w, "text", r->faults[i].text);
+        mlt_jw_end_object(w);
+    }
+    mlt_jw_end_array(w);
+}
+
+static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
+                       bool trusted) {
+    struct mlt_buf out = {0};
+    struct mlt_json_writer w;
+    char vkey[MLT_VKEY_TEXT_MAX] = "";
+    mlt_vkey_format(vkey, &r->key);
+    mlt_jw_init(&w, &out);
+    mlt_jw_object(&w);
+    mlt_jw_member_bool(&w, "verdict", r->verdict);
+    mlt_jw_member_bool(&w, "authenticated", trusted);
+    mlt_jw_member(&w, "what", "evidence bundle");
+    mlt_jw_member(&w, "key", r->key.name[0] ? vkey : NULL);
+    mlt_jw_member(&w, "origin", r->origin);
+    mlt_jw_member(&w, "request_id", r->request_id);
+    mlt_jw_member(&w, "build", r->build);
+    mlt_jw_member_bool(&w, "same_build", r->same_build);
+    mlt_jw_member_u64(&w, "tree_size", r->size);
+    mlt_jw_member_u64(&w, "checkpoint_size", r->checkpoint_size);
+    mlt_jw_name(&w, "root");
+    mlt_jw_hex(&w, mlt_bytes_of(r->root, sizeof r->root));
+    mlt_jw_member_u64(&w, "entries", r->entries);
+    mlt_jw_member_u64(&w, "details", r->details);
+    mlt_jw_member_u64(&w, "payloads", r->payloads);
+    mlt_jw_member_u64(&w, "members_shown", r->shown);
+    mlt_jw_member_u64(&w, "members_masked", r->masked);
+    mlt_jw_member_u64(&w, "segments", r->segments);
+    mlt_jw_member_u64(&w, "links", r->links);
+    mlt_verify_trust_json(&w, trust);
+    put_lists(&w, r);
+    mlt_jw_end_object(&w);
+    mlt_cli_out_json(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
+// The key comes from --key, from the policy, or from the trails that are known: never from what is verified.
+void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_verify_trust *trust) {
+    struct mlt_arena arena = {0};
+    struct mlt_note note;
+    struct mlt_checkpoint head;
+    if (!trust->have_key && !trust->policy && mlt_note_parse(&note, &arena, checkpoint, NULL) == MLT_OK &&
+        mlt_checkpoint_parse(&head, note.text, NULL) == MLT_OK) {
+        trust->have_key = mlt_known_trail_of(cli, head.origin, &trust->key);
+    }
+    if (trust->policy) {
+        mlt_verify_trust_judge(cli, trust, checkpoint);
+    }
+    mlt_arena_clear(&arena);
+}
+
+static int verify_evidence(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust) {
+    struct mlt_buf zip = {0};
+    struct mlt_error err = {0};
+    struct mlt_bundle_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
+    if (!report) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
+    }
+    enum mlt_status status = mlt_env_read_file(cli->env, path, MLT_BUNDLE_BYTES_MAX, &zip, &err);
+    if (status == MLT_OK) {
+        status = mlt_bundle_verify(mlt_buf_bytes(&zip), trust->have_key ? &trust->key : NULL, MLT_BUILD, &cli->arena,
+                                   report, &err);
+    }
+    if (status != MLT_OK) {
+        mlt_buf_clear(&zip);
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s could not be checked: %s", path, err.text);
+    }
+    const bool trusted = report->signed_by_key && (!trust->policy || trust->judged.holds);
+    if (cli->json) {
+        print_json(cli, report, trust, trusted);
+    } else {
+        print_text(cli, report, trust, trusted);
+    }
+    mlt_buf_clear(&zip);
+    return report->verdict && trusted ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
+}
+
+static bool is_extract(const struct mlt_archive *a) {
+    bool is = false;
+    for (size_t i = 0; i < a->num_entries; i++) {
+        is = is || strcmp(a->entries[i].name, "extract.json") == 0;
+    }
+    return is;
+}
+
+int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
+    struct mlt_archive a;
+    struct mlt_bytes checkpoint = {0};
+    int code;
+    // An archive that cannot be opened is judged as evidence: the report then says what is wrong with it.
+    const bool open = mlt_archive_open_file(&a, path, &mlt_extract_limits, NULL) == MLT_OK;
+    if (open) {
+        (void)mlt_bundle_checkpoint(&a, &cli->arena, &checkpoint);
+    }
+    mlt_verify_find_trust(cli, checkpoint, trust);
+    if (open && is_extract(&a)) {
+        code = mlt_verify_extract_archive(cli, path, &a, trust);
+    } else {
+        code = verify_evidence(cli, path, trust);
+    }
+    if (open) {
+        mlt_archive_close(&a);
+    }
+    return code;
+}

@@ -1,0 +1,239 @@
+// `verify FILE` of an extract, as an archive or as NDJSON.
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#include "bundle/extract.h"
+#include "cli/lines.h"
+#include "cli/verify.h"
+#include "dossier/visible.h"
+
+static const char FIRST_LINE[] = "{\"index\":";
+static const char STATEMENT[] = "{\"extract\":";
+
+bool mlt_verify_is_lines(const char *path) {
+    char head[sizeof STATEMENT];
+    struct stat st;
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
+        return false;
+    }
+    FILE *file = fopen(path, "re");
+    const size_t len = file ? fread(head, 1, sizeof head, file) : 0;
+    if (file) {
+        (void)fclose(file);
+    }
+    return (len >= sizeof FIRST_LINE - 1 && memcmp(head, FIRST_LINE, sizeof FIRST_LINE - 1) == 0) ||
+           (len >= sizeof STATEMENT - 1 && memcmp(head, STATEMENT, sizeof STATEMENT - 1) == 0);
+}
+
+static void line(struct mlt_cli *cli, const char *fmt, ...) MLT_PRINTF(2, 3);
+static void line(struct mlt_cli *cli, const char *fmt, ...) {
+    char text[2048];
+    struct mlt_buf out = {0};
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    mlt_visible_put(&out, mlt_str(text), MLT_VISIBLE_PLAIN);
+    mlt_buf_put_u8(&out, '\n');
+    mlt_cli_out(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
+// What nobody who has the extract alone can know.
+static size_t asserted(const struct mlt_extract_report *r, const char *out[static 4]) {
+    size_t num = 0;
+    if (r->kind[0] || r->model[0]) {
+        out[num++] = "that the filter left out nothing that it names";
+    }
+    if (r->from[0] || r->to[0]) {
+        out[num++] = "that no entry beside the range was received in the time asked for";
+    }
+    if (r->found > 0 && !r->salts) {
+        out[num++] = "payloads, where there are any: without salts they cannot be held against the entries";
+    }
+    out[num++] = "that no later entry outside the range corrects or revokes one of these";
+    return num;
+}
+
+static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust,
+                       bool trusted) {
+    const char *on = cli->color ? (r->verdict && trusted ? "\x1b[32m" : "\x1b[31m") : "";
+    const char *off = cli->color ? "\x1b[0m" : "";
+    const char *rest[4];
+    char vkey[MLT_VKEY_TEXT_MAX] = "", root[2 * MLT_HASH_LEN + 1];
+    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
+        line(cli, "%s: %s", r->faults[i].where, r->faults[i].text);
+    }
+    if (trust->policy && !trust->judged.holds) {
+        line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
+    }
+    if (!r->verdict) {
+        mlt_cli_outf(cli, "%sNOT VERIFIED%s: %" PRIu64 " fault%s\n", on, off, r->num_faults,
+                     r->num_faults == 1 ? "" : "s");
+        return;
+    }
+    mlt_vkey_format(vkey, &r->key);
+    mlt_hex_encode(root, mlt_bytes_of(r->head.root, MLT_HASH_LEN));
+    mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
+    line(cli, "with key %s%s", vkey,
+         trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
+    if (r->first == r->end) {
+        line(cli, "an empty range, at entry %" PRIu64 " of %s", r->first, r->head.origin);
+    } else {
+        line(cli,
+             "proved: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64 " shown, none missing",
+             r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
+    }
+    line(cli, "proved: in the log of %" PRIu64 ", root %s", r->head.size, root);
+    line(cli, "proved: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked", r->details,
+         r->shown, r->masked);
+    mlt_verify_trust_print(cli, trust);
+    const size_t num = asserted(r, rest);
+    for (size_t i = 0; i < num; i++) {
+        line(cli, "asserted: %s", rest[i]);
+    }
+}
+
+static void print_json(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust,
+                       bool trusted) {
+    struct mlt_buf out = {0};
+    struct mlt_json_writer w;
+    const char *rest[4];
+    char vkey[MLT_VKEY_TEXT_MAX] = "";
+    mlt_vkey_format(vkey, &r->key);
+    mlt_jw_init(&w, &out);
+    mlt_jw_object(&w);
+    mlt_jw_member_bool(&w, "verdict", r->verdict);
+    mlt_jw_member_bool(&w, "authenticated", trusted);
+    mlt_jw_member(&w, "what", "extract");
+    mlt_jw_member(&w, "key", r->key.name[0] ? vkey : NULL);
+    mlt_jw_member(&w, "origin", r->head.origin);
+    mlt_jw_member_u64(&w, "first", r->first);
+    mlt_jw_member_u64(&w, "end", r->end);
+    mlt_jw_member_u64(&w, "expected", r->end - r->first);
+    mlt_jw_member_u64(&w, "found", r->found);
+    mlt_jw_member_u64(&w, "checkpoint_size", r->head.size);
+    mlt_jw_name(&w, "root");
+    mlt_jw_hex(&w, mlt_bytes_of(r->head.root, MLT_HASH_LEN));
+    mlt_jw_member_u64(&w, "details", r->details);
+    mlt_jw_member_u64(&w, "payloads", r->payloads);
+    mlt_jw_member_u64(&w, "members_shown", r->shown);
+    mlt_jw_member_u64(&w, "members_masked", r->masked);
+    mlt_verify_trust_json(&w, trust);
+    mlt_jw_name(&w, "asserted");
+    mlt_jw_array(&w);
+    const size_t num = asserted(r, rest);
+    for (size_t i = 0; i < num; i++) {
+        mlt_jw_cstr(&w, rest[i]);
+    }
+    mlt_jw_end_array(&w);
+    mlt_jw_member_u64(&w, "num_faults", r->num_faults);
+    mlt_jw_name(&w, "faults");
+    mlt_jw_array(&w);
+    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
+        mlt_jw_object(&w);
+        mlt_jw_member(&w, "where", r->faults[i].where);
+        mlt_jw_member(&w, "text", r->faults[i].text);
+        mlt_jw_end_object(&w);
+    }
+    mlt_jw_end_array(&w);
+    mlt_jw_end_object(&w);
+    mlt_cli_out_json(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
+static int print(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust) {
+    const bool trusted = r->signed_by_key && (!trust->policy || trust->judged.holds);
+    if (cli->json) {
+        print_json(cli, r, trust, trusted);
+    } else {
+        print_text(cli, r, trust, trusted);
+    }
+    return r->verdict && trusted ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
+}
+
+int mlt_verify_extract_archive(struct mlt_cli *cli, const char *path, struct mlt_archive *a,
+                               const struct mlt_verify_trust *trust) {
+    struct mlt_error err = {0};
+    struct mlt_extract_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
+    if (!report || mlt_extract_archive(a, trust->have_key ? &trust->key : NULL, report, &err) != MLT_OK) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s could not be checked: %s", path,
+                            report ? err.text : "out of memory");
+    }
+    return print(cli, report, trust);
+}
+
+// --- NDJSON: the last line first, then all of them ---
+
+static int last_line(struct mlt_cli *cli, const char *path, FILE *in, struct mlt_bytes *out) {
+    struct mlt_lines lines = {.in = in, .max = MLT_EXTRACT_STATEMENT_MAX};
+    struct mlt_buf last = {0};
+    while (mlt_lines_next(&lines)) {
+        if (lines.line.len > sizeof STATEMENT && memcmp(lines.line.data, STATEMENT, sizeof STATEMENT - 1) == 0) {
+            mlt_buf_reset(&last);
+            mlt_buf_put_bytes(&last, mlt_buf_bytes(&lines.line));
+        }
+    }
+    *out = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&last));
+    mlt_buf_clear(&last);
+    mlt_buf_clear(&lines.line);
+    if (fseek(in, 0, SEEK_SET) != 0 || ferror(in)) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot read %s twice: %s", path, strerror(errno));
+    }
+    return 0;
+}
+
+static enum mlt_status check_lines(struct mlt_extract_check *c, FILE *in, struct mlt_bytes statement,
+                                   struct mlt_error *err) {
+    struct mlt_lines lines = {.in = in, .max = MLT_EXTRACT_STATEMENT_MAX};
+    enum mlt_status status = MLT_OK;
+    bool ended = false;
+    while (!status && mlt_lines_next(&lines)) {
+        const struct mlt_bytes text = mlt_buf_bytes(&lines.line);
+        if (ended) {
+            mlt_extract_fault(c, "line", "%" PRIu64 " follows the statement", lines.number);
+            break;
+        }
+        ended = mlt_bytes_equal(text, statement);
+        status = ended ? MLT_OK : mlt_extract_line(c, text, err);
+    }
+    mlt_buf_clear(&lines.line);
+    return status;
+}
+
+static int verify_lines(struct mlt_cli *cli, const char *path, FILE *in, struct mlt_verify_trust *trust) {
+    struct mlt_extract_check c = {0};
+    struct mlt_extract_statement s;
+    struct mlt_error err = {0};
+    struct mlt_bytes statement;
+    struct mlt_extract_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
+    const int code = last_line(cli, path, in, &statement);
+    if (code != 0 || !report) {
+        return code != 0 ? code : mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
+    }
+    if (statement.len == 0) {
+        return mlt_cli_fail(cli, MLT_EXIT_FALSE,
+                            "%s has no statement of its range: it was cut, or made by an earlier version", path);
+    }
+    if (mlt_extract_get(&s, statement, &cli->arena, NULL) == MLT_OK) {
+        mlt_verify_find_trust(cli, s.checkpoint, trust);
+    }
+    enum mlt_status status = mlt_extract_begin(&c, report, statement, trust->have_key ? &trust->key : NULL, &err);
+    status = status ? status : check_lines(&c, in, statement, &err);
+    mlt_extract_end(&c);
+    mlt_arena_clear(&c.arena);
+    return status ? mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s could not be checked: %s", path, err.text)
+                  : print(cli, report, trust);
+}
+
+int mlt_verify_lines(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
+    FILE *in = fopen(path, "re");
+    if (!in) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot read %s: %s", path, strerror(errno));
+    }
+    const int code = verify_lines(cli, path, in, trust);
+    (void)fclose(in);
+    return code;
+}

@@ -1,0 +1,113 @@
+// links: mlt_bundle mlt_base_posix
+//
+// Evidence bundles: what is made verifies, and what is changed in any way does not, and is named.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include "lib/bundle_trail.h"
+
+#include <cmocka.h>
+
+struct fixture {
+    struct bundle_trail b;
+    struct mlt_buf zip, entries;
+    struct mlt_arena arena;
+    struct mlt_bundle_report report;
+    struct mlt_error err;
+};
+
+static void make(struct fixture *f) {
+    mlt_buf_reset(&f->zip);
+    mlt_buf_reset(&f->entries);
+    if (mlt_bundle_make(&f->b.req, &f->zip, &f->entries, &f->err) != MLT_OK) {
+        fail_msg("%s", f->err.text);
+    }
+}
+
+static int set_up(void **state) {
+    struct fixture *f = calloc(1, sizeof(*f));
+    assert_non_null(f);
+    bundle_trail_open(&f->b);
+    trail_fill(&f->b.t);
+    trail_add(&f->b.t, "portal",
+              "{\"kind\":\"approval\",\"approval_reference\":\"CAB-2\",\"model\":\"fna\",\"model_version\":\"7\","
+              "\"verdict\":\"revoked\",\"approver\":\"okafor\",\"timestamp\":\"2026-11-23T09:59:00Z\","
+              "\"reason\":\"drift\"}");
+    bundle_trail_ready(&f->b, "r-1");
+    make(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state) {
+    struct fixture *f = *state;
+    bundle_trail_close(&f->b);
+    mlt_buf_clear(&f->zip);
+    mlt_buf_clear(&f->entries);
+    mlt_arena_clear(&f->arena);
+    free(f);
+    return 0;
+}
+
+static bool verify(struct fixture *f, struct mlt_bytes zip, const struct mlt_vkey *key) {
+    if (mlt_bundle_verify(zip, key, BUILD, &f->arena, &f->report, &f->err) != MLT_OK) {
+        fail_msg("could not check: %s", f->err.text);
+    }
+    return f->report.verdict;
+}
+
+static void show_faults(const struct fixture *f) {
+    for (size_t i = 0; i < f->report.num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
+        print_message("  %s: %s\n", f->report.faults[i].where, f->report.faults[i].text);
+    }
+}
+
+static void test_holds(void **state) {
+    // a bundle verifies with the key from outside, and says so of the key alone without it
+    struct fixture *f = *state;
+    if (!verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey)) {
+        show_faults(f);
+        fail_msg("not verified");
+    }
+    assert_true(f->report.signed_by_key);
+    assert_true(f->report.same_build);
+    assert_int_equal(f->report.size, f->b.size);
+    assert_int_equal(f->report.checkpoint_size, f->b.size + 1);
+    assert_int_equal(f->report.segments, 1);
+    assert_true(f->report.links > 10);
+    assert_true(f->report.shown > 3);
+    assert_int_equal(f->report.masked, 0);
+    assert_true(verify(f, mlt_buf_bytes(&f->zip), NULL));
+    assert_false(f->report.signed_by_key);
+}
+
+static void test_same_bytes(void **state) {
+    // the same request gives the same bytes
+    struct fixture *f = *state;
+    struct mlt_buf again = {0}, entries = {0};
+    assert_int_equal(mlt_bundle_make(&f->b.req, &again, &entries, &f->err), MLT_OK);
+    assert_true(mlt_bytes_equal(mlt_buf_bytes(&again), mlt_buf_bytes(&f->zip)));
+    mlt_buf_clear(&again);
+    mlt_buf_clear(&entries);
+}
+
+static void test_asserted(void **state) {
+    // the stream's runs are asserted and named, nothing else is
+    struct fixture *f = *state;
+    assert_true(verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey));
+    for (size_t i = 0; i < f->report.num_asserted; i++) {
+        print_message("asserted: %s\n", f->report.asserted[i]);
+    }
+    assert_int_equal(f->report.num_asserted, 1);
+    assert_non_null(strstr(f->report.asserted[0], "the stream"));
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_holds, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_same_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_asserted, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
