@@ -299,7 +299,9 @@ static void put_approver(struct mlt_dossier_writer *d, const struct mlt_node *no
         mlt_jw_object(w);
         mlt_jw_member_u64(w, "entry", check->entry);
         mlt_jw_member(w, "verdict", mlt_signature_verdict_name(check->verdict));
-        mlt_jw_member(w, "why", check->why);
+        if (check->why) {
+            mlt_jw_member(w, "why", check->why);
+        }
         mlt_jw_member(w, "key", check->fingerprint[0] ? check->fingerprint : NULL);
         mlt_jw_name(w, "allowed_signers");
         if (check->setting != UINT64_MAX) {

@@ -96,6 +96,23 @@ static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *ou
     mlt_buf_clear(&absent);
 }
 
+// What is derived, not recorded: these rows name no member, and the page's own check passes over them.
+static void put_assurance(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) {
+    if (mlt_view_absent(v, mlt_view_at(v, node, "approver_assurance"))) {
+        return;
+    }
+    const bool claimed = mlt_view_is(v, node, "approver_assurance", "claimed");
+    mlt_buf_printf(out, "<tr%s><th scope=\"row\">assurance</th><td>", claimed ? " class=\"conflict\"" : "");
+    mlt_html_text(out, mlt_view_assurance(v, node));
+    mlt_buf_put_str(out, "</td></tr>");
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "signature_checks"), check) {
+        const bool good = mlt_view_is(v, check, "verdict", "good");
+        mlt_buf_printf(out, "<tr%s><th scope=\"row\">signature check</th><td>", good ? "" : " class=\"conflict\"");
+        mlt_html_text(out, mlt_view_signature(v, check));
+        mlt_buf_put_str(out, "</td></tr>");
+    }
+}
+
 static bool is_correction(struct mlt_view *v, mlt_json_at node, uint64_t entry) {
     MLT_VIEW_EACH(v, mlt_view_at(v, node, "other_entries"), part) {
         if (mlt_view_u64(v, part, "entry", UINT64_MAX) == entry) {
@@ -136,6 +153,7 @@ static void put_node(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) 
     mlt_buf_put_str(out, " (");
     mlt_html_text(out, mlt_view_shown(v, node, "producer.assurance"));
     mlt_buf_put_str(out, ")</span></caption><tbody>");
+    put_assurance(v, node, out);
     put_members(v, node, out);
     put_other_entries(v, node, out);
     mlt_buf_put_str(out, "</tbody></table>\n");

@@ -142,7 +142,8 @@
   };
 
   // --- what is shown against what the entries say ---
-  const ownNames = ['kind', 'entry', 'entries', 'served', 'id', 'time', 'received', 'producer', 'other_entries', 'resolved'];
+  const ownNames = ['kind', 'entry', 'entries', 'served', 'id', 'time', 'received', 'producer', 'other_entries', 'resolved',
+    'approver_assurance', 'signature_checks'];
   const shownName = (name) => visible(ownNames.includes(name.replace(/^(recorded_)+/, '')) ? 'recorded_' + name : name);
   const compareRecords = (entries) => {
     const counts = { facts: 0, sealed: 0 };

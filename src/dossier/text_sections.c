@@ -128,9 +128,24 @@ static void put_other_entry(struct mlt_text *t, struct mlt_view *v, mlt_json_at 
     mlt_buf_clear(&line);
 }
 
+static void put_assurance(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
+    if (mlt_view_absent(v, mlt_view_at(v, node, "approver_assurance"))) {
+        return;
+    }
+    const bool claimed = mlt_view_is(v, node, "approver_assurance", "claimed");
+    mlt_text_row(t, 4, LABEL_WIDTH, mlt_str("assurance"), claimed ? MLT_STYLE_BAD : MLT_STYLE_PLAIN,
+                 mlt_view_assurance(v, node));
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "signature_checks"), check) {
+        const bool good = mlt_view_is(v, check, "verdict", "good");
+        mlt_text_row(t, 4, LABEL_WIDTH, mlt_str("signature check"), good ? MLT_STYLE_PLAIN : MLT_STYLE_BAD,
+                     mlt_view_signature(v, check));
+    }
+}
+
 static void put_node(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
     struct mlt_buf absent = {0};
     put_node_head(t, v, node);
+    put_assurance(t, v, node);
     MLT_VIEW_EACH(v, node, n) {
         const struct mlt_bytes name = mlt_json_string(&v->json, n, &v->arena);
         if (mlt_view_is_envelope(name)) {

@@ -125,7 +125,7 @@ static enum mlt_status judge_signer(const struct judging *j, const struct mlt_ss
     return verdict(j, MLT_SIGNATURE_INVALID, "it could not be judged");
 }
 
-// Does the statement say what the records say?
+// Does the statement say what is shown for the approval, and what its own record says where that is something else?
 static enum mlt_status judge_statement(const struct judging *j, const struct mlt_statement *s,
                                        const struct mlt_sshsig *sig) {
     if (!mlt_bytes_is(s->origin, j->w->src->origin)) {
@@ -135,7 +135,9 @@ static enum mlt_status judge_statement(const struct judging *j, const struct mlt
     }
     for (size_t i = 1; i < MLT_STATEMENT_MEMBERS; i++) {
         struct mlt_value shown = mlt_node_get(j->node, mlt_statement_names[i]);
-        if (!mlt_statement_agrees(s, i, shown.json, shown.at)) {
+        mlt_json_at own = mlt_json_get(&j->part->facts, 0, mlt_statement_names[i]);
+        if (!mlt_statement_agrees(s, i, shown.json, shown.at) ||
+            (own != MLT_JSON_NONE && !mlt_statement_agrees(s, i, &j->part->facts, own))) {
             return verdict(j, MLT_SIGNATURE_DIFFERS,
                            mlt_arena_printf(j->w->arena, "what was signed and what is recorded differ in %s",
                                             mlt_statement_names[i]));
