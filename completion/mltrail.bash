@@ -63,6 +63,7 @@ _mltrail() {
     approve:--expires-at) return ;;
     approve:--role) return ;;
     approve:--condition) return ;;
+    approve:--evidence) return ;;
     approve:--key|approve:-k) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     approve:--statement) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     approve:--signature) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -92,7 +93,7 @@ _mltrail() {
     prove) options=' --output --entry' ;;
     access) options=' --resource --principal --from --to --limit' ;;
     export) options=' --from --to --kind --model --format' ;;
-    approve) options=' --reference --verdict --approver --reason --artifact-hash --expires-at --role --condition --key --statement-only --statement --signature' ;;
+    approve) options=' --reference --verdict --approver --reason --artifact-hash --expires-at --role --condition --evidence --key --statement-only --statement --signature' ;;
     settings) options=' --reason' ;;
     token) options=' --allow --kinds --models --datasets --payloads --expires' ;;
     index) options='' ;;

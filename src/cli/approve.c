@@ -15,6 +15,7 @@ static const struct mlt_cli_option options[] = {
     {"expires-at", 0, "TIME", "Until when the approval holds, as 2027-01-31T00:00:00Z.", NULL},
     {"role", 0, "TEXT", "In which function the approver acts.", NULL},
     {"condition", 0, "TEXT", "A condition under which it holds; may be given several times.", NULL},
+    {"evidence", 0, "TEXT", "What the decision rests on, as job:ID or a document; may be given several times.", NULL},
     {"key", 'k', "FILE", "SSH key to sign with: private, or public with the private half in an agent.", "<file>"},
     {"statement-only", 0, NULL, "Print what is to be signed, and append nothing.", NULL},
     {"statement", 0, "FILE", "Append the approval that this statement speaks of (with --signature).", "<file>"},
@@ -46,8 +47,8 @@ static int read_file(struct mlt_cli *cli, const char *path, size_t max, struct m
 static int take_signed(struct mlt_approving *a) {
     struct mlt_cli *cli = a->cli;
     const char *statement = mlt_cli_value(cli, "statement"), *signature = mlt_cli_value(cli, "signature");
-    static const char *const others[] = {"reference",  "verdict", "approver",  "reason", "artifact-hash",
-                                         "expires-at", "role",    "condition", "key",    "statement-only"};
+    static const char *const others[] = {"reference", "verdict",   "approver", "reason", "artifact-hash", "expires-at",
+                                         "role",      "condition", "evidence", "key",    "statement-only"};
     if (!statement || !signature) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--statement FILE and --signature FILE belong together");
     }

@@ -11,6 +11,7 @@ struct mlt_approving {
     struct mlt_buf record; // the approval as JSON, without statement and signature
     struct mlt_buf statement;
     struct mlt_buf signature; // empty: not signed
+    bool may_read;            // the trail let us read: it may be asked more without being refused, which is recorded
     const char *approver, *reference, *model, *version, *verdict;
     char fingerprint[MLT_SSH_FINGERPRINT_LEN + 1]; // of the key that signed
 };

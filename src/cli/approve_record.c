@@ -64,6 +64,7 @@ static int ask_digest(struct mlt_approving *a, struct mlt_bytes *digest) {
     } else if (reply.status != 200 || mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
         code = mlt_cli_explain(cli, &reply);
     } else {
+        a->may_read = true;
         *digest = registered_digest(a, &json);
         if (digest->len == 0) {
             mlt_cli_note(cli, "%s %s is registered without a digest: the approval names no artifact", a->model,
@@ -103,16 +104,17 @@ static const char *login_name(void) {
     return user ? user->pw_name : NULL;
 }
 
-static void put_conditions(const struct mlt_cli *cli, struct mlt_json_writer *w) {
+// An option that may be given several times, as an array of strings.
+static void put_list(const struct mlt_cli *cli, struct mlt_json_writer *w, const char *member, const char *option) {
     size_t at = 0;
-    const char *condition = mlt_cli_next(cli, "condition", &at);
-    if (!condition) {
+    const char *value = mlt_cli_next(cli, option, &at);
+    if (!value) {
         return;
     }
-    mlt_jw_name(w, "conditions");
+    mlt_jw_name(w, member);
     mlt_jw_array(w);
-    for (; condition; condition = mlt_cli_next(cli, "condition", &at)) {
-        mlt_jw_cstr(w, condition);
+    for (; value; value = mlt_cli_next(cli, option, &at)) {
+        mlt_jw_cstr(w, value);
     }
     mlt_jw_end_array(w);
 }
@@ -142,7 +144,8 @@ static void write_record(struct mlt_approving *a, struct mlt_bytes digest) {
     }
     put_option(a->cli, &w, "reason", "reason");
     put_option(a->cli, &w, "role", "role");
-    put_conditions(a->cli, &w);
+    put_list(a->cli, &w, "conditions", "condition");
+    put_list(a->cli, &w, "evidence", "evidence");
     put_option(a->cli, &w, "expires_at", "expires-at");
     mlt_jw_end_object(&w);
 }

@@ -81,8 +81,9 @@ int mlt_approve_check(struct mlt_approving *a) {
                             MLT_STATEMENT_NAMESPACE);
     }
     mlt_ssh_key_fingerprint(a->fingerprint, &sig->key);
+    const char *trail = mlt_cli_trail(a->cli);
     int code = mlt_cli_open(a->cli);
-    if (code == 0) {
+    if (code == 0 && (a->may_read || !mlt_cli_is_url(trail))) {
         note_signer(a, sig);
     }
     return code;
