@@ -40,7 +40,7 @@ static void note_signer(struct mlt_approving *a, const struct mlt_sshsig *sig) {
     static const char *const findings[] = {
         [MLT_SIGNER_UNKNOWN] = "is not among the allowed signers",
         [MLT_SIGNER_OTHER_PRINCIPAL] = "is allowed for somebody else",
-        [MLT_SIGNER_OTHER_NAMESPACE] = "is not allowed for the namespace " MLT_STATEMENT_NAMESPACE,
+        [MLT_SIGNER_OTHER_NAMESPACE] = "is not allowed for approvals, by its namespaces",
         [MLT_SIGNER_NOT_YET] = "is not yet valid",
         [MLT_SIGNER_EXPIRED] = "is no longer valid",
     };
