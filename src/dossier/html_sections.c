@@ -66,6 +66,15 @@ static void put_other_entries(struct mlt_view *v, mlt_json_at node, struct mlt_b
     }
 }
 
+static void put_lines(struct mlt_bytes text, struct mlt_buf *out) {
+    mlt_buf_put_str(out, "<pre>");
+    while (text.len) {
+        mlt_html_text(out, mlt_view_next_line(&text));
+        mlt_buf_put_str(out, "\n");
+    }
+    mlt_buf_put_str(out, "</pre>");
+}
+
 static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) {
     struct mlt_buf absent = {0};
     MLT_VIEW_EACH(v, node, n) {
@@ -84,7 +93,11 @@ static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *ou
         mlt_buf_put_str(out, "</th><td data-member=\"");
         mlt_html_text(out, name);
         mlt_buf_put_str(out, "\">");
-        mlt_html_value(v, n + 1, out);
+        if (mlt_view_has_lines(name) && mlt_json_is(&v->json, n + 1, MLT_JSON_STRING)) {
+            put_lines(mlt_view_string(v, n + 1, ""), out);
+        } else {
+            mlt_html_value(v, n + 1, out);
+        }
         mlt_buf_put_str(out, "</td></tr>");
     }
     if (absent.len) {

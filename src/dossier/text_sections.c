@@ -142,6 +142,13 @@ static void put_assurance(struct mlt_text *t, struct mlt_view *v, mlt_json_at no
     }
 }
 
+static void put_lines(struct mlt_text *t, struct mlt_bytes label, struct mlt_bytes text) {
+    while (text.len) {
+        mlt_text_row(t, 4, LABEL_WIDTH, label, MLT_STYLE_PLAIN, mlt_view_next_line(&text));
+        label = (struct mlt_bytes){0};
+    }
+}
+
 static void put_node(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
     struct mlt_buf absent = {0};
     put_node_head(t, v, node);
@@ -155,6 +162,8 @@ static void put_node(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
         if (mlt_view_absent(v, n + 1)) {
             mlt_buf_put_str(&absent, absent.len ? ", " : "");
             mlt_buf_put_bytes(&absent, label);
+        } else if (mlt_view_has_lines(name) && mlt_json_is(&v->json, n + 1, MLT_JSON_STRING)) {
+            put_lines(t, label, mlt_view_string(v, n + 1, ""));
         } else {
             mlt_text_row(t, 4, LABEL_WIDTH, label, MLT_STYLE_PLAIN, mlt_view_shown(v, n + 1, ""));
         }

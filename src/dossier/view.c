@@ -203,6 +203,18 @@ bool mlt_view_is_envelope(struct mlt_bytes name) {
     return false;
 }
 
+bool mlt_view_has_lines(struct mlt_bytes name) {
+    return mlt_bytes_is(name, "statement") || mlt_bytes_is(name, "signature");
+}
+
+struct mlt_bytes mlt_view_next_line(struct mlt_bytes *text) {
+    const uint8_t *end = memchr(text->ptr, '\n', text->len);
+    const struct mlt_bytes line = {text->ptr, end ? (size_t)(end - text->ptr) : text->len};
+    const size_t taken = line.len + (end ? 1 : 0);
+    *text = mlt_bytes_of(text->ptr + taken, text->len - taken);
+    return line;
+}
+
 struct mlt_bytes mlt_view_assurance(struct mlt_view *v, mlt_json_at approval) {
     if (mlt_view_is(v, approval, "approver_assurance", "signed")) {
         return mlt_str("signed: the approver signed what is recorded");

@@ -120,6 +120,8 @@ static void how_the_approver_is_known_is_said(void **state) {
     const char *page = render(&out, mlt_buf_bytes(&fixture));
     assert_non_null(strstr(page, "<th scope=\"row\">assurance</th><td>signed: the approver signed what is recorded<"));
     assert_non_null(strstr(page, "<tr class=\"conflict\"><th scope=\"row\">signature check</th><td>invalid: "));
+    assert_non_null(strstr(page, "<td data-member=\"statement\"><pre>mltrail approval v1\norigin: "
+                                 "&quot;example.com/&lt;b&gt;&quot;\n</pre></td>"));
     assert_int_equal(count(page, "data-member=\"approver_assurance\""), 0);
     assert_int_equal(count(page, "data-member=\"signature_checks\""), 0);
     mlt_buf_clear(&out);

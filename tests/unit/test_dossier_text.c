@@ -71,7 +71,7 @@ static void the_plain_answer_comes_first(void **state) {
 }
 
 static void how_the_approver_is_known_is_said(void **state) {
-    // Beside the approval stands how the approver is known, and what became of each signature.
+    // Beside the approval stands how the approver is known, what became of each signature, and what was signed.
     (void)state;
     struct mlt_buf out = {0};
     const char *text = render(&out, mlt_buf_bytes(&fixture), false, 4000);
@@ -80,6 +80,7 @@ static void how_the_approver_is_known_is_said(void **state) {
                                  "allows (signature in entry 12)\n"));
     assert_non_null(
         strstr(text, "invalid: the signature is not by this key over these bytes (signature in entry 13)\n"));
+    assert_non_null(strstr(text, "mltrail approval v1\n                            origin: \"example.com/<b>\"\n"));
     mlt_buf_clear(&out);
 }
 
