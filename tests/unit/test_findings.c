@@ -325,6 +325,35 @@ static void test_signed_approval_has_no_findings(void **state) {
     }
 }
 
+static void test_signed_after_it_was_claimed(void **state) {
+    // An approval that somebody else recorded first, and the approver signed later, is one approval, and signed.
+    (void)state;
+    struct mlt_memsource *m = build(&(struct finding_case){EDITS(1, BY_ZOE)});
+    struct mlt_arena arena = {0};
+    struct mlt_error err = {0};
+    struct mlt_story *story;
+    struct mlt_source source = mlt_memsource_source(m);
+    char *json = edited(CLEAN[APPROVAL].json, &(struct edit)BY_ZOE);
+    char *record = signed_record(json, &(struct signing){0});
+    assert_int_equal(mlt_story_tell(&source, mlt_str("r-1"), &arena, &story, &err), MLT_OK);
+    assert_true(has_finding(story, "approval-claimed"));
+    mlt_story_clear(story);
+    add_setting(m, "zoe %\n");
+    uint64_t later = mlt_memsource_add(m, "zoe-laptop", "2026-01-08T00:00:10Z", record);
+    source = mlt_memsource_source(m);
+    assert_int_equal(mlt_story_tell(&source, mlt_str("r-1"), &arena, &story, &err), MLT_OK);
+    assert_int_equal(story->approvals.num, 1);
+    assert_int_equal(story->approvals.nodes[0]->num_signatures, 1);
+    assert_int_equal(story->approvals.nodes[0]->signatures[0].entry, later);
+    assert_true(mlt_node_signed(story->approvals.nodes[0]));
+    assert_false(has_finding(story, "approval-claimed"));
+    mlt_story_clear(story);
+    mlt_arena_clear(&arena);
+    mlt_memsource_free(m);
+    free(json);
+    free(record);
+}
+
 static void test_each_defect_gives_its_finding(void **state) {
     // Every defect gives exactly its finding (and those named that cannot be without it).
     bool all = true;
@@ -448,10 +477,15 @@ static void test_document_is_the_table(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_clean_story_has_no_findings),   cmocka_unit_test(test_signed_approval_has_no_findings),
-        cmocka_unit_test(test_each_defect_gives_its_finding), cmocka_unit_test(test_the_net_catches),
-        cmocka_unit_test(test_every_finding_has_a_case),      cmocka_unit_test(test_walk_ends_at_its_depth),
-        cmocka_unit_test(test_long_list_is_cut_and_counted),  cmocka_unit_test(test_document_is_the_table),
+        cmocka_unit_test(test_clean_story_has_no_findings),
+        cmocka_unit_test(test_signed_approval_has_no_findings),
+        cmocka_unit_test(test_signed_after_it_was_claimed),
+        cmocka_unit_test(test_each_defect_gives_its_finding),
+        cmocka_unit_test(test_the_net_catches),
+        cmocka_unit_test(test_every_finding_has_a_case),
+        cmocka_unit_test(test_walk_ends_at_its_depth),
+        cmocka_unit_test(test_long_list_is_cut_and_counted),
+        cmocka_unit_test(test_document_is_the_table),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
