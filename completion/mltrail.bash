@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export settings token index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token index completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -55,6 +55,18 @@ _mltrail() {
     export:--kind|export:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally control alert export erasure hold anchor' -- "$cur")); return ;;
     export:--model|export:-m) return ;;
     export:--format|export:-f) COMPREPLY=($(compgen -W 'ndjson' -- "$cur")); return ;;
+    approve:--reference|approve:-r) return ;;
+    approve:--verdict) COMPREPLY=($(compgen -W 'approved rejected revoked' -- "$cur")); return ;;
+    approve:--approver) return ;;
+    approve:--reason) return ;;
+    approve:--artifact-hash) return ;;
+    approve:--expires-at) return ;;
+    approve:--role) return ;;
+    approve:--condition) return ;;
+    approve:--evidence) return ;;
+    approve:--key|approve:-k) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    approve:--statement) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    approve:--signature) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     settings:--reason|settings:-r) return ;;
     token:--allow|token:-a) COMPREPLY=($(compgen -W 'append read approve erase mirror admin' -- "$cur")); return ;;
     token:--kinds) return ;;
@@ -81,6 +93,7 @@ _mltrail() {
     prove) options=' --output --entry' ;;
     access) options=' --resource --principal --from --to --limit' ;;
     export) options=' --from --to --kind --model --format' ;;
+    approve) options=' --reference --verdict --approver --reason --artifact-hash --expires-at --role --condition --evidence --key --statement-only --statement --signature' ;;
     settings) options=' --reason' ;;
     token) options=' --allow --kinds --models --datasets --payloads --expires' ;;
     index) options='' ;;

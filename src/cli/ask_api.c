@@ -67,16 +67,22 @@ int mlt_cli_explain(struct mlt_cli *cli, const struct mlt_reply *reply) {
     return code;
 }
 
+int mlt_cli_open(struct mlt_cli *cli) {
+    struct mlt_error err = {0};
+    const char *trail = cli->transport ? "" : mlt_cli_trail(cli);
+    if (!trail) {
+        return MLT_EXIT_USAGE;
+    }
+    return cli->transport || mlt_transport_open(&cli->transport, cli, trail, &err) == MLT_OK
+               ? 0
+               : mlt_cli_fail_error(cli, &err);
+}
+
 int mlt_cli_send(struct mlt_cli *cli, const struct mlt_call *call, struct mlt_reply *reply) {
     struct mlt_error err = {0};
-    if (!cli->transport) {
-        const char *trail = mlt_cli_trail(cli);
-        if (!trail) {
-            return MLT_EXIT_USAGE;
-        }
-        if (mlt_transport_open(&cli->transport, cli, trail, &err) != MLT_OK) {
-            return mlt_cli_fail_error(cli, &err);
-        }
+    int code = mlt_cli_open(cli);
+    if (code != 0) {
+        return code;
     }
     if (mlt_transport_send(cli->transport, call, reply, &err) != MLT_OK) {
         return mlt_cli_fail_error(cli, &err);

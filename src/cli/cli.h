@@ -10,6 +10,7 @@ enum mlt_exit { MLT_EXIT_TRUE = 0, MLT_EXIT_FALSE = 1, MLT_EXIT_USAGE = 2, MLT_E
 
 #define MLT_CLI_VERSION "0.1.0"
 #define MLT_CLI_OPTIONS_MAX 64 // of one command together with the global ones
+#define MLT_CLI_GIVEN_MAX 256  // options on one command line: conditions of an approval are the longest list
 
 struct mlt_cli_option {
     const char *name;
@@ -51,6 +52,11 @@ struct mlt_cli {
     const char *given[MLT_CLI_OPTIONS_MAX];
     const struct mlt_cli_option *known[MLT_CLI_OPTIONS_MAX]; // the command's options, then the global ones
     size_t num_known;
+    struct mlt_cli_given { // all of them in their order, also those given several times
+        const struct mlt_cli_option *option;
+        const char *value;
+    } all_given[MLT_CLI_GIVEN_MAX];
+    size_t num_given;
     char **args;
     int num_args;
     struct mlt_cli_config config;
@@ -63,7 +69,7 @@ struct mlt_cli {
 
 extern const struct mlt_cli_command mlt_cmd_init, mlt_cmd_serve, mlt_cmd_append, mlt_cmd_show, mlt_cmd_search,
     mlt_cmd_report, mlt_cmd_ask, mlt_cmd_lineage, mlt_cmd_verify, mlt_cmd_prove, mlt_cmd_access, mlt_cmd_index,
-    mlt_cmd_export, mlt_cmd_token, mlt_cmd_settings, mlt_cmd_version, mlt_cmd_help, mlt_cmd_completion;
+    mlt_cmd_export, mlt_cmd_approve, mlt_cmd_token, mlt_cmd_settings, mlt_cmd_version, mlt_cmd_help, mlt_cmd_completion;
 extern const struct mlt_cli_command *const mlt_cli_commands[]; // ends with NULL
 extern const struct mlt_cli_option mlt_cli_global_options[];   // ends with a NULL name
 
@@ -74,6 +80,9 @@ const struct mlt_cli_command *mlt_cli_find(const char *name); // NULL: none
 bool mlt_cli_parse(struct mlt_cli *cli, int argc, char **argv);
 const char *mlt_cli_value(const struct mlt_cli *cli, const char *name); // NULL: not given
 bool mlt_cli_flag(const struct mlt_cli *cli, const char *name);
+// mlt_cli_next gives the values of an option that may be given several times, one a call; NULL at the end. `*at` begins
+// with 0.
+const char *mlt_cli_next(const struct mlt_cli *cli, const char *name, size_t *at);
 // mlt_cli_number reads a decimal option; false, after saying why, when it is none. Not given: `*out` stays.
 bool mlt_cli_number(struct mlt_cli *cli, const char *name, uint64_t *out);
 bool mlt_cli_kind(struct mlt_cli *cli); // false, after saying why, when --kind is given and no kind of record

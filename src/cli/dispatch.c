@@ -19,6 +19,7 @@ const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_prove,
     &mlt_cmd_access,
     &mlt_cmd_export,
+    &mlt_cmd_approve,
     &mlt_cmd_settings,
     &mlt_cmd_token,
     &mlt_cmd_index,

@@ -77,7 +77,12 @@ bool mlt_cli_parse(struct mlt_cli *cli, int argc, char **argv) {
                (found >= FIRST_LONG ? (size_t)(found - FIRST_LONG) != at : cli->known[at]->letter != found)) {
             at++;
         }
+        if (cli->num_given == MLT_CLI_GIVEN_MAX) {
+            (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "there are more than %d options", MLT_CLI_GIVEN_MAX);
+            return false;
+        }
         cli->given[at] = optarg ? optarg : "";
+        cli->all_given[cli->num_given++] = (struct mlt_cli_given){cli->known[at], cli->given[at]};
     }
     cli->args = argv + optind;
     cli->num_args = argc - optind;
@@ -95,6 +100,16 @@ const char *mlt_cli_value(const struct mlt_cli *cli, const char *name) {
 
 bool mlt_cli_flag(const struct mlt_cli *cli, const char *name) {
     return mlt_cli_value(cli, name) != NULL;
+}
+
+const char *mlt_cli_next(const struct mlt_cli *cli, const char *name, size_t *at) {
+    while (*at < cli->num_given) {
+        const struct mlt_cli_given *given = &cli->all_given[(*at)++];
+        if (strcmp(given->option->name, name) == 0) {
+            return given->value;
+        }
+    }
+    return NULL;
 }
 
 bool mlt_cli_number(struct mlt_cli *cli, const char *name, uint64_t *out) {

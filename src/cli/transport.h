@@ -43,6 +43,8 @@ enum mlt_status mlt_http_send(struct mlt_http *http, const struct mlt_call *call
 void mlt_http_close(struct mlt_http *http);
 
 // ask_api.c: what nearly every command does.
+// mlt_cli_open opens the trail unless it is open; 0, or the exit status after saying what is wrong.
+int mlt_cli_open(struct mlt_cli *cli);
 // mlt_cli_send opens the trail at first use, sends, and reports what went wrong. 0: `reply` is a 2xx answer. Otherwise
 // the exit status, already explained: 1 not found, 2 a value the server refused, 3 anything else.
 int mlt_cli_send(struct mlt_cli *cli, const struct mlt_call *call, struct mlt_reply *reply);

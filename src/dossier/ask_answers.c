@@ -337,14 +337,14 @@ static const struct mlt_node *approval_of(struct mlt_answer *a, const struct mlt
 
 static void say_assurance(struct mlt_answer *a, const struct mlt_node *approval) {
     const struct mlt_entry *entry = &approval->parts[0].entry;
-    const char *approver = mlt_node_text(approval, "approver", a->arena);
-    if (mlt_node_text(approval, "signature", a->arena)) {
-        mlt_buf_put_str(&a->text, " The approval carries a signature, which this answer does not check.");
-    } else if (approver && mlt_node_submitted_by(approval, mlt_str(approver))) {
+    const char *assurance = mlt_approver_assurance(approval, a->arena);
+    if (strcmp(assurance, "signed") == 0) {
+        mlt_buf_put_str(&a->text, " The approver signed it, and the signature is good.");
+    } else if (strcmp(assurance, "submitted") == 0) {
         mlt_buf_printf(&a->text, " The approver submitted it in person (%.*s).", MLT_ARG(entry->assurance));
     } else {
-        mlt_buf_printf(&a->text, " The name of the approver is a claim of %.*s: there is no signature.",
-                       MLT_ARG(entry->principal));
+        mlt_buf_printf(&a->text, " The name of the approver is a claim of %.*s: there is no %ssignature.",
+                       MLT_ARG(entry->principal), approval->num_signatures > 0 ? "good " : "");
     }
 }
 

@@ -27,6 +27,12 @@ void mlt_proof_set_add_node(struct mlt_proof_set *set, const struct mlt_node *no
     for (size_t i = 0; i < node->num_parts; i++) {
         mlt_proof_set_add(set, node->parts[i].index, node->parts[i].entry.json.text);
     }
+    // The verdict on a signature rests on the setting as much as on the record.
+    for (size_t i = 0; i < node->num_signatures; i++) {
+        if (node->signatures[i].setting != UINT64_MAX) {
+            mlt_proof_set_add(set, node->signatures[i].setting, (struct mlt_bytes){0});
+        }
+    }
 }
 
 void mlt_proof_set_add_list(struct mlt_proof_set *set, const struct mlt_node_list *list) {

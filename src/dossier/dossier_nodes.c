@@ -4,8 +4,18 @@
 
 // Names that the dossier itself gives to a node. A record's member of such a name is shown with "recorded_" in front
 // (again, when it already begins so), so that no two members can share a name.
-static const char *const own_names[] = {"kind", "entry",    "entries",  "served",        "id",
-                                        "time", "received", "producer", "other_entries", "resolved"};
+static const char *const own_names[] = {"kind",
+                                        "entry",
+                                        "entries",
+                                        "served",
+                                        "id",
+                                        "time",
+                                        "received",
+                                        "producer",
+                                        "other_entries",
+                                        "resolved",
+                                        "approver_assurance",
+                                        "signature_checks"};
 static const char own_prefix[] = "recorded_";
 
 static bool is_own_name(struct mlt_bytes name) {
@@ -101,6 +111,14 @@ const char *mlt_node_text(const struct mlt_node *node, const char *name, struct 
         return NULL;
     }
     return mlt_arena_cstr(arena, mlt_json_string(json, at, arena));
+}
+
+const char *mlt_approver_assurance(const struct mlt_node *approval, struct mlt_arena *arena) {
+    const char *approver = mlt_node_text(approval, "approver", arena);
+    if (mlt_node_signed(approval)) {
+        return "signed";
+    }
+    return approver && mlt_node_submitted_by(approval, mlt_str(approver)) ? "submitted" : "claimed";
 }
 
 // The part that holds a commitment to a member and cannot show it.
@@ -270,6 +288,32 @@ static void put_resolved(struct mlt_json_writer *w, const struct mlt_story *stor
     mlt_jw_null(w);
 }
 
+// How it is known that the approver approved, and what became of each signature.
+static void put_approver(struct mlt_dossier_writer *d, const struct mlt_node *node) {
+    struct mlt_json_writer *w = &d->w;
+    mlt_jw_member(w, "approver_assurance", mlt_approver_assurance(node, d->arena));
+    mlt_jw_name(w, "signature_checks");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < node->num_signatures; i++) {
+        const struct mlt_signature_check *check = &node->signatures[i];
+        mlt_jw_object(w);
+        mlt_jw_member_u64(w, "entry", check->entry);
+        mlt_jw_member(w, "verdict", mlt_signature_verdict_name(check->verdict));
+        if (check->why) {
+            mlt_jw_member(w, "why", check->why);
+        }
+        mlt_jw_member(w, "key", check->fingerprint[0] ? check->fingerprint : NULL);
+        mlt_jw_name(w, "allowed_signers");
+        if (check->setting != UINT64_MAX) {
+            mlt_jw_u64(w, check->setting);
+        } else {
+            mlt_jw_null(w);
+        }
+        mlt_jw_end_object(w);
+    }
+    mlt_jw_end_array(w);
+}
+
 enum mlt_served_mark { MLT_SERVED_NO_MEMBER, MLT_SERVED_FALSE, MLT_SERVED_TRUE, MLT_SERVED_UNKNOWN };
 
 static void put_node(struct mlt_dossier_writer *d, const struct mlt_node *node, enum mlt_served_mark served,
@@ -297,6 +341,9 @@ static void put_node(struct mlt_dossier_writer *d, const struct mlt_node *node, 
     mlt_dossier_put_time(w, "time", entry->has_time, entry->time);
     mlt_dossier_put_time(w, "received", true, entry->received);
     put_producer(w, entry);
+    if (node->kind == MLT_KIND_APPROVAL) {
+        put_approver(d, node);
+    }
     put_table_members(d, node, entry->kind);
     for (size_t i = 0; i < node->num_parts; i++) {
         if (node->parts[i].relation != MLT_REL_CORRECTS) {

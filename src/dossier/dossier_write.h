@@ -38,6 +38,10 @@ const char *mlt_node_text(const struct mlt_node *node, const char *name, struct 
 // mlt_node_withheld says why a payload member that was submitted cannot be shown; NULL when it was not submitted.
 const char *mlt_node_withheld(const struct mlt_node *node, struct mlt_bytes name);
 
+// mlt_approver_assurance: "signed" (a good signature by an allowed key), "submitted" (by the approver himself) or
+// "claimed".
+const char *mlt_approver_assurance(const struct mlt_node *approval, struct mlt_arena *arena);
+
 void mlt_dossier_put_time(struct mlt_json_writer *w, const char *name, bool has_time, int64_t time);
 void mlt_dossier_put_value(struct mlt_dossier_writer *d, const struct mlt_json *json, mlt_json_at at);
 

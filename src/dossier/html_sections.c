@@ -66,6 +66,15 @@ static void put_other_entries(struct mlt_view *v, mlt_json_at node, struct mlt_b
     }
 }
 
+static void put_lines(struct mlt_bytes text, struct mlt_buf *out) {
+    mlt_buf_put_str(out, "<pre>");
+    while (text.len) {
+        mlt_html_text(out, mlt_view_next_line(&text));
+        mlt_buf_put_str(out, "\n");
+    }
+    mlt_buf_put_str(out, "</pre>");
+}
+
 static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) {
     struct mlt_buf absent = {0};
     MLT_VIEW_EACH(v, node, n) {
@@ -84,7 +93,11 @@ static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *ou
         mlt_buf_put_str(out, "</th><td data-member=\"");
         mlt_html_text(out, name);
         mlt_buf_put_str(out, "\">");
-        mlt_html_value(v, n + 1, out);
+        if (mlt_view_has_lines(name) && mlt_json_is(&v->json, n + 1, MLT_JSON_STRING)) {
+            put_lines(mlt_view_string(v, n + 1, ""), out);
+        } else {
+            mlt_html_value(v, n + 1, out);
+        }
         mlt_buf_put_str(out, "</td></tr>");
     }
     if (absent.len) {
@@ -94,6 +107,23 @@ static void put_members(struct mlt_view *v, mlt_json_at node, struct mlt_buf *ou
     }
     out->failed = out->failed || absent.failed;
     mlt_buf_clear(&absent);
+}
+
+// What is derived, not recorded: these rows name no member, and the page's own check passes over them.
+static void put_assurance(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) {
+    if (mlt_view_absent(v, mlt_view_at(v, node, "approver_assurance"))) {
+        return;
+    }
+    const bool claimed = mlt_view_is(v, node, "approver_assurance", "claimed");
+    mlt_buf_printf(out, "<tr%s><th scope=\"row\">assurance</th><td>", claimed ? " class=\"conflict\"" : "");
+    mlt_html_text(out, mlt_view_assurance(v, node));
+    mlt_buf_put_str(out, "</td></tr>");
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "signature_checks"), check) {
+        const bool good = mlt_view_is(v, check, "verdict", "good");
+        mlt_buf_printf(out, "<tr%s><th scope=\"row\">signature check</th><td>", good ? "" : " class=\"conflict\"");
+        mlt_html_text(out, mlt_view_signature(v, check));
+        mlt_buf_put_str(out, "</td></tr>");
+    }
 }
 
 static bool is_correction(struct mlt_view *v, mlt_json_at node, uint64_t entry) {
@@ -136,6 +166,7 @@ static void put_node(struct mlt_view *v, mlt_json_at node, struct mlt_buf *out) 
     mlt_buf_put_str(out, " (");
     mlt_html_text(out, mlt_view_shown(v, node, "producer.assurance"));
     mlt_buf_put_str(out, ")</span></caption><tbody>");
+    put_assurance(v, node, out);
     put_members(v, node, out);
     put_other_entries(v, node, out);
     mlt_buf_put_str(out, "</tbody></table>\n");

@@ -92,6 +92,9 @@
     if (v[0] === 'array' && v[1].length && v[1][0][0] === 'object') return v[1].map((e) => shown(e, depth + 1)).join('');
     return visible(line(v, 0));
   };
+  // What was signed, and the signature, are shown line by line.
+  const worded = (name, v) => ['statement', 'signature'].includes(name) && v[0] === 'string'
+    ? v[1].split('\n').map(visible).join('\n') : shown(v, 0);
   const squeeze = (text) => text.replace(/[ \t\n\f\r\u00a0]+/g, '');
 
   // --- the tree ---
@@ -142,7 +145,8 @@
   };
 
   // --- what is shown against what the entries say ---
-  const ownNames = ['kind', 'entry', 'entries', 'served', 'id', 'time', 'received', 'producer', 'other_entries', 'resolved'];
+  const ownNames = ['kind', 'entry', 'entries', 'served', 'id', 'time', 'received', 'producer', 'other_entries', 'resolved',
+    'approver_assurance', 'signature_checks'];
   const shownName = (name) => visible(ownNames.includes(name.replace(/^(recorded_)+/, '')) ? 'recorded_' + name : name);
   const compareRecords = (entries) => {
     const counts = { facts: 0, sealed: 0 };
@@ -163,9 +167,9 @@
         if (!from) {
           if (first || own.some((e) => e.hiding)) counts.sealed++;
           else wrong.push(where + ': no entry says this');
-        } else if (squeeze(cell.textContent) !== squeeze(shown(from[1], 0))) {
+        } else if (squeeze(cell.textContent) !== squeeze(worded(name, from[1]))) {
           wrong.push(where + ': the page shows \u201c' + cell.textContent.trim().slice(0, 80) + '\u201d, the entry says \u201c' +
-            shown(from[1], 0).slice(0, 80) + '\u201d');
+            worded(name, from[1]).slice(0, 80) + '\u201d');
         } else {
           counts.facts++;
         }

@@ -128,9 +128,31 @@ static void put_other_entry(struct mlt_text *t, struct mlt_view *v, mlt_json_at 
     mlt_buf_clear(&line);
 }
 
+static void put_assurance(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
+    if (mlt_view_absent(v, mlt_view_at(v, node, "approver_assurance"))) {
+        return;
+    }
+    const bool claimed = mlt_view_is(v, node, "approver_assurance", "claimed");
+    mlt_text_row(t, 4, LABEL_WIDTH, mlt_str("assurance"), claimed ? MLT_STYLE_BAD : MLT_STYLE_PLAIN,
+                 mlt_view_assurance(v, node));
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "signature_checks"), check) {
+        const bool good = mlt_view_is(v, check, "verdict", "good");
+        mlt_text_row(t, 4, LABEL_WIDTH, mlt_str("signature check"), good ? MLT_STYLE_PLAIN : MLT_STYLE_BAD,
+                     mlt_view_signature(v, check));
+    }
+}
+
+static void put_lines(struct mlt_text *t, struct mlt_bytes label, struct mlt_bytes text) {
+    while (text.len) {
+        mlt_text_row(t, 4, LABEL_WIDTH, label, MLT_STYLE_PLAIN, mlt_view_next_line(&text));
+        label = (struct mlt_bytes){0};
+    }
+}
+
 static void put_node(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
     struct mlt_buf absent = {0};
     put_node_head(t, v, node);
+    put_assurance(t, v, node);
     MLT_VIEW_EACH(v, node, n) {
         const struct mlt_bytes name = mlt_json_string(&v->json, n, &v->arena);
         if (mlt_view_is_envelope(name)) {
@@ -140,6 +162,8 @@ static void put_node(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
         if (mlt_view_absent(v, n + 1)) {
             mlt_buf_put_str(&absent, absent.len ? ", " : "");
             mlt_buf_put_bytes(&absent, label);
+        } else if (mlt_view_has_lines(name) && mlt_json_is(&v->json, n + 1, MLT_JSON_STRING)) {
+            put_lines(t, label, mlt_view_string(v, n + 1, ""));
         } else {
             mlt_text_row(t, 4, LABEL_WIDTH, label, MLT_STYLE_PLAIN, mlt_view_shown(v, n + 1, ""));
         }

@@ -183,14 +183,60 @@ struct mlt_bytes mlt_view_range(struct mlt_view *v, mlt_json_at range) {
 }
 
 bool mlt_view_is_envelope(struct mlt_bytes name) {
-    static const char *const names[] = {"kind", "entry",    "entries",  "served",        "id",
-                                        "time", "received", "producer", "other_entries", "resolved"};
+    static const char *const names[] = {"kind",
+                                        "entry",
+                                        "entries",
+                                        "served",
+                                        "id",
+                                        "time",
+                                        "received",
+                                        "producer",
+                                        "other_entries",
+                                        "resolved",
+                                        "approver_assurance",
+                                        "signature_checks"};
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         if (mlt_bytes_is(name, names[i])) {
             return true;
         }
     }
     return false;
+}
+
+bool mlt_view_has_lines(struct mlt_bytes name) {
+    return mlt_bytes_is(name, "statement") || mlt_bytes_is(name, "signature");
+}
+
+struct mlt_bytes mlt_view_next_line(struct mlt_bytes *text) {
+    const uint8_t *end = memchr(text->ptr, '\n', text->len);
+    const struct mlt_bytes line = {text->ptr, end ? (size_t)(end - text->ptr) : text->len};
+    const size_t taken = line.len + (end ? 1 : 0);
+    *text = mlt_bytes_of(text->ptr + taken, text->len - taken);
+    return line;
+}
+
+struct mlt_bytes mlt_view_assurance(struct mlt_view *v, mlt_json_at approval) {
+    if (mlt_view_is(v, approval, "approver_assurance", "signed")) {
+        return mlt_str("signed: the approver signed what is recorded");
+    }
+    if (mlt_view_is(v, approval, "approver_assurance", "submitted")) {
+        return mlt_str("submitted: the approver submitted the record");
+    }
+    return mlt_str("claimed: somebody else says so");
+}
+
+struct mlt_bytes mlt_view_signature(struct mlt_view *v, mlt_json_at check) {
+    struct mlt_bytes verdict = mlt_view_shown(v, check, "verdict"), entry = mlt_view_shown(v, check, "entry");
+    char *text;
+    if (mlt_view_is(v, check, "verdict", "good")) {
+        text = mlt_arena_printf(&v->arena, "good, by the key %.*s, which entry %.*s allows (signature in entry %.*s)",
+                                MLT_ARG(mlt_view_shown(v, check, "key")),
+                                MLT_ARG(mlt_view_shown(v, check, "allowed_signers")), MLT_ARG(entry));
+    } else {
+        text = mlt_arena_printf(&v->arena, "%.*s: %.*s (signature in entry %.*s)", MLT_ARG(verdict),
+                                MLT_ARG(mlt_view_shown(v, check, "why")), MLT_ARG(entry));
+    }
+    return mlt_str(text ? text : "");
 }
 
 struct mlt_bytes mlt_view_label(struct mlt_view *v, struct mlt_bytes name) {

@@ -221,17 +221,15 @@ bool mlt_node_submitted_by(const struct mlt_node *node, struct mlt_bytes person)
 
 static enum mlt_status check_assurance(const struct approval_case *c) {
     struct mlt_bytes approver = mlt_node_string(c->effective, "approver", c->w->arena);
-    if (mlt_node_submitted_by(c->effective, approver)) {
+    if (mlt_node_submitted_by(c->effective, approver) || mlt_node_signed(c->effective)) {
         return MLT_OK;
     }
-    bool has_signature = mlt_value_given(mlt_node_get(c->effective, "signature"));
     struct mlt_bytes principal = c->effective->parts[0].entry.principal;
-    char *what =
-        mlt_arena_printf(c->w->arena, "approver '%.*s' %s; the record was submitted by '%.*s'", MLT_ARG(approver),
-                         has_signature ? "is named with a signature" : "is only named", MLT_ARG(principal));
-    return what == NULL ? mlt_node_no_memory(c->w)
-                        : add(c, has_signature ? MLT_F_APPROVAL_SIGNATURE_UNCHECKED : MLT_F_APPROVAL_CLAIMED,
-                              c->effective, NULL, what);
+    char *what = mlt_arena_printf(
+        c->w->arena, "approver '%.*s' is only named%s; the record was submitted by '%.*s'", MLT_ARG(approver),
+        c->effective->num_signatures > 0 ? ", with a signature that does not show who it is by" : "",
+        MLT_ARG(principal));
+    return what == NULL ? mlt_node_no_memory(c->w) : add(c, MLT_F_APPROVAL_CLAIMED, c->effective, NULL, what);
 }
 
 // Two approvers under one reference: one who did not trigger the training is enough.

@@ -13,20 +13,10 @@ static const char *const DEPLOYMENT_KEY[] = {"environment", "region", "endpoint"
 #define NUM_KEYS (sizeof(DEPLOYMENT_KEY) / sizeof(DEPLOYMENT_KEY[0]))
 
 enum mlt_status mlt_stages_load(const struct mlt_walk *w, struct mlt_stages *out) {
-    struct mlt_term term;
-    uint64_t found[1];
-    size_t num = 0;
-    bool more = false;
-    *out = (struct mlt_stages){.names = {.at = MLT_JSON_NONE}};
-    struct mlt_bytes name = mlt_str("production_stages");
-    mlt_source_term(w->src, &term, MLT_DIM_SETTING, &name, 1);
-    enum mlt_status status = w->src->find(w->src->ctx, &term, 1, UINT64_MAX, true, 1, found, &num, NULL, &more, w->err);
-    if (status != MLT_OK || num == 0) {
-        return status;
-    }
     struct mlt_node *setting;
-    status = mlt_node_load(w, found[0], &setting);
-    if (status == MLT_OK) {
+    *out = (struct mlt_stages){.names = {.at = MLT_JSON_NONE}};
+    enum mlt_status status = mlt_walk_setting(w, "production_stages", &setting);
+    if (status == MLT_OK && setting != NULL) {
         struct mlt_value names = mlt_node_get(setting, "value");
         if (names.json != NULL && mlt_json_is(names.json, names.at, MLT_JSON_ARRAY)) {
             out->setting = setting;

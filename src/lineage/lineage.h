@@ -4,6 +4,7 @@
 #ifndef MLT_LINEAGE_LINEAGE_H
 #define MLT_LINEAGE_LINEAGE_H
 
+#include "crypto/ssh_key.h"
 #include "record/digest.h"
 #include "record/source.h"
 
@@ -14,8 +15,10 @@ struct mlt_node {
     uint64_t entry;         // index of the first entry
     struct mlt_part *parts; // the entries, in log order; parts[0] is `entry`
     size_t num_parts;
-    size_t number;                  // position within its list of the story
-    struct mlt_bytes name, version; // that a version, run or dataset was looked up by
+    size_t number;                          // position within its list of the story
+    struct mlt_bytes name, version;         // that a version, run or dataset was looked up by
+    struct mlt_signature_check *signatures; // of an approval in a story: one for each entry that carries a signature
+    size_t num_signatures;
 };
 struct mlt_part {
     uint64_t index;
@@ -46,6 +49,27 @@ enum mlt_payload_state mlt_part_withholds(const struct mlt_part *part, struct ml
 struct mlt_bytes mlt_node_string(const struct mlt_node *node, const char *member,
                                  struct mlt_arena *arena);                      // {NULL,0}: absent or no string
 struct mlt_bytes mlt_node_raw(const struct mlt_node *node, const char *member); // raw JSON; {NULL,0}: absent
+
+// Whether the signature of an approval is good, by whom it names, at its time: what follows from the records and from
+// the allowed signers in force.
+struct mlt_signature_check {
+    enum mlt_signature_verdict {
+        MLT_SIGNATURE_GOOD,
+        MLT_SIGNATURE_UNCHECKED,   // it is one, and there is nothing to hold its key against
+        MLT_SIGNATURE_INVALID,     // forged, malformed, or over something else than an approval
+        MLT_SIGNATURE_OTHER_TRAIL, // the statement names another origin
+        MLT_SIGNATURE_DIFFERS,     // the statement and the members of the record
+        MLT_SIGNATURE_NOT_ALLOWED, // the key is not one that the approver may approve with
+        MLT_SIGNATURE_EXPIRED,     // it is, at another time
+    } verdict;
+    const char *why;                               // NULL: good
+    uint64_t entry;                                // carries the signature
+    uint64_t setting;                              // the allowed signers in force; UINT64_MAX: none, or not asked
+    char fingerprint[MLT_SSH_FINGERPRINT_LEN + 1]; // of the key; empty: the signature could not be read
+};
+const char *mlt_signature_verdict_name(enum mlt_signature_verdict verdict); // "good", "unchecked", "invalid", …
+// mlt_node_signed: the approver signed it, and the signature is good.
+bool mlt_node_signed(const struct mlt_node *approval);
 
 enum mlt_severity { MLT_SEV_INFO, MLT_SEV_LOW, MLT_SEV_MEDIUM, MLT_SEV_HIGH, MLT_SEV_CRITICAL };
 

@@ -11,6 +11,7 @@ struct mlt_walk {
     struct mlt_story *story;
     struct mlt_error *err;
     bool cut; // a limit ended the walk: what is not here may yet be in the trail
+    bool signatures_checked;
 };
 
 enum mlt_status mlt_node_no_memory(const struct mlt_walk *w);

@@ -171,7 +171,8 @@ static enum mlt_status check_all(struct mlt_walk *w) {
 
 enum mlt_status mlt_walk_finish(struct mlt_walk *w) {
     struct mlt_story *story = w->story;
-    enum mlt_status status = check_lists(w);
+    enum mlt_status status = mlt_walk_signatures(w);
+    status = status == MLT_OK ? check_lists(w) : status;
     // The served prediction is the subject; when it cannot be told, each that may have been served.
     for (size_t i = 0; status == MLT_OK && i < story->predictions.num; i++) {
         const struct mlt_node *p = story->predictions.nodes[i];
@@ -233,6 +234,7 @@ enum mlt_status mlt_story_tell_version(const struct mlt_source *src, struct mlt_
                           MLT_ARG(version));
     }
     status = status == MLT_OK ? mlt_walk_access(&w) : status;
+    status = status == MLT_OK ? mlt_walk_signatures(&w) : status;
     if (status == MLT_OK) {
         status = mlt_walk_subject(&w, NULL, model, version, &subject);
         w.story->in_force = subject.in_force;

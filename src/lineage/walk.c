@@ -11,6 +11,17 @@ static void one_term(const struct mlt_walk *w, struct mlt_term *out, enum mlt_di
     mlt_source_term(w->src, out, dim, &value, 1);
 }
 
+enum mlt_status mlt_walk_setting(const struct mlt_walk *w, const char *name, struct mlt_node **out) {
+    struct mlt_term term;
+    uint64_t found[1];
+    size_t num = 0;
+    bool more = false;
+    *out = NULL;
+    one_term(w, &term, MLT_DIM_SETTING, mlt_str(name));
+    enum mlt_status status = w->src->find(w->src->ctx, &term, 1, UINT64_MAX, true, 1, found, &num, NULL, &more, w->err);
+    return status == MLT_OK && num > 0 ? mlt_node_load(w, found[0], out) : status;
+}
+
 enum mlt_status mlt_walk_edge(struct mlt_walk *w, const struct mlt_node *from, const struct mlt_node *to,
                               const char *how) {
     struct mlt_story *story = w->story;

@@ -9,6 +9,8 @@
 
 void mlt_walk_term(const struct mlt_walk *w, struct mlt_term *out, enum mlt_dim dim, struct mlt_bytes a,
                    struct mlt_bytes b);
+// mlt_walk_setting loads the setting in force: the newest of this name below the size; NULL: it was never set.
+enum mlt_status mlt_walk_setting(const struct mlt_walk *w, const char *name, struct mlt_node **out) MLT_MUST_USE;
 enum mlt_status mlt_walk_edge(struct mlt_walk *w, const struct mlt_node *from, const struct mlt_node *to,
                               const char *how) MLT_MUST_USE;
 struct mlt_bytes mlt_walk_join(const struct mlt_walk *w, struct mlt_bytes a, char between, struct mlt_bytes b);
@@ -31,6 +33,8 @@ enum mlt_status mlt_walk_approvals(struct mlt_walk *w, struct mlt_bytes model, s
 enum mlt_status mlt_walk_transitions(struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version) MLT_MUST_USE;
 enum mlt_status mlt_walk_predictions(struct mlt_walk *w, struct mlt_bytes request_id) MLT_MUST_USE;
 enum mlt_status mlt_walk_access(struct mlt_walk *w) MLT_MUST_USE;
+// mlt_walk_signatures checks the signatures of the story's approvals, once, and adds what is wrong with them.
+enum mlt_status mlt_walk_signatures(struct mlt_walk *w) MLT_MUST_USE;
 // mlt_walk_finish sorts the lists and makes the findings of what was walked.
 enum mlt_status mlt_walk_finish(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_walk_begin(struct mlt_walk *w, const struct mlt_source *src, struct mlt_arena *arena,

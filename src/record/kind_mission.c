@@ -181,8 +181,8 @@ const struct mlt_member mlt_members_approval[] = {
     MEMBER("conditions", ANY, 0, "under which conditions it holds"),
     MEMBER("expires_at", TIME, 0, "until when it holds"),
     MEMBER("evidence", ARRAY, 0, "what the decision rests on"),
-    MEMBER("statement", STRING, 0, "what the approver signed, verbatim; names the origin of the trail"),
-    MEMBER("signature", STRING, 0, "SSHSIG over the statement"),
+    MEMBER("statement", STRING, 0, "what the approver signed, verbatim (docs/FORMAT.md, \"Approval statements\"); names the origin of the trail"),
+    MEMBER("signature", STRING, 0, "SSHSIG over the statement, armoured, in the namespace `approval@mltrail` (see `mltrail approve`)"),
     MEMBERS_COMMON,
     MEMBERS_END,
 };

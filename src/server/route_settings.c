@@ -1,28 +1,49 @@
 // Settings that answers depend on: each change is a control record, in force from its entry on (promise P7).
+#include "note/allowed_signers.h"
 #include "server/api_state.h"
 
-#define SETTING_VALUE_MAX 8192 // it stays within the entry
+#define STAGES_MAX 8192 // bytes of JSON: nobody has hundreds of stages
 
-static bool strings_check(const struct mlt_json *json, mlt_json_at at) {
+// The checks of a value. The text of the error, where there is one, says what is wrong with it in particular.
+typedef enum mlt_status setting_check(const struct mlt_json *json, mlt_json_at at, struct mlt_arena *arena,
+                                      struct mlt_error *err);
+
+static enum mlt_status check_strings(const struct mlt_json *json, mlt_json_at at, struct mlt_arena *arena,
+                                     struct mlt_error *err) {
+    (void)arena;
+    (void)err;
     if (!mlt_json_is(json, at, MLT_JSON_ARRAY) || mlt_json_first(json, at) == MLT_JSON_NONE) {
-        return false;
+        return MLT_INVALID;
     }
     for (mlt_json_at e = mlt_json_first(json, at); e != MLT_JSON_NONE; e = mlt_json_next(json, at, e)) {
         if (!mlt_json_is(json, e, MLT_JSON_STRING)) {
-            return false;
+            return MLT_INVALID;
         }
     }
-    return true;
+    return MLT_OK;
+}
+
+static enum mlt_status check_signers(const struct mlt_json *json, mlt_json_at at, struct mlt_arena *arena,
+                                     struct mlt_error *err) {
+    struct mlt_allowed_signers signers;
+    if (!mlt_json_is(json, at, MLT_JSON_STRING)) {
+        return MLT_INVALID;
+    }
+    return mlt_allowed_signers_read(&signers, mlt_json_string(json, at, arena), arena, err);
 }
 
 static const struct setting {
     const char *name;
-    bool (*check)(const struct mlt_json *json, mlt_json_at at);
+    setting_check *check;
+    size_t max;          // bytes of JSON
     const char *right;   // what would be right
     const char *initial; // JSON, until somebody sets it
 } settings[] = {
-    {"production_stages", strings_check, "an array of at least one stage or @alias, as [\"production\",\"@champion\"]",
+    {"production_stages", check_strings, STAGES_MAX,
+     "an array of at least one stage or @alias, as [\"production\",\"@champion\"]",
      "[\"production\",\"Production\",\"prod\",\"@champion\",\"champion\"]"},
+    {"allowed_signers", check_signers, MLT_ALLOWED_SIGNERS_TEXT_MAX,
+     "a string, the text of an allowed-signers file (ssh-keygen(1), ALLOWED SIGNERS)", "null"},
 };
 #define NUM_SETTINGS (sizeof settings / sizeof settings[0])
 
@@ -38,43 +59,60 @@ static enum mlt_status find_setting(struct mlt_call *call, const char *name, uin
     return src->find(src->ctx, &term, 1, UINT64_MAX, true, 1, entry, &num, NULL, &more, err);
 }
 
-static void put_member(struct mlt_json_writer *w, const struct mlt_entry *e, const char *name) {
-    mlt_json_at at = mlt_json_get(&e->json, e->facts, name);
+static void put_member(struct mlt_json_writer *w, const struct mlt_json *facts, const char *name) {
+    mlt_json_at at = mlt_json_get(facts, 0, name);
     if (at == MLT_JSON_NONE) {
         mlt_jw_member(w, name, NULL);
     } else {
-        mlt_jw_member_raw(w, name, mlt_json_raw(&e->json, at));
+        mlt_jw_member_raw(w, name, mlt_json_raw(facts, at));
     }
+}
+
+// The facts of a setting's entry: a long value lies beside it.
+static enum mlt_status read_facts(struct mlt_call *call, uint64_t index, struct mlt_json *facts,
+                                  struct mlt_error *err) {
+    const struct mlt_source *src = &call->source;
+    const struct mlt_detail_source details = {src->ctx, src->detail, false};
+    struct mlt_entry e = {0};
+    struct mlt_bytes bytes, text;
+    enum mlt_status status = src->entry(src->ctx, index, &call->arena, &bytes, err);
+    if (status == MLT_OK) {
+        status = mlt_entry_parse(&e, &call->arena, bytes, err);
+    }
+    if (status == MLT_OK) {
+        status = mlt_entry_facts(&e, &details, &call->arena, &text, err);
+    }
+    if (status == MLT_OK) {
+        status = mlt_json_scan(facts, text, err);
+    }
+    mlt_entry_clear(&e);
+    return status;
 }
 
 static enum mlt_status write_setting(struct mlt_call *call, struct mlt_json_writer *w, const struct setting *s,
                                      uint64_t *entry, struct mlt_error *err) {
-    struct mlt_entry e = {0};
-    struct mlt_bytes bytes;
+    struct mlt_json facts = {0};
     enum mlt_status status = find_setting(call, s->name, entry, err);
     bool is_set = status == MLT_OK && *entry != UINT64_MAX;
     if (is_set) {
-        status = call->source.entry(call->source.ctx, *entry, &call->arena, &bytes, err);
-    }
-    if (is_set && status == MLT_OK) {
-        status = mlt_entry_parse(&e, &call->arena, bytes, err);
+        status = read_facts(call, *entry, &facts, err);
     }
     if (status == MLT_OK) {
         mlt_jw_object(w);
         mlt_jw_member(w, "name", s->name);
         if (is_set) {
-            put_member(w, &e, "value");
+            put_member(w, &facts, "value");
             mlt_jw_member_u64(w, "entry", *entry);
-            put_member(w, &e, "set_by");
-            put_member(w, &e, "reason");
-            put_member(w, &e, "timestamp");
+            put_member(w, &facts, "set_by");
+            put_member(w, &facts, "reason");
+            put_member(w, &facts, "timestamp");
         } else {
             mlt_jw_member_raw(w, "value", mlt_str(s->initial));
             mlt_jw_member(w, "entry", NULL);
         }
         mlt_jw_end_object(w);
     }
-    mlt_entry_clear(&e);
+    mlt_json_clear(&facts);
     return status;
 }
 
@@ -121,19 +159,34 @@ static const struct setting *known(struct mlt_bytes name) {
     return NULL;
 }
 
+static const char *setting_names(struct mlt_arena *arena) {
+    const char *names = "";
+    for (size_t i = 0; names && i < NUM_SETTINGS; i++) {
+        names = mlt_arena_printf(arena, "%s%s\"%s\"", names, i > 0 ? ", " : "", settings[i].name);
+    }
+    return names ? names : "others";
+}
+
 // Checks the body; NULL: answered.
 static const struct setting *check_body(struct mlt_call *call, const struct mlt_json *json) {
     struct mlt_bytes name = mlt_json_string(json, mlt_json_get(json, 0, "name"), &call->arena);
     mlt_json_at value = mlt_json_get(json, 0, "value");
     const struct setting *s = known(name);
     if (!s) {
-        mlt_answer_problem(call->res, 422, "unknown-setting", "/name", "there is no such setting; there is \"%s\"",
-                           settings[0].name);
+        mlt_answer_problem(call->res, 422, "unknown-setting", "/name", "there is no such setting; there are %s",
+                           setting_names(&call->arena));
         return NULL;
     }
-    if (!s->check(json, value) || mlt_json_raw(json, value).len > SETTING_VALUE_MAX) {
-        mlt_answer_problem(call->res, 422, "wrong-type", "/value", "\"%s\" must be %s, of at most %d bytes", s->name,
-                           s->right, SETTING_VALUE_MAX);
+    struct mlt_error err = {0};
+    enum mlt_status status =
+        mlt_json_raw(json, value).len > s->max ? MLT_LIMIT : s->check(json, value, &call->arena, &err);
+    if (status == MLT_NOMEM) {
+        mlt_call_fail(call, status, &err);
+        return NULL;
+    }
+    if (status != MLT_OK) {
+        mlt_answer_problem(call->res, 422, "wrong-type", "/value", "\"%s\" must be %s, of at most %zu bytes%s%s",
+                           s->name, s->right, s->max, err.text[0] ? ": " : "", err.text);
         return NULL;
     }
     mlt_json_at reason = mlt_json_get(json, 0, "reason");

@@ -117,6 +117,23 @@ def test_the_approval_is_by_somebody_else_and_for_this_artifact(ran):
     assert approval["producer"]["principal"] == "token:" + demonstration.APPROVER
 
 
+def test_the_approval_is_signed_and_ssh_keygen_agrees(ran):
+    approval = one(ran.dossier["approvals"], approval_reference="MRC-2")
+    assert approval["approver_assurance"] == "signed"
+    check, = approval["signature_checks"]
+    assert check["entry"] == approval["entry"] and check["verdict"] == "good"
+    setting = json.loads(ran.entries[check["allowed_signers"]])
+    assert setting["facts"]["value"] == ran.allowed_signers.read_text()
+    assert approval["statement"].startswith('mltrail approval v1\norigin: "demo.example/tumour-risk"\n')
+    signature = ran.folder / "approval.sig"
+    signature.write_text(approval["signature"])
+    verify = ["ssh-keygen", "-Y", "verify", "-f", str(ran.allowed_signers), "-I", demonstration.APPROVER,
+              "-n", "approval@mltrail", "-s", str(signature)]
+    for statement, good in ((approval["statement"], True), (approval["statement"].replace("approved", "rejected"), False)):
+        done = subprocess.run(verify, input=statement, capture_output=True, text=True, check=False)
+        assert (done.returncode == 0) is good, done.stdout + done.stderr
+
+
 def test_the_transitions_are_those_that_were_made(ran):
     shown = [{name: node[name] for name in ("entry", "from_stage", "to_stage", "reason")}
              for node in sorted(ran.dossier["transitions"], key=lambda node: node["entry"])

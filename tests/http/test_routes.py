@@ -195,6 +195,21 @@ def test_a_setting_is_a_record(server):
     assert server.ask("POST", "/v1/settings", body, who="auditor").status == 403
 
 
+def test_allowed_signers_are_read_before_they_are_in_force(server):
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGAc8ZVqD5qgV2DRAwjRPL3xCcDsGFU8tLzy3pbFYBMF"
+    body = {"name": "allowed_signers", "value": f"# who\nann {key}\n", "reason": "ann approves"}
+    assert server.ask("POST", "/v1/settings", body).json()["value"] == body["value"]
+    setting = next(i for i in server.get("/v1/settings").json()["items"] if i["name"] == "allowed_signers")
+    assert setting["value"] == body["value"]
+    wrong = server.ask("POST", "/v1/settings", {**body, "value": f"ann {key}\nbob {key[:-4]}\n"})
+    assert wrong.status == 422 and wrong.code == "wrong-type" and "line 2: " in wrong.json()["detail"]
+    assert server.ask("POST", "/v1/settings", {**body, "value": ["ann"]}).code == "wrong-type"
+    # Hundreds of signers do not fit into an entry: the value lies beside it, and is shown all the same.
+    many = {**body, "value": "".join(f"signer-{i} {key} of the team\n" for i in range(400))}
+    assert server.ask("POST", "/v1/settings", many).json()["value"] == many["value"]
+    assert server.ask("POST", "/v1/settings", {**body, "value": "# more\n" * 10_000}).code == "wrong-type"
+
+
 def test_export_goes_on_by_cursor(server):
     seen, cursor = [], 0
     size = server.size()

@@ -21,6 +21,13 @@
     "\"model\":\"credit\",\"model_version\":\"7\",\"deployment\":{\"environment\":\"prod\",\"region\":\"eu\","         \
     "\"endpoint\":\"/score\",\"variant\":\"shadow\"}"
 
+#define BY_ZOE REPLACE(APPROVAL, "\"approver\":\"erin\"", "\"approver\":\"zoe\"")
+#define SIGNED(...)                                                                                                    \
+    .signing = &(const struct signing) {                                                                               \
+        __VA_ARGS__                                                                                                    \
+    }
+#define ZOE_MAY .allowed = "zoe %\n"
+
 static const struct finding_case CASES[] = {
     // Who and what.
     {.code = "model-version-unknown", EDITS(1, WITHOUT(VERSION))},
@@ -102,9 +109,82 @@ static const struct finding_case CASES[] = {
     {.code = "approval-other-version",
      EDITS(1, REPLACE(APPROVAL, "\"model_version\":\"7\"", "\"model_version\":\"6\""))},
     {.code = "approval-claimed", EDITS(1, REPLACE(APPROVAL, "\"approver\":\"erin\"", "\"approver\":\"zoe\""))},
-    {.code = "approval-signature-unchecked",
-     EDITS(1, REPLACE(APPROVAL, "\"approver\":\"erin\"",
-                      "\"approver\":\"zoe\",\"statement\":\"I approve\",\"signature\":\"U1NIU0lH\""))},
+    {.code = "approval-claimed", // signatures are checked, this approval has none
+     EARLY(1, {"admin", "2026-01-06T12:00:01Z",
+               "{\"kind\":\"control\",\"control\":\"setting\",\"name\":\"allowed_signers\",\"value\":\"\"}"}),
+     EDITS(1, BY_ZOE)},
+    {.code = "approval-signature-unchecked", .also = "approval-claimed", EDITS(1, BY_ZOE), SIGNED(0)},
+    {.code = "approval-signature-unchecked", // submitted by the approver: no claim, and unchecked all the same
+     SIGNED(0)},
+    {.code = "approval-signature-unchecked", // the setting cannot be read
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(.allowed = "zoe cert-authority %\n")},
+    {.code = "approval-signature-invalid",
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY, .forged = true)},
+    {.code = "approval-signature-invalid", // also without allowed signers
+     SIGNED(.forged = true)},
+    {.code = "approval-signature-invalid", // for something else than approvals
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY, .name_space = "git")},
+    {.code = "approval-signature-invalid", SIGNED(ZOE_MAY, .unstated = true)},
+    {.code = "approval-signature-invalid", SIGNED(ZOE_MAY, .signature = "U1NIU0lH")},
+    {.code = "approval-signature-invalid", // well signed, and no statement
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY, .statement = "I approve")},
+    {.code = "approval-signature-invalid", // over an earlier version of the record: not even the statement is whole
+     SIGNED(ZOE_MAY, .statement = "mltrail approval v1\norigin: \"" TRAIL_ORIGIN "\"\n")},
+    {.code = "approval-statement-other-trail", // replayed
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY, .origin = "example.org/other")},
+    {.code = "approval-statement-differs", // another artifact than was signed
+     .also = "approval-claimed",
+     EDITS(2, BY_ZOE, REPLACE(APPROVAL, HASH_MODEL, HASH_OTHER)),
+     SIGNED(ZOE_MAY, .stated = HASH_OTHER, .recorded = HASH_MODEL)},
+    {.code = "approval-statement-differs", // a member that was not signed
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY, .stated = "\"reason\"", .recorded = "\"expires_at\":\"2027-01-01T00:00:00Z\",\"reason\"")},
+    {.code = "approval-statement-differs", // added later, by another record of the same approval
+     .also = "approval-claimed event-long-before-receipt",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY),
+     EARLY(
+         1,
+         {"ci", "2026-01-06T12:00:01Z",
+          "{\"kind\":\"approval\",\"approval_reference\":\"CAB-7\",\"model\":\"credit\",\"model_version\":\"7\","
+          "\"verdict\":\"approved\",\"approver\":\"zoe\",\"timestamp\":\"2026-01-05T00:00:00Z\",\"role\":\"board\"}"})},
+    {.code = "approval-signer-not-allowed", // somebody else's key
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY, .key = 2)},
+    {.code = "approval-signer-not-allowed", // in the name of another
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(.allowed = "erin %\n")},
+    {.code = "approval-signer-not-allowed", // a key for something else
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(.allowed = "zoe namespaces=\"git\" %\n")},
+    {.code = "approval-signer-not-allowed", // the line was taken out since
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(ZOE_MAY),
+     EXTRA(1, {"admin", "2026-01-09T12:00:01Z",
+               "{\"kind\":\"control\",\"control\":\"setting\",\"name\":\"allowed_signers\",\"value\":\"\"}"})},
+    {.code = "approval-signature-expired",
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(.allowed = "zoe valid-before=\"20260105000009\" %\n")},
+    {.code = "approval-signature-expired", // not yet valid when received, whatever time is claimed
+     .also = "approval-claimed",
+     EDITS(1, BY_ZOE),
+     SIGNED(.allowed = "zoe valid-after=\"20260105000011\" %\n")},
     {.code = "approver-triggered-training",
      EDITS(1, REPLACE(RUN, "\"triggered_by\":\"dana\"", "\"triggered_by\":\"erin\""))},
     {.code = "approver-triggered-training", // under the name of a token

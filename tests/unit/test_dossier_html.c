@@ -113,6 +113,20 @@ static void every_layer_of_the_chain_is_drawn(void **state) {
     mlt_buf_clear(&out);
 }
 
+static void how_the_approver_is_known_is_said(void **state) {
+    // Beside the approval stands how the approver is known; it is derived, and no member that an entry could say.
+    (void)state;
+    struct mlt_buf out = {0};
+    const char *page = render(&out, mlt_buf_bytes(&fixture));
+    assert_non_null(strstr(page, "<th scope=\"row\">assurance</th><td>signed: the approver signed what is recorded<"));
+    assert_non_null(strstr(page, "<tr class=\"conflict\"><th scope=\"row\">signature check</th><td>invalid: "));
+    assert_non_null(strstr(page, "<td data-member=\"statement\"><pre>mltrail approval v1\norigin: "
+                                 "&quot;example.com/&lt;b&gt;&quot;\n</pre></td>"));
+    assert_int_equal(count(page, "data-member=\"approver_assurance\""), 0);
+    assert_int_equal(count(page, "data-member=\"signature_checks\""), 0);
+    mlt_buf_clear(&out);
+}
+
 static void a_missing_link_is_drawn_as_missing(void **state) {
     // Without approval and training there are dashed boxes that say so, and no empty row.
     (void)state;
@@ -213,6 +227,7 @@ int main(void) {
         cmocka_unit_test(the_page_needs_nothing_from_elsewhere),
         cmocka_unit_test(the_page_prints_the_digest_of_its_json),
         cmocka_unit_test(every_layer_of_the_chain_is_drawn),
+        cmocka_unit_test(how_the_approver_is_known_is_said),
         cmocka_unit_test(a_missing_link_is_drawn_as_missing),
         cmocka_unit_test(hostile_text_stays_text),
         cmocka_unit_test(the_policy_lets_the_pages_own_script_run_and_no_other),

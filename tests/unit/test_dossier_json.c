@@ -64,6 +64,8 @@ static void a_dossier_has_every_member_of_its_model(void **state) {
     expect("training_runs.0.entry", "1");
     expect("dataset_versions.0.entry", "0");
     expect("approvals.0.entry", "3");
+    expect("approvals.0.approver_assurance", "\"claimed\"");
+    expect("approvals.0.signature_checks", "[]");
     expect("transitions.1.entry", "5");
     expect("related.0.entry", "7");
     expect("access.0.entry", "8");

@@ -70,6 +70,20 @@ static void the_plain_answer_comes_first(void **state) {
     mlt_buf_clear(&out);
 }
 
+static void how_the_approver_is_known_is_said(void **state) {
+    // Beside the approval stands how the approver is known, what became of each signature, and what was signed.
+    (void)state;
+    struct mlt_buf out = {0};
+    const char *text = render(&out, mlt_buf_bytes(&fixture), false, 4000);
+    assert_non_null(strstr(text, "signed: the approver signed what is recorded\n"));
+    assert_non_null(strstr(text, "good, by the key SHA256:qnJOCpfIiWvsvTDufnutYrJU9yZ/MyyefELP93o7sBc, which entry 4 "
+                                 "allows (signature in entry 12)\n"));
+    assert_non_null(
+        strstr(text, "invalid: the signature is not by this key over these bytes (signature in entry 13)\n"));
+    assert_non_null(strstr(text, "mltrail approval v1\n                            origin: \"example.com/<b>\"\n"));
+    mlt_buf_clear(&out);
+}
+
 static void no_line_is_wider_than_the_terminal(void **state) {
     // Lines keep to the width, hashes are broken when they must be, and absurd widths become the smallest one.
     (void)state;
@@ -159,9 +173,13 @@ static void what_is_no_dossier_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_plain_answer_comes_first),       cmocka_unit_test(no_line_is_wider_than_the_terminal),
-        cmocka_unit_test(colours_come_only_when_asked_for),   cmocka_unit_test(hostile_text_cannot_act_on_the_terminal),
-        cmocka_unit_test(what_is_absent_or_withheld_is_said), cmocka_unit_test(what_is_no_dossier_is_refused),
+        cmocka_unit_test(the_plain_answer_comes_first),
+        cmocka_unit_test(how_the_approver_is_known_is_said),
+        cmocka_unit_test(no_line_is_wider_than_the_terminal),
+        cmocka_unit_test(colours_come_only_when_asked_for),
+        cmocka_unit_test(hostile_text_cannot_act_on_the_terminal),
+        cmocka_unit_test(what_is_absent_or_withheld_is_said),
+        cmocka_unit_test(what_is_no_dossier_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -5,7 +5,9 @@
 #include <stdlib.h>
 
 #include "lib/memsource.h"
+#include "lib/sshsigner.h"
 #include "lineage/finding.h"
+#include "record/statement.h"
 
 #include <cmocka.h>
 
@@ -87,6 +89,20 @@ struct edit {
     const char *old, *new; // old NULL: leave the record out
 };
 
+// How the approval is signed: everything as it should be, but for what is given here.
+struct signing {
+    const char *origin;            // of the statement
+    const char *stated, *recorded; // a text of the statement, replaced after signing in the record
+    const char *statement;         // is signed instead of one
+    const char *name_space;
+    const char *signature; // stands in the record instead of one
+    bool forged;           // a byte of the signature is changed
+    bool unstated;         // without the statement
+    uint8_t key;           // 0: the first
+    // The setting, of which the key is put for '%'.
+    const char *allowed; // NULL: none is set
+};
+
 struct finding_case {
     const char *code; // what the defect gives, and nothing else …
     const char *also; // … but this, which cannot be without it
@@ -96,6 +112,7 @@ struct finding_case {
     size_t num_extra;
     struct line early[2]; // put in front of the served prediction
     size_t num_early;
+    const struct signing *signing;  // of the approval; NULL: it is not signed
     enum mlt_payload_state payload; // of the served prediction, when not open
 };
 
@@ -109,6 +126,80 @@ static char *edited(const char *json, const struct edit *e) {
     assert_non_null(out);
     snprintf(out, len, "%.*s%s%s", (int)(at - json), json, e->new, at + strlen(e->old));
     return out;
+}
+
+#define SIGNER_KEY 1
+#define TRAIL_ORIGIN "example.org/memsource"
+
+// The setting of allowed signers, with the first key for '%'.
+static void add_setting(struct mlt_memsource *m, const char *allowed) {
+    struct mlt_buf text = {0}, record = {0};
+    struct mlt_json_writer w;
+    for (; *allowed != '\0'; allowed++) {
+        if (*allowed == '%') {
+            sshsigner_public(&text, SIGNER_KEY);
+        } else {
+            mlt_buf_put_u8(&text, (uint8_t)*allowed);
+        }
+    }
+    mlt_jw_init(&w, &record);
+    mlt_jw_object(&w);
+    mlt_jw_member(&w, "kind", "control");
+    mlt_jw_member(&w, "control", "setting");
+    mlt_jw_member(&w, "name", "allowed_signers");
+    mlt_jw_member_bytes(&w, "value", mlt_buf_bytes(&text));
+    mlt_jw_end_object(&w);
+    mlt_memsource_add(m, "admin", "2026-01-04T12:00:00Z", mlt_buf_cstr(&record));
+    mlt_buf_clear(&text);
+    mlt_buf_clear(&record);
+}
+
+static void make_signature(struct mlt_buf *out, const struct signing *s, struct mlt_bytes message) {
+    struct mlt_buf blob = {0};
+    sshsigner_blob(&blob, s->key != 0 ? s->key : SIGNER_KEY,
+                   s->name_space != NULL ? s->name_space : MLT_STATEMENT_NAMESPACE, message);
+    blob.data[blob.len - 1] ^= s->forged;
+    sshsigner_armour(out, mlt_buf_bytes(&blob));
+    mlt_buf_clear(&blob);
+}
+
+// The record with statement and signature.
+static char *signed_record(const char *json, const struct signing *s) {
+    struct mlt_json record = {0};
+    struct mlt_buf statement = {0}, signature = {0}, out = {0};
+    struct mlt_json_writer w;
+    struct mlt_error err = {0};
+    struct mlt_bytes origin = mlt_str(s->origin != NULL ? s->origin : TRAIL_ORIGIN);
+    char *edited_json = s->recorded != NULL ? edited(json, &(struct edit){.old = s->stated, .new = s->recorded}) : NULL;
+    assert_int_equal(mlt_json_scan(&record, mlt_str(json), &err), MLT_OK);
+    if (s->statement != NULL) {
+        mlt_buf_put_str(&statement, s->statement);
+    } else if (mlt_statement_write(&statement, origin, &record, 0, &err) != MLT_OK) {
+        fail_msg("%s", err.text);
+    }
+    if (s->signature != NULL) {
+        mlt_buf_put_str(&signature, s->signature);
+    } else {
+        make_signature(&signature, s, mlt_buf_bytes(&statement));
+    }
+    mlt_buf_put_str(&out, edited_json != NULL ? edited_json : json);
+    out.len--; // the brace
+    mlt_jw_init(&w, &out);
+    if (!s->unstated) {
+        mlt_buf_put_str(&out, ",\"statement\":");
+        mlt_jw_string(&w, mlt_buf_bytes(&statement));
+    }
+    mlt_buf_put_str(&out, ",\"signature\":");
+    mlt_jw_init(&w, &out);
+    mlt_jw_string(&w, mlt_buf_bytes(&signature));
+    mlt_buf_put_str(&out, "}");
+    char *text = strdup(mlt_buf_cstr(&out));
+    mlt_json_clear(&record);
+    mlt_buf_clear(&statement);
+    mlt_buf_clear(&signature);
+    mlt_buf_clear(&out);
+    free(edited_json);
+    return text;
 }
 
 static void add_slot(struct mlt_memsource *m, const struct finding_case *c, enum slot slot) {
@@ -125,6 +216,14 @@ static void add_slot(struct mlt_memsource *m, const struct finding_case *c, enum
         char *next = edited(json != NULL ? json : line->json, &c->edits[i]);
         free(json);
         json = next;
+    }
+    if (slot == APPROVAL && c->signing != NULL) {
+        char *with = signed_record(json != NULL ? json : line->json, c->signing);
+        free(json);
+        json = with;
+        if (c->signing->allowed != NULL) {
+            add_setting(m, c->signing->allowed);
+        }
     }
     uint64_t index = mlt_memsource_add(m, line->principal, line->received, json != NULL ? json : line->json);
     if (slot == SERVED && c->payload != MLT_PAYLOAD_OPEN) {
@@ -211,6 +310,48 @@ static void test_clean_story_has_no_findings(void **state) {
     // A story in which every record is there and agrees gives no finding at all.
     (void)state;
     assert_true(case_holds(&(struct finding_case){0}, true));
+}
+
+static void test_signed_approval_has_no_findings(void **state) {
+    // Signed by an allowed key, the approval of somebody else than the producer is no claim; whoever may sign, and for
+    // how long, is a setting.
+    static const char *const settings[] = {"zoe %\n", "# comment\n\n*,!erin namespaces=\"approval@*\" %\n",
+                                           "zoe valid-after=\"20260105\",valid-before=\"20260105000010\" %\n"};
+    (void)state;
+    for (size_t i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        struct signing signing = {.allowed = settings[i]};
+        const struct finding_case c = {.signing = &signing, EDITS(1, BY_ZOE)};
+        assert_true(case_holds(&c, true));
+    }
+}
+
+static void test_signed_after_it_was_claimed(void **state) {
+    // An approval that somebody else recorded first, and the approver signed later, is one approval, and signed.
+    (void)state;
+    struct mlt_memsource *m = build(&(struct finding_case){EDITS(1, BY_ZOE)});
+    struct mlt_arena arena = {0};
+    struct mlt_error err = {0};
+    struct mlt_story *story;
+    struct mlt_source source = mlt_memsource_source(m);
+    char *json = edited(CLEAN[APPROVAL].json, &(struct edit)BY_ZOE);
+    char *record = signed_record(json, &(struct signing){0});
+    assert_int_equal(mlt_story_tell(&source, mlt_str("r-1"), &arena, &story, &err), MLT_OK);
+    assert_true(has_finding(story, "approval-claimed"));
+    mlt_story_clear(story);
+    add_setting(m, "zoe %\n");
+    uint64_t later = mlt_memsource_add(m, "zoe-laptop", "2026-01-08T00:00:10Z", record);
+    source = mlt_memsource_source(m);
+    assert_int_equal(mlt_story_tell(&source, mlt_str("r-1"), &arena, &story, &err), MLT_OK);
+    assert_int_equal(story->approvals.num, 1);
+    assert_int_equal(story->approvals.nodes[0]->num_signatures, 1);
+    assert_int_equal(story->approvals.nodes[0]->signatures[0].entry, later);
+    assert_true(mlt_node_signed(story->approvals.nodes[0]));
+    assert_false(has_finding(story, "approval-claimed"));
+    mlt_story_clear(story);
+    mlt_arena_clear(&arena);
+    mlt_memsource_free(m);
+    free(json);
+    free(record);
 }
 
 static void test_each_defect_gives_its_finding(void **state) {
@@ -337,6 +478,8 @@ static void test_document_is_the_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean_story_has_no_findings),
+        cmocka_unit_test(test_signed_approval_has_no_findings),
+        cmocka_unit_test(test_signed_after_it_was_claimed),
         cmocka_unit_test(test_each_defect_gives_its_finding),
         cmocka_unit_test(test_the_net_catches),
         cmocka_unit_test(test_every_finding_has_a_case),
