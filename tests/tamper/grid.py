@@ -5,11 +5,13 @@ table in docs/THREATS.md: the test fails when the two differ, and MLT_WRITE=1 wr
 """
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
 import struct
 import subprocess
+import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Callable
@@ -136,3 +138,33 @@ def table(rows: list[Row]) -> str:
     lines = ["| " + " | ".join(head) + " |", "|" + "---|" * len(head)]
     lines += ["| " + " | ".join(row.cells()) + " |" for row in rows]
     return "\n".join(lines) + "\n"
+
+
+class Bundle:
+    """An evidence bundle taken apart, to be put together again by somebody who knows the format."""
+
+    def __init__(self, path: Path):
+        with zipfile.ZipFile(path) as z:
+            self.members = {i.filename: z.read(i) for i in z.infolist()}
+
+    def fit_manifests(self) -> None:
+        """Makes both manifests say what the members now are."""
+        digest = {n: hashlib.sha256(d).hexdigest() for n, d in sorted(self.members.items()) if not n.startswith("manifest.")}
+        said = json.loads(self.members["manifest.json"])
+        said["members"] = [{"name": n, "length": len(self.members[n]), "sha256": h} for n, h in digest.items()]
+        self.members["manifest.json"] = (json.dumps(said, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
+        digest["manifest.json"] = hashlib.sha256(self.members["manifest.json"]).hexdigest()
+        self.members["manifest.sha256"] = "".join(f"{h}  {n}\n" for n, h in sorted(digest.items())).encode()
+
+    def write(self, path: Path) -> Path:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as z:
+            for name in sorted(self.members):
+                z.writestr(zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0)), self.members[name], zipfile.ZIP_DEFLATED)
+        return path
+
+
+def judge(binary: Path, file: Path, key_file: Path, folder: Path) -> Seen:
+    """What `verify` says of a file to somebody who has the key and nothing else: no trail, no remembered keys."""
+    env = {"HOME": str(folder), "PATH": "/usr/bin:/bin"}
+    done = run(binary, "verify", file, "--key", key_file, code=(0, 1), env=env)
+    return Seen(done.returncode == 1, done.stdout + done.stderr)

@@ -1,6 +1,7 @@
 """Every attack of the grid on real files, and the table in docs/THREATS.md from what was seen."""
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -8,7 +9,7 @@ import shutil
 import pytest
 
 from conftest import ROOT
-from grid import CHECKPOINT, KEYS, RECEIPT, REVOCATION, STORY, Row, Trail, look, patch, run, table
+from grid import CHECKPOINT, KEYS, RECEIPT, REVOCATION, STORY, Bundle, Row, Trail, judge, look, patch, run, table
 
 ROWS: list[Row] = []
 THREATS = ROOT / "docs" / "THREATS.md"
@@ -195,6 +196,144 @@ def test_an_operator_with_every_key_cannot_rewrite_what_others_hold(binary, tmp_
     add("serve two logs to two readers", {**seen}, "when they compare what they hold, or ask a witness")
 
 
+# --- evidence bundles, in the hands of somebody who has the key and nothing else ---
+
+@pytest.fixture(scope="module")
+def bundle(binary, sound, tmp_path_factory):
+    """A bundle about r-1, whose approval was revoked; it holds as it is, also after it was only packed again."""
+    folder = tmp_path_factory.mktemp("bundle")
+    trail = sound.copy(folder / "trail")
+    run(binary, "report", "r-1", "--trail", trail.dir, "--format", "bundle", "-o", folder / "r-1.zip", code=(0,))
+    assert not judge(binary, folder / "r-1.zip", sound.key_file, folder).detected
+    packed = Bundle(folder / "r-1.zip")
+    before = dict(packed.members)
+    packed.fit_manifests()
+    assert packed.members == before, "the grid's own idea of a manifest is wrong"
+    assert not judge(binary, packed.write(folder / "packed.zip"), sound.key_file, folder).detected
+    return folder / "r-1.zip"
+
+
+def entry_named(b: Bundle, text: bytes) -> str:
+    return next(n for n, d in b.members.items() if n.startswith("entries/") and text in d)
+
+
+def b_flip(b: Bundle) -> bool:
+    b.members["answers.json"] = b.members["answers.json"].replace(b"{", b" {", 1)
+    return False  # whoever changes a member does not think of the manifest
+
+
+def b_fact(b: Bundle) -> bool:
+    b.members["dossier.json"] = b.members["dossier.json"].replace(b"within policy", b"without a doubt", 1)
+    return True
+
+
+def b_finding(b: Bundle) -> bool:
+    told = json.loads(b.members["dossier.json"])
+    assert told["findings"]
+    told["findings"] = []
+    b.members["dossier.json"] = json.dumps(told, separators=(",", ":"), ensure_ascii=False).encode()
+    return True
+
+
+def b_page(b: Bundle) -> bool:
+    b.members["dossier.html"] = b.members["dossier.html"].replace(b"ml-platform", b"ml-operator")
+    return True
+
+
+def b_entry(b: Bundle) -> bool:
+    name = entry_named(b, b'"verdict":"approved"')
+    b.members[name] = b.members[name].replace(b"within policy", b"within budget")
+    return True
+
+
+def b_proof(b: Bundle) -> bool:
+    names = [n for n in b.members if n.startswith("proofs/")]
+    b.members[names[0]], b.members[names[1]] = b.members[names[1]], b.members[names[0]]
+    return True
+
+
+def b_payload(b: Bundle) -> bool:
+    name = next(n for n in b.members if n.startswith("payloads/"))
+    assert b"4200" in b.members[name]
+    b.members[name] = b.members[name].replace(b"4200", b"9200")
+    return True
+
+
+def b_salt(b: Bundle) -> bool:
+    name = next(n for n in b.members if n.startswith("payloads/"))
+    said = json.loads(b.members[name])
+    salts = [m["salt"] for m in said["members"]]
+    b.members[name] = b.members[name].replace(salts[0].encode(), b"#").replace(salts[1].encode(), salts[0].encode()).replace(b"#", salts[1].encode())
+    return True
+
+
+def b_revocation(b: Bundle) -> bool:
+    """Leaves the revocation out wherever it stands: entry, proof, the lists of links, and the dossier's mention."""
+    name = entry_named(b, b'"verdict":"revoked"')
+    index = int(re.search(r"\d+", name)[0])
+    del b.members[name], b.members[f"proofs/{index}.tlog-proof"]
+    said = json.loads(b.members["absence.json"])
+    for link in said["links"]:
+        for proof in link["proofs"]:
+            kept = [leaf for leaf in proof["shown"] if leaf["entry"] != index]
+            proof["count"] -= len(proof["shown"]) - len(kept)
+            proof["shown"] = kept
+    b.members["absence.json"] = (json.dumps(said, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
+    return True
+
+
+def b_checkpoint(b: Bundle) -> bool:
+    lines = b.members["checkpoint"].split(b"\n")
+    lines[1] = str(int(lines[1]) + 1).encode()
+    b.members["checkpoint"] = b"\n".join(lines)
+    return True
+
+
+def b_extra(b: Bundle) -> bool:
+    b.members["addendum.txt"] = b"The committee withdrew its objection.\n"
+    return True
+
+
+BUNDLES = [
+    ("change a member of a bundle", b_flip, "answers.json|manifest", "the member"),
+    ("change a fact of the dossier and make the manifest fit", b_fact, r"dossier\.json.*reason", "the member and the fact (JSON pointer)"),
+    ("take the findings out of the dossier", b_finding, r"dossier\.json.*findings", "the member and the fact (JSON pointer)"),
+    ("change the page alone", b_page, r"dossier\.html", "the member"),
+    ("replace an entry of a bundle", b_entry, r"entries/\d+\.json|entry \d+", "the entry"),
+    ("swap two proofs", b_proof, r"proofs/\d+|entry \d+", "the entry"),
+    ("replace a disclosed value", b_payload, r"payloads/\d+\.json", "the member of the payload"),
+    ("swap the salts of two values", b_salt, r"payloads/\d+\.json", "the member of the payload"),
+    ("drop a revocation", b_revocation, r"absence\.json", "the link whose list does not hold"),
+    ("change the checkpoint", b_checkpoint, "checkpoint", "the checkpoint"),
+    ("add a member", b_extra, r"addendum\.txt", "the member"),
+]
+
+
+@pytest.mark.parametrize("attack, change, where, said", BUNDLES, ids=[b[0] for b in BUNDLES])
+def test_a_changed_bundle_does_not_hold(binary, sound, bundle, tmp_path, attack, change, where, said):
+    b = Bundle(bundle)
+    if change(b):
+        b.fit_manifests()
+    seen = judge(binary, b.write(tmp_path / "changed.zip"), sound.key_file, tmp_path)
+    assert seen.detected and re.search(where, seen.text), seen.text
+    add(attack, {KEYS: seen}, said)
+
+
+def test_a_bundle_made_under_another_key_does_not_hold(binary, sound, tmp_path):
+    """The attacker makes a whole log of the same name, without the revocation, and a bundle from it."""
+    forged = Trail.make(binary, tmp_path / "forged")
+    forged.append(STORY)
+    run(binary, "report", "r-1", "--trail", forged.dir, "--format", "bundle", "-o", tmp_path / "forged.zip", code=(0,))
+    assert not judge(binary, tmp_path / "forged.zip", forged.key_file, tmp_path).detected
+    seen = judge(binary, tmp_path / "forged.zip", sound.key_file, tmp_path)
+    assert seen.detected and "key" in seen.text, seen.text
+    add("rebuild the bundle under an attacker's key", {KEYS: seen}, "the checkpoint: not signed by the key")
+    env = {"HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    alone = run(binary, "verify", tmp_path / "forged.zip", code=(1,), env=env)
+    assert "not authenticated" in alone.stdout + alone.stderr
+    add("show a bundle to somebody without any key", {}, "nothing can be said: *consistent with key …, not authenticated*, exit status 1")
+
+
 # --- the table ---
 
 def test_the_grid_itself_can_fail(sound, tmp_path):
@@ -204,7 +343,7 @@ def test_the_grid_itself_can_fail(sound, tmp_path):
 
 
 def test_threats_md_shows_what_was_seen(request):
-    if request.session.testsfailed or len(ROWS) < 16:
+    if request.session.testsfailed or len(ROWS) < 29:
         pytest.skip("the whole grid must have run, and held")
     text = THREATS.read_text()
     begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
