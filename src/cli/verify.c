@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/lines.h"
 #include "cli/transport.h"
@@ -217,7 +218,9 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_tr
     judge_published(cli, dir, trust);
     const struct mlt_vkey *key = trust->have_key ? &trust->key : NULL;
     mlt_progress_init(&progress, cli, "verifying");
-    struct mlt_segment_further segments = {.env = cli->env, .scratch = getenv("TMPDIR")};
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    struct mlt_segment_further segments = {
+        .env = cli->env, .scratch = getenv("TMPDIR"), .threads = processors > 1 ? (unsigned)(processors - 1) : 0};
     const struct mlt_verify_options opt = {
         .further = mlt_segment_verify_further,
         .further_arg = &segments,

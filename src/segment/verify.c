@@ -3,7 +3,7 @@
 // sorted run. Where a segment ends, its runs are merged: their root must be the committed one.
 #include "segment/verify.h"
 
-#include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -12,6 +12,7 @@
 #include "segment/segments.h"
 
 #define CHUNK_ENTRIES 1024
+#define SLICE_ENTRIES 65536 // of one thread at a time
 #define SCRATCH_KEEP ((size_t)256 * 1024)
 #define FAULT_TEXT_MAX 400
 
@@ -30,7 +31,7 @@ struct verifier {
     uint64_t *least_first; // for each of the list: where the first of it and those after it begins
     struct mlt_run *runs;  // of consecutive entries, but for stretches that nobody committed to
     size_t num_runs, cap_runs;
-    struct mlt_link_leaves gathering;
+    size_t leaves_max;
     size_t in_memory;       // leaves of runs
     uint64_t num_put_aside; // makes their names differ
 };
@@ -59,26 +60,6 @@ static enum mlt_status grow(void **array, size_t num, size_t *cap, size_t size, 
     *array = grown;
     *cap = wanted;
     return MLT_OK;
-}
-
-typedef enum mlt_status visit(struct verifier *v, uint64_t index, struct mlt_bytes entry, struct mlt_error *err);
-
-static enum mlt_status each_entry(struct verifier *v, uint64_t first, uint64_t end, visit *visit_entry,
-                                  struct mlt_error *err) {
-    enum mlt_status status = MLT_OK;
-    for (uint64_t at = first; at < end && status == MLT_OK;) {
-        size_t count = end - at < CHUNK_ENTRIES ? (size_t)(end - at) : CHUNK_ENTRIES;
-        mlt_buf_reset(&v->bundle);
-        status = v->opt->entries(v->opt->ctx, at, count, &v->bundle, err);
-        struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&v->bundle));
-        for (size_t i = 0; i < count && status == MLT_OK; i++, at++) {
-            struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
-            status = c.failed ? mlt_fail(err, MLT_CORRUPT, "entry %llu is cut", (unsigned long long)at)
-                              : visit_entry(v, at, entry, err);
-        }
-        mlt_arena_recycle(&v->scratch, SCRATCH_KEEP);
-    }
-    return status;
 }
 
 // --- pass 1: which commitments there are, and whether they fit together ---
@@ -156,6 +137,24 @@ static enum mlt_status find_commitment(struct verifier *v, uint64_t index, struc
     return status;
 }
 
+static enum mlt_status find_commitments(struct verifier *v, struct mlt_error *err) {
+    enum mlt_status status = MLT_OK;
+    uint64_t end = v->opt->size;
+    for (uint64_t at = 0; at < end && status == MLT_OK;) {
+        size_t count = end - at < CHUNK_ENTRIES ? (size_t)(end - at) : CHUNK_ENTRIES;
+        mlt_buf_reset(&v->bundle);
+        status = v->opt->entries(v->opt->ctx, at, count, &v->bundle, err);
+        struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&v->bundle));
+        for (size_t i = 0; i < count && status == MLT_OK; i++, at++) {
+            struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
+            status = c.failed ? mlt_fail(err, MLT_CORRUPT, "entry %llu is cut", (unsigned long long)at)
+                              : find_commitment(v, at, entry, err);
+        }
+        mlt_arena_recycle(&v->scratch, SCRATCH_KEEP);
+    }
+    return status;
+}
+
 // --- pass 2: what their roots must be ---
 
 static int by_end(const void *a, const void *b) {
@@ -189,35 +188,109 @@ static enum mlt_status push_run(struct verifier *v, uint64_t first, uint64_t end
     *run = (struct mlt_run){.first = first, .end = end, .num_leaves = leaves->num, .leaves = *leaves};
     *leaves = (struct mlt_link_leaves){0};
     v->in_memory += run->leaves.num;
-    size_t max = v->opt->leaves_max ? v->opt->leaves_max : MLT_SEGMENT_VERIFY_LEAVES_MAX;
-    if (v->in_memory > max) {
+    if (v->in_memory > v->leaves_max) {
         v->in_memory -= run->leaves.num;
         status = put_aside(v, run, err);
     }
     return status;
 }
 
-static enum mlt_status flush_gathering(struct verifier *v, uint64_t first, uint64_t end, struct mlt_error *err) {
-    mlt_link_leaves_sort(&v->gathering);
-    return push_run(v, first, end, &v->gathering, err);
+// A stretch of entries whose links one thread gathers.
+struct slice {
+    const struct mlt_segment_verify_options *opt;
+    uint64_t first, end;
+    uint64_t reached; // `end`, or less when there were too many links
+    size_t leaves_max;
+    struct mlt_link_leaves leaves; // sorted
+    enum mlt_status status;
+    struct mlt_error err;
+    pthread_t thread;
+    bool running;
+};
+
+static enum mlt_status gather_slice(struct slice *s, struct mlt_buf *bundle, struct mlt_arena *scratch) {
+    enum mlt_status status = MLT_OK;
+    while (s->reached < s->end && s->leaves.num < s->leaves_max && status == MLT_OK) {
+        size_t count = s->end - s->reached < CHUNK_ENTRIES ? (size_t)(s->end - s->reached) : CHUNK_ENTRIES;
+        mlt_buf_reset(bundle);
+        status = s->opt->entries(s->opt->ctx, s->reached, count, bundle, &s->err);
+        struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(bundle));
+        for (size_t i = 0; i < count && status == MLT_OK; i++, s->reached++) {
+            struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
+            status = c.failed ? mlt_fail(&s->err, MLT_CORRUPT, "entry %llu is cut", (unsigned long long)s->reached)
+                              : mlt_link_leaves_add(&s->leaves, s->reached, entry, scratch, &s->err);
+        }
+        mlt_arena_recycle(scratch, SCRATCH_KEEP);
+    }
+    mlt_link_leaves_sort(&s->leaves);
+    return status;
 }
 
-static enum mlt_status gather_entry(struct verifier *v, uint64_t index, struct mlt_bytes entry, struct mlt_error *err) {
-    return mlt_link_leaves_add(&v->gathering, index, entry, &v->scratch, err);
+static void *run_slice(void *arg) {
+    struct slice *s = arg;
+    struct mlt_buf bundle = {0};
+    struct mlt_arena scratch = {0};
+    s->status = gather_slice(s, &bundle, &scratch);
+    mlt_buf_clear(&bundle);
+    mlt_arena_clear(&scratch);
+    return NULL;
+}
+
+static void run_slices(struct slice *slices, size_t num) {
+    for (size_t i = 1; i < num; i++) {
+        slices[i].running = pthread_create(&slices[i].thread, NULL, run_slice, &slices[i]) == 0;
+    }
+    for (size_t i = 0; i < num; i++) {
+        if (!slices[i].running) {
+            run_slice(&slices[i]); // the first, and those that got no thread
+        }
+    }
+    for (size_t i = 1; i < num; i++) {
+        if (slices[i].running) {
+            pthread_join(slices[i].thread, NULL);
+        }
+    }
+}
+
+// As many slices as there are threads, side by side; `*at` is how far they came without a gap.
+static enum mlt_status gather_some(struct verifier *v, uint64_t *at, uint64_t end, struct mlt_error *err) {
+    struct slice slices[MLT_SEGMENT_VERIFY_THREADS_MAX + 1] = {0};
+    size_t num_threads =
+        v->opt->threads < MLT_SEGMENT_VERIFY_THREADS_MAX ? v->opt->threads : MLT_SEGMENT_VERIFY_THREADS_MAX;
+    uint64_t len = (end - *at) / (num_threads + 1) + 1;
+    len = len < SLICE_ENTRIES ? len : SLICE_ENTRIES;
+    size_t num = 0;
+    uint64_t first = *at;
+    for (; num <= num_threads && first < end; num++) {
+        uint64_t stop = end - first < len ? end : first + len;
+        slices[num] = (struct slice){.opt = v->opt,
+                                     .first = first,
+                                     .end = stop,
+                                     .reached = first,
+                                     .leaves_max = v->leaves_max / (num_threads + 1) + 1};
+        first = stop;
+    }
+    run_slices(slices, num);
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 0; i < num && status == MLT_OK && slices[i].first == *at; i++) {
+        status = slices[i].status;
+        if (status != MLT_OK) {
+            *err = slices[i].err;
+        } else {
+            *at = slices[i].reached;
+            status = push_run(v, slices[i].first, slices[i].reached, &slices[i].leaves, err);
+        }
+    }
+    for (size_t i = 0; i < num; i++) {
+        mlt_link_leaves_clear(&slices[i].leaves);
+    }
+    return status;
 }
 
 static enum mlt_status gather(struct verifier *v, uint64_t first, uint64_t end, struct mlt_error *err) {
     enum mlt_status status = MLT_OK;
-    size_t max = v->opt->leaves_max ? v->opt->leaves_max : MLT_SEGMENT_VERIFY_LEAVES_MAX;
-    uint64_t begin = first;
     for (uint64_t at = first; at < end && status == MLT_OK;) {
-        uint64_t stop = end - at < CHUNK_ENTRIES ? end : at + CHUNK_ENTRIES;
-        status = each_entry(v, at, stop, gather_entry, err);
-        at = stop;
-        if (status == MLT_OK && (at == end || v->gathering.num >= max)) {
-            status = flush_gathering(v, begin, at, err);
-            begin = at;
-        }
+        status = gather_some(v, &at, end, err);
     }
     return status;
 }
@@ -279,8 +352,7 @@ static enum mlt_status check_root(struct verifier *v, const struct mlt_committed
     }
     // The next seal goes on from what this one had: one run instead of many, if there is memory for it and no other
     // commitment may begin in between.
-    size_t max = v->opt->leaves_max ? v->opt->leaves_max : MLT_SEGMENT_VERIFY_LEAVES_MAX;
-    if (v->num_runs - from > 1 && total <= max && !v->irregular) {
+    if (v->num_runs - from > 1 && total <= v->leaves_max && !v->irregular) {
         merged.leaf = malloc((total + 1) * sizeof(*merged.leaf)); // without it the runs stay as they are
         merged.cap = total + 1;
     }
@@ -367,15 +439,14 @@ static void clear(struct verifier *v) {
     free(v->cover);
     free(v->cuts);
     free(v->least_first);
-    mlt_link_leaves_clear(&v->gathering);
     mlt_buf_clear(&v->bundle);
     mlt_arena_clear(&v->scratch);
 }
 
 enum mlt_status mlt_segment_verify(const struct mlt_segment_verify_options *opt, struct mlt_segment_verify_report *out,
                                    struct mlt_error *err) {
-    struct verifier v = {.opt = opt};
-    enum mlt_status status = each_entry(&v, 0, opt->size, find_commitment, err);
+    struct verifier v = {.opt = opt, .leaves_max = opt->leaves_max ? opt->leaves_max : MLT_SEGMENT_VERIFY_LEAVES_MAX};
+    enum mlt_status status = find_commitments(&v, err);
     out->commitments = v.num;
     out->covered = v.num_cover ? v.cover[v.num_cover - 1].end : 0;
     if (status == MLT_OK && v.num > 0) {
@@ -405,6 +476,7 @@ enum mlt_status mlt_segment_verify_further(void *arg, const struct mlt_verify_vi
                                                    .fault = view_fault,
                                                    .ctx = &copy,
                                                    .env = f->env,
-                                                   .scratch = f->scratch};
+                                                   .scratch = f->scratch,
+                                                   .threads = f->threads};
     return mlt_segment_verify(&opt, &f->report, err);
 }

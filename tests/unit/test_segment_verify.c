@@ -38,7 +38,8 @@ static struct found look(struct fixture *f, size_t leaves_max) {
                                                    .ctx = &found,
                                                    .env = f->env,
                                                    .scratch = f->base,
-                                                   .leaves_max = leaves_max};
+                                                   .leaves_max = leaves_max,
+                                                   .threads = leaves_max % 4};
     OK(mlt_segment_verify(&opt, &report, &f->err));
     return found;
 }
