@@ -72,10 +72,15 @@ static void note_signer(struct mlt_approving *a, const struct mlt_sshsig *sig) {
 int mlt_approve_check(struct mlt_approving *a) {
     struct mlt_sshsig *sig = mlt_arena_take(&a->cli->arena, sizeof *sig);
     const char *why = "out of memory";
+    struct mlt_error err = {0};
+    bool good;
     if (!sig || !mlt_sshsig_read(sig, mlt_buf_bytes(&a->signature), &why)) {
         return mlt_cli_fail(a->cli, MLT_EXIT_FALSE, "this is no signature: %s", why);
     }
-    if (!mlt_sshsig_verify(sig, mlt_buf_bytes(&a->statement), MLT_STATEMENT_NAMESPACE, &why)) {
+    if (mlt_sshsig_verify(&good, &why, sig, mlt_buf_bytes(&a->statement), MLT_STATEMENT_NAMESPACE, &err) != MLT_OK) {
+        return mlt_cli_fail_error(a->cli, &err);
+    }
+    if (!good) {
         return mlt_cli_fail(a->cli, MLT_EXIT_FALSE,
                             "the signature is not one over this statement: %s; sign with ssh-keygen -Y sign -n %s", why,
                             MLT_STATEMENT_NAMESPACE);

@@ -1,6 +1,7 @@
 #include "crypto/ssh_key.h"
 
 #include <openssl/core_names.h>
+#include <openssl/ecerr.h>
 #include <openssl/err.h>
 #include <openssl/param_build.h>
 
@@ -144,16 +145,37 @@ void mlt_ssh_key_fingerprint(char out[static MLT_SSH_FINGERPRINT_LEN + 1], const
     out[MLT_SSH_FINGERPRINT_LEN] = '\0';
 }
 
+// A check on its way to the verdict.
+struct check {
+    bool good;
+    const char *why; // until it is good
+    struct mlt_error *err;
+};
+
+static enum mlt_status refuse(struct check *check, const char *phrase) {
+    check->good = false;
+    check->why = phrase;
+    return MLT_OK;
+}
+
+static enum mlt_status no_memory(struct check *check) {
+    ERR_clear_error();
+    return mlt_fail(check->err, MLT_NOMEM, "no memory to check a signature");
+}
+
 // The key as OpenSSL holds it; NULL when it is none (a point off its curve) or memory is out.
 static EVP_PKEY *pkey_of(const char *algorithm, OSSL_PARAM *params) {
     EVP_PKEY *pkey = NULL;
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL);
-    if (!ctx || !params || EVP_PKEY_fromdata_init(ctx) != 1 ||
-        EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
+    EVP_PKEY_CTX *ctx = params ? EVP_PKEY_CTX_new_from_name(NULL, algorithm, NULL) : NULL;
+    if (!ctx || EVP_PKEY_fromdata_init(ctx) != 1 || EVP_PKEY_fromdata(ctx, &pkey, EVP_PKEY_PUBLIC_KEY, params) != 1) {
         pkey = NULL;
     }
     EVP_PKEY_CTX_free(ctx);
     return pkey;
+}
+
+static EVP_PKEY *ed25519_pkey(const struct mlt_ssh_key *key) {
+    return EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, key->point.ptr, key->point.len);
 }
 
 static EVP_PKEY *ecdsa_pkey(const struct mlt_ssh_key *key) {
@@ -184,42 +206,63 @@ static EVP_PKEY *rsa_pkey(const struct mlt_ssh_key *key) {
     return pkey;
 }
 
-// Consumes the key.
-static bool verify_with(EVP_PKEY *pkey, const char *digest, struct mlt_bytes message, struct mlt_bytes signature,
-                        const char **why) {
+// Of what was read in its canonical form OpenSSL refuses one thing, a point that is not on its curve.
+static enum mlt_status key_refused(struct check *check) {
+    bool off_curve = false;
+    for (unsigned long code; (code = ERR_get_error()) != 0;) {
+        int reason = ERR_GET_REASON(code);
+        off_curve = off_curve || (ERR_GET_LIB(code) == ERR_LIB_EC &&
+                                  (reason == EC_R_POINT_IS_NOT_ON_CURVE || reason == EC_R_INVALID_ENCODING));
+    }
+    return off_curve ? refuse(check, "the key is not valid") : no_memory(check);
+}
+
+static enum mlt_status verify_once(struct check *check, EVP_PKEY *pkey, const char *digest, struct mlt_bytes message,
+                                   struct mlt_bytes signature) {
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    const char *wrong = !pkey ? "the key is not valid" : "the signature is not by this key over these bytes";
-    bool good = pkey && ctx && EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, pkey, NULL) == 1 &&
-                EVP_DigestVerify(ctx, signature.ptr, signature.len, message.ptr, message.len) == 1;
+    enum mlt_status status = MLT_OK;
+    if (!ctx || EVP_DigestVerifyInit_ex(ctx, NULL, digest, NULL, NULL, pkey, NULL) != 1) {
+        status = no_memory(check);
+    } else {
+        check->good = EVP_DigestVerify(ctx, signature.ptr, signature.len, message.ptr, message.len) == 1;
+        check->why = "the signature is not by this key over these bytes";
+    }
     ERR_clear_error();
     EVP_MD_CTX_free(ctx);
-    EVP_PKEY_free(pkey);
-    return good ? true : no(why, wrong);
+    return status;
 }
 
-static bool verify_ed25519(const struct mlt_ssh_key *key, struct mlt_bytes message, struct mlt_bytes raw,
-                           const char **why) {
-    if (raw.len != MLT_ED25519_SIG_LEN) {
-        return no(why, "an Ed25519 signature has 64 bytes");
+// Consumes the key. What is found false is checked once more: OpenSSL may answer so when memory was what it lacked.
+static enum mlt_status verify_with(struct check *check, EVP_PKEY *pkey, const char *digest, struct mlt_bytes message,
+                                   struct mlt_bytes signature) {
+    if (!pkey) {
+        return key_refused(check);
     }
-    return mlt_ed25519_verify(key->point.ptr, message, raw.ptr)
-               ? true
-               : no(why, "the signature is not by this key over these bytes");
+    enum mlt_status status = verify_once(check, pkey, digest, message, signature);
+    if (status == MLT_OK && !check->good) {
+        status = verify_once(check, pkey, digest, message, signature);
+    }
+    EVP_PKEY_free(pkey);
+    return status;
 }
 
-static bool verify_rsa(const struct mlt_ssh_key *key, struct mlt_bytes message, struct mlt_bytes algorithm,
-                       struct mlt_bytes raw, const char **why) {
+static enum mlt_status verify_ed25519(struct check *check, const struct mlt_ssh_key *key, struct mlt_bytes message,
+                                      struct mlt_bytes raw) {
+    return raw.len == MLT_ED25519_SIG_LEN ? verify_with(check, ed25519_pkey(key), NULL, message, raw)
+                                          : refuse(check, "an Ed25519 signature has 64 bytes");
+}
+
+static enum mlt_status verify_rsa(struct check *check, const struct mlt_ssh_key *key, struct mlt_bytes message,
+                                  struct mlt_bytes algorithm, struct mlt_bytes raw) {
     const char *digest = mlt_bytes_is(algorithm, "rsa-sha2-256")   ? "SHA2-256"
                          : mlt_bytes_is(algorithm, "rsa-sha2-512") ? "SHA2-512"
                                                                    : NULL;
     if (!digest) {
-        return no(why, mlt_bytes_is(algorithm, "ssh-rsa") ? "RSA signatures with SHA-1 are not taken"
-                                                          : "the signature is of another algorithm than the key");
+        return refuse(check, mlt_bytes_is(algorithm, "ssh-rsa") ? "RSA signatures with SHA-1 are not taken"
+                                                                : "the signature is of another algorithm than the key");
     }
-    if (raw.len != key->modulus.len) {
-        return no(why, "an RSA signature is as long as its modulus");
-    }
-    return verify_with(rsa_pkey(key), digest, message, raw, why);
+    return raw.len == key->modulus.len ? verify_with(check, rsa_pkey(key), digest, message, raw)
+                                       : refuse(check, "an RSA signature is as long as its modulus");
 }
 
 // A DER integer from a number without its padding. Returns the bytes written.
@@ -232,14 +275,14 @@ static size_t put_der_integer(uint8_t *out, struct mlt_bytes n) {
     return 2 + pad + n.len;
 }
 
-static bool verify_ecdsa(const struct mlt_ssh_key *key, struct mlt_bytes message, struct mlt_bytes raw,
-                         const char **why) {
+static enum mlt_status verify_ecdsa(struct check *check, const struct mlt_ssh_key *key, struct mlt_bytes message,
+                                    struct mlt_bytes raw) {
     struct mlt_cursor c = mlt_cursor_of(raw);
     struct mlt_bytes r = positive_integer(&c), s = positive_integer(&c);
-    uint8_t body[2 * (3 + SCALAR_BYTES_MAX)], der[3 + sizeof(body)];
+    uint8_t body[2 * (3 + SCALAR_BYTES_MAX)], der[3 + sizeof(body)]; // ECDSA-Sig-Value of RFC 3279
     if (c.failed || mlt_cursor_left(&c) > 0 || r.len == 0 || s.len == 0 || r.len > SCALAR_BYTES_MAX ||
         s.len > SCALAR_BYTES_MAX) {
-        return no(why, "the numbers of the ECDSA signature are not canonical");
+        return refuse(check, "the numbers of the ECDSA signature are not canonical");
     }
     size_t len = put_der_integer(body, r);
     len += put_der_integer(body + len, s);
@@ -250,40 +293,57 @@ static bool verify_ecdsa(const struct mlt_ssh_key *key, struct mlt_bytes message
     }
     der[head++] = (uint8_t)len;
     memcpy(der + head, body, len);
-    return verify_with(ecdsa_pkey(key), types[key->type].digest, message, mlt_bytes_of(der, head + len), why);
+    EVP_PKEY *pkey = ecdsa_pkey(key);
+    if (!pkey) {
+        ERR_clear_error();
+        pkey = ecdsa_pkey(key); // a point counts as off its curve also when memory to look was short
+    }
+    return verify_with(check, pkey, types[key->type].digest, message, mlt_bytes_of(der, head + len));
 }
 
-static bool verify_plain(const struct mlt_ssh_key *key, struct mlt_bytes message, struct mlt_bytes algorithm,
-                         struct mlt_bytes raw, const char **why) {
+static enum mlt_status verify_plain(struct check *check, const struct mlt_ssh_key *key, struct mlt_bytes message,
+                                    struct mlt_bytes algorithm, struct mlt_bytes raw) {
     if (key->type == MLT_SSH_RSA) {
-        return verify_rsa(key, message, algorithm, raw, why);
+        return verify_rsa(check, key, message, algorithm, raw);
     }
     if (!mlt_bytes_is(algorithm, types[key->type].name)) {
-        return no(why, "the signature is of another algorithm than the key");
+        return refuse(check, "the signature is of another algorithm than the key");
     }
-    return types[key->type].curve ? verify_ecdsa(key, message, raw, why) : verify_ed25519(key, message, raw, why);
+    return types[key->type].curve ? verify_ecdsa(check, key, message, raw) : verify_ed25519(check, key, message, raw);
 }
 
-bool mlt_ssh_key_verify(const struct mlt_ssh_key *key, struct mlt_bytes message, struct mlt_bytes signature,
-                        const char **why) {
+// A security key signs SHA-256(application) || flags || counter || SHA-256(message) instead of the message.
+static enum mlt_status verify_device(struct check *check, const struct mlt_ssh_key *key, struct mlt_bytes message,
+                                     struct mlt_cursor *c, struct mlt_bytes algorithm, struct mlt_bytes raw) {
+    uint8_t by_device[MLT_HASH_LEN + 1 + 4 + MLT_HASH_LEN];
+    uint8_t flags = mlt_cursor_u8(c);
+    mlt_sha256_one(by_device, key->application);
+    by_device[MLT_HASH_LEN] = flags;
+    mlt_store_u32be(by_device + MLT_HASH_LEN + 1, mlt_cursor_u32be(c));
+    mlt_sha256_one(by_device + MLT_HASH_LEN + 5, message);
+    if (c->failed || mlt_cursor_left(c) > 0) {
+        return refuse(check, "the signature is cut off, or something follows it");
+    }
+    if ((flags & USER_PRESENT) == 0) {
+        return refuse(check, "the security key does not say that its user was present");
+    }
+    return verify_plain(check, key, mlt_bytes_of(by_device, sizeof(by_device)), algorithm, raw);
+}
+
+enum mlt_status mlt_ssh_key_verify(bool *good, const char **why, const struct mlt_ssh_key *key,
+                                   struct mlt_bytes message, struct mlt_bytes signature, struct mlt_error *err) {
+    struct check check = {.good = false, .why = "it was not checked", .err = err};
     struct mlt_cursor c = mlt_cursor_of(signature);
     struct mlt_bytes algorithm = mlt_ssh_string(&c), raw = mlt_ssh_string(&c);
-    // What a security key signs: SHA-256(application) || flags || counter || SHA-256(message).
-    uint8_t signed_by_device[MLT_HASH_LEN + 1 + 4 + MLT_HASH_LEN];
-    uint8_t *tail = signed_by_device + MLT_HASH_LEN;
-    bool security_key = types[key->type].security_key;
-    if (security_key) {
-        mlt_sha256_one(signed_by_device, key->application);
-        tail[0] = mlt_cursor_u8(&c);
-        mlt_store_u32be(tail + 1, mlt_cursor_u32be(&c));
-        mlt_sha256_one(tail + 5, message);
-        message = mlt_bytes_of(signed_by_device, sizeof(signed_by_device));
+    enum mlt_status status;
+    if (types[key->type].security_key) {
+        status = verify_device(&check, key, message, &c, algorithm, raw);
+    } else if (c.failed || mlt_cursor_left(&c) > 0) {
+        status = refuse(&check, "the signature is cut off, or something follows it");
+    } else {
+        status = verify_plain(&check, key, message, algorithm, raw);
     }
-    if (c.failed || mlt_cursor_left(&c) > 0) {
-        return no(why, "the signature is cut off, or something follows it");
-    }
-    if (security_key && (tail[0] & USER_PRESENT) == 0) {
-        return no(why, "the security key does not say that its user was present");
-    }
-    return verify_plain(key, message, algorithm, raw, why);
+    *good = status == MLT_OK && check.good;
+    *why = *good ? NULL : check.why;
+    return status;
 }

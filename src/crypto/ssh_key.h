@@ -46,10 +46,12 @@ const char *mlt_ssh_key_type_why(struct mlt_bytes name);
 // mlt_ssh_key_fingerprint writes "SHA256:" and the hash of the blob as ssh-keygen -l shows it.
 void mlt_ssh_key_fingerprint(char out[static MLT_SSH_FINGERPRINT_LEN + 1], const struct mlt_ssh_key *key);
 
-// mlt_ssh_key_verify says whether `signature` (the blob: algorithm name and what belongs to it) is a good one by the
-// key over `message`. False: `*why` is a fixed phrase. A security key must say that its user was present.
-bool mlt_ssh_key_verify(const struct mlt_ssh_key *key, struct mlt_bytes message, struct mlt_bytes signature,
-                        const char **why);
+// mlt_ssh_key_verify: `*good` is true only if `signature` (the blob: algorithm name and what belongs to it) is a good
+// one by the key over `message`; otherwise `*why` is a fixed phrase. A security key must say that its user was present.
+// MLT_NOMEM: it could not be checked, and `*good` is false.
+enum mlt_status mlt_ssh_key_verify(bool *good, const char **why, const struct mlt_ssh_key *key,
+                                   struct mlt_bytes message, struct mlt_bytes signature,
+                                   struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_ssh_string takes a string (u32 length and bytes) off the cursor.
 struct mlt_bytes mlt_ssh_string(struct mlt_cursor *c);

@@ -118,21 +118,24 @@ static void put_string(struct to_sign *t, struct mlt_bytes s) {
     t->len += 4 + s.len;
 }
 
-bool mlt_sshsig_verify(const struct mlt_sshsig *sig, struct mlt_bytes message, const char *name_space,
-                       const char **why) {
+enum mlt_status mlt_sshsig_verify(bool *good, const char **why, const struct mlt_sshsig *sig, struct mlt_bytes message,
+                                  const char *name_space, struct mlt_error *err) {
     uint8_t digest[DIGEST_MAX];
     struct to_sign t = {.len = MAGIC_LEN};
+    *good = false;
+    *why = "the signature was made in another namespace";
     if (!mlt_bytes_is(sig->name_space, name_space)) {
-        return no(why, "the signature was made in another namespace");
+        return MLT_OK;
     }
     size_t digest_len = hash(digest, sig->hash_algorithm, message);
     if (digest_len == 0) {
-        return no(why, "the message could not be hashed");
+        *why = "it was not checked";
+        return mlt_provider_fail(err, MLT_NOMEM, "hash what is signed"); // these algorithms lack nothing but memory
     }
     memcpy(t.bytes, MAGIC, MAGIC_LEN);
     put_string(&t, sig->name_space);
     put_string(&t, (struct mlt_bytes){0});
     put_string(&t, sig->hash_algorithm);
     put_string(&t, mlt_bytes_of(digest, digest_len));
-    return mlt_ssh_key_verify(&sig->key, mlt_bytes_of(t.bytes, t.len), sig->signature, why);
+    return mlt_ssh_key_verify(good, why, &sig->key, mlt_bytes_of(t.bytes, t.len), sig->signature, err);
 }

@@ -30,9 +30,10 @@ struct mlt_sshsig {
 // mlt_sshsig_read decodes the armoured text. False: it is no signature, and `*why` is a fixed phrase that says why.
 bool mlt_sshsig_read(struct mlt_sshsig *out, struct mlt_bytes armoured, const char **why);
 
-// mlt_sshsig_verify is a verdict: true only for a good signature by its own key, over `message`, in `name_space`.
-// Whose key that is, is another question (note/allowed_signers.h). False: `*why` is a fixed phrase.
-bool mlt_sshsig_verify(const struct mlt_sshsig *sig, struct mlt_bytes message, const char *name_space,
-                       const char **why);
+// mlt_sshsig_verify: `*good` is true only for a good signature by its own key, over `message`, in `name_space`;
+// otherwise `*why` is a fixed phrase. Whose key that is, is another question (note/allowed_signers.h). MLT_NOMEM: it
+// could not be checked, and `*good` is false.
+enum mlt_status mlt_sshsig_verify(bool *good, const char **why, const struct mlt_sshsig *sig, struct mlt_bytes message,
+                                  const char *name_space, struct mlt_error *err) MLT_MUST_USE;
 
 #endif

@@ -69,9 +69,11 @@ static enum mlt_status load_signers(struct mlt_walk *w, struct signers *out) {
     return MLT_OK;
 }
 
-static struct mlt_bytes part_string(const struct judging *j, const char *name) {
+// A member of the entry's own record; {NULL,0}: it is not there, or no string.
+static enum mlt_status part_string(const struct judging *j, const char *name, struct mlt_bytes *out) {
     mlt_json_at at = mlt_json_get(&j->part->facts, 0, name);
-    return mlt_json_string(&j->part->facts, at, j->w->arena);
+    *out = mlt_json_string(&j->part->facts, at, j->w->arena);
+    return out->ptr == NULL && mlt_json_is(&j->part->facts, at, MLT_JSON_STRING) ? mlt_node_no_memory(j->w) : MLT_OK;
 }
 
 static enum mlt_status verdict(const struct judging *j, enum mlt_signature_verdict verdict, const char *why) {
@@ -84,10 +86,14 @@ static enum mlt_status judge_signer(const struct judging *j, const struct mlt_ss
     const struct signers *signers = j->signers;
     struct mlt_arena *arena = j->w->arena;
     const char *key = j->check->fingerprint;
-    struct mlt_bytes approver = part_string(j, "approver");
+    struct mlt_bytes approver;
     const struct mlt_allowed_signer *signer;
     char limit[MLT_TIME_TEXT_LEN + 1], received[MLT_TIME_TEXT_LEN + 1];
     j->check->setting = signers->entry;
+    enum mlt_status status = part_string(j, "approver", &approver);
+    if (status != MLT_OK) {
+        return status;
+    }
     if (signers->entry == UINT64_MAX || signers->why != NULL) {
         return verdict(j, MLT_SIGNATURE_UNCHECKED,
                        signers->why == NULL
@@ -149,10 +155,16 @@ static enum mlt_status judge_statement(const struct judging *j, const struct mlt
 // A ladder: the first rung that does not hold is the verdict.
 static enum mlt_status judge(const struct judging *j) {
     struct mlt_sshsig *sig = mlt_arena_take(j->w->arena, sizeof(*sig));
-    struct mlt_bytes statement = part_string(j, "statement"), signature = part_string(j, "signature");
+    struct mlt_bytes statement, signature;
     const char *why = NULL;
+    bool good;
     if (sig == NULL) {
         return mlt_node_no_memory(j->w);
+    }
+    enum mlt_status status = part_string(j, "statement", &statement);
+    status = status == MLT_OK ? part_string(j, "signature", &signature) : status;
+    if (status != MLT_OK) {
+        return status;
     }
     if (statement.len == 0) {
         return verdict(j, MLT_SIGNATURE_INVALID, "there is no statement that it could be over");
@@ -162,12 +174,13 @@ static enum mlt_status judge(const struct judging *j) {
                        mlt_arena_printf(j->w->arena, "the signature cannot be read: %s", why));
     }
     mlt_ssh_key_fingerprint(j->check->fingerprint, &sig->key);
-    if (!mlt_sshsig_verify(sig, statement, MLT_STATEMENT_NAMESPACE, &why)) {
-        return verdict(j, MLT_SIGNATURE_INVALID, why);
+    status = mlt_sshsig_verify(&good, &why, sig, statement, MLT_STATEMENT_NAMESPACE, j->w->err);
+    if (status != MLT_OK || !good) {
+        return status != MLT_OK ? status : verdict(j, MLT_SIGNATURE_INVALID, why);
     }
     struct mlt_statement read;
     struct mlt_error err = {0};
-    enum mlt_status status = mlt_statement_read(&read, statement, j->w->arena, &err);
+    status = mlt_statement_read(&read, statement, j->w->arena, &err);
     if (status == MLT_NOMEM) {
         status = mlt_node_no_memory(j->w);
     } else if (status != MLT_OK) {
