@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "server/listen.h"
+#include "http/listen.h"
 #include "server/server_state.h"
 
 // What libmicrohttpd's GnuTLS may negotiate: TLS 1.2 and 1.3 with authenticated ciphers.

@@ -11,7 +11,7 @@
 
 #include "base_posix/env_posix.h"
 #include "server/api.h"
-#include "server/listen.h"
+#include "http/listen.h"
 #include "server/server.h"
 
 static char dir[64];

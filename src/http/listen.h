@@ -1,6 +1,6 @@
 // Listening sockets.
-#ifndef MLT_SERVER_LISTEN_H
-#define MLT_SERVER_LISTEN_H
+#ifndef MLT_HTTP_LISTEN_H
+#define MLT_HTTP_LISTEN_H
 
 #include "base/status.h"
 

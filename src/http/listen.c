@@ -1,4 +1,4 @@
-#include "server/listen.h"
+#include "http/listen.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -96,7 +96,7 @@ enum mlt_status mlt_listen_tcp(int *out_fd, unsigned *out_port, const char *addr
     if (!allow_remote && !is_loopback(list->ai_addr)) {
         freeaddrinfo(list);
         return mlt_fail(err, MLT_INVALID,
-                        "%s is not a loopback address, and tokens would cross the network in the clear; give a TLS "
+                        "%s is not a loopback address, and plain HTTP can be read and changed on the way; give a TLS "
                         "certificate and key, or say --insecure when something in front does TLS",
                         address);
     }
