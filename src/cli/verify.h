@@ -48,6 +48,8 @@ int mlt_verify_extract_archive(struct mlt_cli *cli, const char *path, struct mlt
                                const struct mlt_verify_trust *trust);
 
 // verify_key.c
+// mlt_verify_key_read takes a vkey, or the first line of the file of that name; `what` names the argument in messages.
+bool mlt_verify_key_read(struct mlt_cli *cli, const char *what, const char *given, struct mlt_vkey *out);
 // mlt_verify_key_given reads --key, a vkey or the file of one. False after saying what is wrong; `*have` is set
 // otherwise.
 bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have);

@@ -11,18 +11,16 @@ static struct mlt_bytes first_line(struct mlt_bytes text) {
     return mlt_bytes_of(text.ptr, len);
 }
 
-bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have) {
-    const char *given = mlt_cli_value(cli, "key");
+bool mlt_verify_key_read(struct mlt_cli *cli, const char *what, const char *given, struct mlt_vkey *out) {
     struct mlt_error err = {0};
+    struct mlt_error file_err = {0};
     struct mlt_buf text = {0};
-    *have = given != NULL;
-    if (!given || mlt_vkey_parse(out, mlt_str(given), &err) == MLT_OK) {
+    if (mlt_vkey_parse(out, mlt_str(given), &err) == MLT_OK) {
         return true;
     }
-    struct mlt_error file_err = {0};
     if (mlt_env_read_file(cli->env, given, KEY_FILE_MAX, &text, &file_err) != MLT_OK) {
-        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "--key is neither a verifier key (%s) nor a file that can be read (%s)",
-                           err.text, file_err.text);
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "%s is neither a verifier key (%s) nor a file that can be read (%s)",
+                           what, err.text, file_err.text);
         return false;
     }
     bool good = mlt_vkey_parse(out, first_line(mlt_buf_bytes(&text)), &err) == MLT_OK;
@@ -31,4 +29,10 @@ bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have)
     }
     mlt_buf_clear(&text);
     return good;
+}
+
+bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have) {
+    const char *given = mlt_cli_value(cli, "key");
+    *have = given != NULL;
+    return !given || mlt_verify_key_read(cli, "--key", given, out);
 }

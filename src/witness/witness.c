@@ -1,0 +1,290 @@
+#include "witness/witness.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "witness/witness_private.h"
+
+#define SECRET_TEXT_MAX 4096 // a key takes some 400 bytes
+
+typedef char path_text[MLT_WITNESS_PATH_MAX + MLT_WITNESS_ID_LEN + 32];
+
+static void path_of(path_text out, const char *dir, const char *folder, const char *name) {
+    (void)snprintf(out, sizeof(path_text), "%s/%s%s%s", dir, folder, folder[0] ? "/" : "", name);
+}
+
+void mlt_witness_id(char out[static MLT_WITNESS_ID_LEN + 1], struct mlt_bytes origin) {
+    uint8_t hash[MLT_HASH_LEN];
+    mlt_sha256_one(hash, origin);
+    mlt_hex_encode(out, mlt_bytes_of(hash, sizeof(hash)));
+}
+
+static struct mlt_bytes without_newline(const struct mlt_buf *text) {
+    struct mlt_bytes line = mlt_buf_bytes(text);
+    line.len -= line.len > 0 && line.ptr[line.len - 1] == '\n';
+    return line;
+}
+
+// -- making one -------------------------------------------------------------------------------------------------------
+
+static enum mlt_status check_absent(struct mlt_env *env, const char *dir, struct mlt_error *err) {
+    path_text path;
+    struct mlt_buf present = {0};
+    path_of(path, dir, "", "witness.key");
+    enum mlt_status st = mlt_env_read_file(env, path, SECRET_TEXT_MAX, &present, err);
+    if (present.data) {
+        mlt_wipe(present.data, present.cap);
+    }
+    mlt_buf_clear(&present);
+    if (st == MLT_NOTFOUND) {
+        mlt_error_clear(err);
+        return MLT_OK;
+    }
+    return st && st != MLT_LIMIT
+               ? st
+               : mlt_fail(err, MLT_CONFLICT, "%s holds a witness already; another directory would be right", dir);
+}
+
+static enum mlt_status make_folder(struct mlt_env *env, const char *path, bool private_dir, struct mlt_error *err) {
+    enum mlt_status st = env->mkdir(env, path, private_dir, err);
+    if (st == MLT_CONFLICT) {
+        mlt_error_clear(err);
+        st = MLT_OK;
+    }
+    return st;
+}
+
+static enum mlt_status make_folders(struct mlt_env *env, const char *dir, struct mlt_error *err) {
+    path_text path;
+    enum mlt_status st = make_folder(env, dir, true, err);
+    path_of(path, dir, "", "logs");
+    st = st ? st : make_folder(env, path, false, err);
+    path_of(path, dir, "", "heads");
+    st = st ? st : make_folder(env, path, false, err);
+    return st ? st : env->sync_dir(env, dir, err);
+}
+
+// The key is written last: without it there is no witness yet, and a creation that a crash interrupted is begun anew.
+enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const char *name, struct mlt_vkey *out,
+                                   struct mlt_error *err) {
+    uint8_t seed[MLT_ED25519_SEED_LEN];
+    char text[MLT_SKEY_TEXT_MAX + 1];
+    path_text path;
+    struct mlt_cosigner cosigner = {0};
+    if (strlen(dir) >= MLT_WITNESS_PATH_MAX) {
+        return mlt_fail(err, MLT_LIMIT, "the path of a witness is longer than %d bytes", MLT_WITNESS_PATH_MAX - 1);
+    }
+    if (!mlt_note_name_valid(mlt_str(name))) {
+        return mlt_fail(err, MLT_INVALID,
+                        "\"%s\" cannot be the name of a key: 1 to %d bytes without spaces and '+' would be right, "
+                        "such as witness.example.com/w1",
+                        name, MLT_NOTE_NAME_MAX);
+    }
+    enum mlt_status st = check_absent(env, dir, err);
+    st = st ? st : make_folders(env, dir, err);
+    st = st ? st : env->random(env, seed, sizeof(seed), err);
+    st = st ? st : mlt_cosigner_init(&cosigner, mlt_str(name), seed, err);
+    if (!st) {
+        mlt_cosigner_format_secret(text, mlt_str(name), seed);
+        size_t len = strlen(text);
+        text[len] = '\n';
+        path_of(path, dir, "", "witness.key");
+        st = mlt_env_replace_file(env, path, mlt_bytes_of(text, len + 1), true, err);
+        *out = cosigner.vkey;
+    }
+    mlt_wipe(seed, sizeof(seed));
+    mlt_wipe(text, sizeof(text));
+    mlt_cosigner_clear(&cosigner);
+    return st;
+}
+
+// -- logs -------------------------------------------------------------------------------------------------------------
+
+static enum mlt_status read_log(struct mlt_env *env, const char *dir, const char *id, struct mlt_vkey *out,
+                                struct mlt_error *err) {
+    path_text path;
+    char expected[MLT_WITNESS_ID_LEN + 1];
+    struct mlt_buf text = {0};
+    path_of(path, dir, "logs", id);
+    enum mlt_status st = mlt_env_read_file(env, path, MLT_VKEY_TEXT_MAX + 1, &text, err);
+    if (!st && mlt_vkey_parse(out, without_newline(&text), err) != MLT_OK) {
+        st = mlt_context(err, MLT_CORRUPT, "%s", path);
+    }
+    mlt_buf_clear(&text);
+    if (st) {
+        return st;
+    }
+    mlt_witness_id(expected, mlt_str(out->name));
+    if (strcmp(expected, id) != 0 || out->type != MLT_KEY_ED25519) {
+        return mlt_fail(err, MLT_CORRUPT, "%s holds the key of %s, which belongs elsewhere", path, out->name);
+    }
+    return MLT_OK;
+}
+
+enum mlt_status mlt_witness_add_log(struct mlt_env *env, const char *dir, const struct mlt_vkey *log,
+                                    struct mlt_error *err) {
+    char id[MLT_WITNESS_ID_LEN + 1];
+    char text[MLT_VKEY_TEXT_MAX + 1];
+    path_text path;
+    struct mlt_vkey present;
+    if (log->type != MLT_KEY_ED25519) {
+        return mlt_fail(err, MLT_INVALID, "%s is the key of a witness; the key of a log (type 01) would be right",
+                        log->name);
+    }
+    mlt_witness_id(id, mlt_str(log->name));
+    enum mlt_status st = read_log(env, dir, id, &present, err);
+    if (st == MLT_OK) {
+        return memcmp(present.key, log->key, sizeof(log->key)) == 0
+                   ? MLT_OK
+                   : mlt_fail(err, MLT_CONFLICT, "%s is known under another key; a log that changes its key takes "
+                                                 "another origin",
+                              log->name);
+    }
+    if (st != MLT_NOTFOUND) {
+        return st;
+    }
+    mlt_error_clear(err);
+    mlt_vkey_format(text, log);
+    size_t len = strlen(text);
+    text[len] = '\n';
+    path_of(path, dir, "logs", id);
+    return mlt_env_replace_file(env, path, mlt_bytes_of(text, len + 1), false, err);
+}
+
+// -- opening ----------------------------------------------------------------------------------------------------------
+
+static enum mlt_status read_key(struct mlt_witness *w, struct mlt_error *err) {
+    path_text path;
+    struct mlt_buf text = {0};
+    path_of(path, w->dir, "", "witness.key");
+    enum mlt_status st = mlt_env_read_file(w->env, path, SECRET_TEXT_MAX, &text, err);
+    if (st == MLT_NOTFOUND) {
+        st = mlt_fail(err, MLT_NOTFOUND, "%s is no witness: it has no witness.key; `mltrail witness init` makes one",
+                      w->dir);
+    } else if (!st) {
+        st = mlt_cosigner_parse(&w->cosigner, without_newline(&text), err);
+        st = st ? mlt_context(err, MLT_CORRUPT, "%s", path) : MLT_OK;
+    }
+    if (text.data) {
+        mlt_wipe(text.data, text.cap);
+    }
+    mlt_buf_clear(&text);
+    return st;
+}
+
+static enum mlt_status take_lock(struct mlt_witness *w, struct mlt_error *err) {
+    path_text path;
+    path_of(path, w->dir, "", "lock");
+    enum mlt_status st = w->env->lock(w->env, &w->lock_file, path, err);
+    return st == MLT_BUSY ? mlt_fail(err, MLT_BUSY, "another process cosigns with the key in %s", w->dir) : st;
+}
+
+enum mlt_status mlt_witness_open(struct mlt_witness **out, struct mlt_env *env, const char *dir, bool read_only,
+                                 struct mlt_error *err) {
+    *out = NULL;
+    struct mlt_witness *w = strlen(dir) < MLT_WITNESS_PATH_MAX ? calloc(1, sizeof(*w)) : NULL;
+    if (!w) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for a witness, or its path is longer than %d bytes",
+                        MLT_WITNESS_PATH_MAX - 1);
+    }
+    w->env = env;
+    (void)snprintf(w->dir, sizeof(w->dir), "%s", dir);
+    (void)pthread_mutex_init(&w->mu, NULL);
+    enum mlt_status st = read_key(w, err);
+    st = st || read_only ? st : take_lock(w, err);
+    if (st) {
+        mlt_witness_close(w);
+        return st;
+    }
+    *out = w;
+    return MLT_OK;
+}
+
+void mlt_witness_close(struct mlt_witness *w) {
+    if (!w) {
+        return;
+    }
+    if (w->lock_file) {
+        w->env->close(w->env, w->lock_file);
+    }
+    mlt_cosigner_clear(&w->cosigner);
+    pthread_mutex_destroy(&w->mu);
+    free(w);
+}
+
+const struct mlt_vkey *mlt_witness_vkey(const struct mlt_witness *w) {
+    return &w->cosigner.vkey;
+}
+
+// -- heads ------------------------------------------------------------------------------------------------------------
+
+// A head is believed only with both signatures: a file that came from elsewhere would make the witness forget.
+static enum mlt_status open_head(struct mlt_witness *w, struct mlt_witness_log *log, struct mlt_bytes bytes,
+                                 struct mlt_error *err) {
+    struct mlt_arena arena = {0};
+    struct mlt_note note;
+    const char *why = "";
+    enum mlt_status st = mlt_checkpoint_open(&log->head, bytes, &log->vkey, err);
+    st = st ? st : mlt_note_parse(&note, &arena, bytes, err);
+    if (!st && !mlt_cosignature_verify(&note, &w->cosigner.vkey, &log->time, &why)) {
+        st = mlt_fail(err, MLT_CORRUPT, "our own cosignature: %s", why);
+    }
+    mlt_arena_clear(&arena);
+    log->has_head = !st;
+    return st ? mlt_context(err, MLT_CORRUPT, "%s, the head of %s", w->dir, log->vkey.name) : MLT_OK;
+}
+
+enum mlt_status mlt_witness_load(struct mlt_witness *w, const char *id, struct mlt_witness_log *out,
+                                 struct mlt_buf *note, struct mlt_error *err) {
+    path_text path;
+    struct mlt_buf own = {0};
+    struct mlt_buf *text = note ? note : &own;
+    memset(out, 0, sizeof(*out));
+    enum mlt_status st = read_log(w->env, w->dir, id, &out->vkey, err);
+    if (!st) {
+        path_of(path, w->dir, "heads", id);
+        st = mlt_env_read_file(w->env, path, MLT_NOTE_MAX, text, err);
+        if (st == MLT_NOTFOUND) {
+            mlt_error_clear(err);
+            st = MLT_OK; // known, nothing cosigned yet
+        } else if (!st) {
+            st = open_head(w, out, mlt_buf_bytes(text), err);
+        }
+    }
+    mlt_buf_clear(&own);
+    return st;
+}
+
+enum mlt_status mlt_witness_store(struct mlt_witness *w, const char *id, struct mlt_bytes note,
+                                  struct mlt_error *err) {
+    path_text path;
+    path_of(path, w->dir, "heads", id);
+    return mlt_env_replace_file(w->env, path, note, false, err);
+}
+
+struct walk {
+    struct mlt_witness *w;
+    bool (*each)(void *arg, const struct mlt_witness_log *log);
+    void *arg;
+    enum mlt_status status;
+    struct mlt_error *err;
+};
+
+static bool visit(void *arg, const char *name) {
+    struct walk *walk = arg;
+    struct mlt_witness_log log;
+    if (strlen(name) != MLT_WITNESS_ID_LEN) {
+        return true; // a temporary file of a replacement
+    }
+    walk->status = mlt_witness_load(walk->w, name, &log, NULL, walk->err);
+    return walk->status == MLT_OK && walk->each(walk->arg, &log);
+}
+
+enum mlt_status mlt_witness_each(struct mlt_witness *w, bool (*each)(void *arg, const struct mlt_witness_log *log),
+                                 void *arg, struct mlt_error *err) {
+    path_text path;
+    struct walk walk = {.w = w, .each = each, .arg = arg, .err = err};
+    path_of(path, w->dir, "", "logs");
+    enum mlt_status st = w->env->list(w->env, path, visit, &walk, err);
+    return st ? st : walk.status;
+}
