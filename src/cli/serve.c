@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/duration.h"
+#include "cli/policy_file.h"
 #include "server/server.h"
 
 static const struct mlt_cli_option options[] = {
@@ -17,12 +18,19 @@ static const struct mlt_cli_option options[] = {
     {"insecure", 0, NULL, "Allow plain HTTP on an address that is not loopback.", NULL},
     {"threads", 0, "N", "Threads that answer requests (default: one per processor).", NULL},
     {"segment-entries", 0, "N", "Entries of a segment commitment, a power of two from 16 on (default: 1048576).", NULL},
+    {"policy", 0, "FILE|none",
+     "Have checkpoints cosigned by the witnesses of this policy (C2SP tlog-policy); it is kept until another is given.",
+     "<file>"},
+    {"witness-mode", 0, "MODE",
+     "prefer: publish self-attested when the quorum is missing (default); require: publish only with the quorum.",
+     "prefer require"},
     {"publish-interval", 0, "TIME", "At most how often a checkpoint is published, 100ms or more (default: 1s).", NULL},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail serve trail", "serve on 127.0.0.1:8470 until SIGTERM or SIGINT"},
     {"mltrail serve /srv/trail --listen :8470 --tls-cert cert.pem --tls-key key.pem", "serve everybody, over TLS"},
+    {"mltrail serve trail --policy witnesses.policy --witness-mode require", "publish what the witnesses cosigned"},
     {"mltrail serve trail --listen 127.0.0.1:0 --port-file port", "let the system choose a port"},
     {0},
 };
@@ -34,7 +42,31 @@ static const struct mlt_cli_example examples[] = {
 struct serving {
     struct mlt_api_options api;
     struct mlt_server_options server;
+    struct mlt_buf policy;
 };
+
+static int read_witnessing(struct mlt_cli *cli, struct serving *s) {
+    const char *path = mlt_cli_value(cli, "policy");
+    const char *mode = mlt_cli_value(cli, "witness-mode");
+    struct mlt_witnessing_options *w = &s->api.witnessing;
+    if (mode && strcmp(mode, "prefer") != 0 && strcmp(mode, "require") != 0) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--witness-mode %s: there are prefer and require", mode);
+    }
+    w->mode = !mode ? MLT_WITNESS_AS_KEPT : strcmp(mode, "require") == 0 ? MLT_WITNESS_REQUIRE : MLT_WITNESS_PREFER;
+    w->forget = path && strcmp(path, "none") == 0;
+    if (!path || w->forget) {
+        return 0;
+    }
+    struct mlt_policy policy;
+    int code = mlt_cli_policy(cli, path, &policy, &s->policy);
+    if (code == 0 && policy.num_witnesses == 0) {
+        code = mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "the policy %s has no witness; \"witness NAME VKEY URL\" lines would be right", path);
+    }
+    mlt_policy_clear(&policy);
+    w->policy = mlt_buf_bytes(&s->policy);
+    return code;
+}
 
 static int read_options(struct mlt_cli *cli, struct serving *s) {
     uint64_t threads = 0;
@@ -137,7 +169,9 @@ static int run(struct mlt_cli *cli) {
                                 .progress = mlt_progress_step,
                                 .progress_arg = &progress}};
     int code = read_options(cli, &s);
+    code = code == 0 ? read_witnessing(cli, &s) : code;
     if (code != 0) {
+        mlt_buf_clear(&s.policy);
         return code;
     }
     // Blocked before any thread starts, so that the signals come to sigwait alone.
@@ -148,6 +182,7 @@ static int run(struct mlt_cli *cli) {
     (void)sigprocmask(SIG_BLOCK, &ending, NULL);
     code = serve(cli, &s, &ending);
     mlt_progress_end(&progress);
+    mlt_buf_clear(&s.policy);
     return code;
 }
 

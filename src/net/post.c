@@ -219,6 +219,11 @@ static enum mlt_status perform(struct exchange *ex, struct curl_slist *headers, 
     (void)curl_easy_getinfo(ex->curl, CURLINFO_RESPONSE_CODE, &answered);
     (void)curl_easy_getinfo(ex->curl, CURLINFO_CONTENT_TYPE, &type);
     *http_status = (int)answered;
+    if (ex->opt->retry_after_s) {
+        curl_off_t seconds = 0;
+        (void)curl_easy_getinfo(ex->curl, CURLINFO_RETRY_AFTER, &seconds);
+        *ex->opt->retry_after_s = seconds > 0 ? (int64_t)seconds : 0;
+    }
     media_type(content_type, type);
     return MLT_OK;
 }
@@ -245,6 +250,9 @@ enum mlt_status mlt_net_post(const struct mlt_net_options *opt, int *http_status
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     *http_status = 0;
     content_type[0] = '\0';
+    if (opt->retry_after_s) {
+        *opt->retry_after_s = 0;
+    }
     mlt_buf_reset(response);
     enum mlt_status status = mlt_net_url_check(opt->url, opt->allow_http_loopback, err);
     if (status != MLT_OK) {

@@ -21,6 +21,7 @@ struct mlt_net_options {
     bool allow_http_loopback;   // else https alone
     const char *cacert;         // PEM file of the authorities for https; NULL: those of the system
     const atomic_bool *stopped; // looked at about once a second: true ends the exchange; NULL: nothing does
+    int64_t *retry_after_s;     // set to what the answer's Retry-After says, 0 when nothing; NULL: not wanted
 };
 
 // mlt_net_url_check says whether `url` is one that mlt_net_post would send to: https, or http to localhost, 127.0.0.0/8

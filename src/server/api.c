@@ -6,6 +6,7 @@
 #include "server/api_state.h"
 #include "server/grant.h"
 #include "server/segmenting.h"
+#include "server/witnessing.h"
 
 void mlt_response_clear(struct mlt_response *r) {
     mlt_buf_clear(&r->body);
@@ -116,12 +117,31 @@ static enum mlt_status start(struct mlt_api *api, struct mlt_error *err) {
     if (!api->raw) {
         admission = mlt_index_admission(api->index);
     }
-    status = mlt_trail_start(api->trail, api->raw ? NULL : &admission, err);
+    status = mlt_witnessing_check(api->witnessing, api->trail, err);
+    if (status == MLT_OK) {
+        status = mlt_trail_start(api->trail, api->raw ? NULL : &admission, err);
+    }
     if (status == MLT_OK && !api->raw) {
         status = mlt_own_event(api, "logging-started", err);
         api->started = status == MLT_OK;
     }
+    if (status == MLT_OK && !api->raw) {
+        status = mlt_witnessing_record(api, err);
+    }
     return status;
+}
+
+static enum mlt_status open_trail(struct mlt_api *api, const struct mlt_api_options *opt, struct mlt_error *err) {
+    struct mlt_trail_options trail = opt->trail;
+    char state_dir[MLT_PATH_MAX];
+    enum mlt_status status = MLT_OK;
+    if (!api->read_only) {
+        status = mlt_trail_state_path(state_dir, &trail, err);
+        status = status ? status
+                        : mlt_witnessing_open(&api->witnessing, api->env, &opt->witnessing, state_dir, err);
+        mlt_witnessing_hook(api->witnessing, &trail);
+    }
+    return status ? status : mlt_trail_open(&api->trail, api->env, &trail, err);
 }
 
 enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const struct mlt_api_options *opt,
@@ -138,7 +158,7 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
         free(api);
         return status;
     }
-    status = mlt_trail_open(&api->trail, env, &opt->trail, err);
+    status = open_trail(api, opt, err);
     if (status == MLT_OK) {
         api->raw = mlt_trail_is_raw(api->trail);
         status = open_index(api, opt, err);
@@ -185,6 +205,7 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
         closed = mlt_index_close(api->index, status == MLT_OK ? err : &later);
         status = status == MLT_OK ? closed : status;
     }
+    mlt_witnessing_close(api->witnessing); // the last publication has asked
     clear_parts(api);
     free(api);
     return status;

@@ -64,10 +64,25 @@ void mlt_response_clear(struct mlt_response *r);
 
 // The opened trail with its index, its tokens and settings: what requests act on.
 struct mlt_api;
+// Who cosigns the checkpoints before they are published (witnessing.h).
+enum mlt_witness_mode {
+    MLT_WITNESS_AS_KEPT, // in <state>; `prefer` when nothing is
+    MLT_WITNESS_PREFER,  // without the quorum a checkpoint is published all the same, self-attested
+    MLT_WITNESS_REQUIRE, // without the quorum the checkpoint stays, and the trail does not start
+};
+struct mlt_witnessing_options {
+    struct mlt_bytes policy; // C2SP tlog-policy, kept in <state> from now on; len 0: the one kept there, if any
+    bool forget;             // no policy from now on
+    enum mlt_witness_mode mode;
+    const char *cacert;                       // PEM file of authorities for https; NULL: those of the system
+    void (*log)(void *arg, const char *line); // a line when a witness begins or ceases to answer; NULL: stderr
+    void *log_arg;
+};
 struct mlt_api_options {
     struct mlt_trail_options trail;
     bool segments;            // commit to the links of whole segments in the background (serve)
     uint64_t segment_entries; // of a whole segment; 0: the default
+    struct mlt_witnessing_options witnessing;
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
 };

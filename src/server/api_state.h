@@ -75,6 +75,7 @@ struct mlt_api {
     struct mlt_metrics metrics;
     struct mlt_keeper keeper;
     struct mlt_segmenting *segmenting; // NULL: a raw trail
+    struct mlt_witnessing *witnessing; // NULL: no policy
 };
 
 // Pools (pool.c).
@@ -216,6 +217,7 @@ void mlt_handle_settings(struct mlt_call *call);
 void mlt_handle_set(struct mlt_call *call);
 void mlt_handle_export(struct mlt_call *call);
 void mlt_handle_position(struct mlt_call *call);
+void mlt_handle_witnesses(struct mlt_call *call);
 void mlt_handle_checkpoint(struct mlt_call *call);
 void mlt_handle_tile(struct mlt_call *call);
 void mlt_handle_add(struct mlt_call *call);

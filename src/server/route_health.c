@@ -3,6 +3,7 @@
 
 #include "server/api_state.h"
 #include "server/segmenting.h"
+#include "server/witnessing.h"
 
 void mlt_handle_healthz(struct mlt_call *call) {
     mlt_buf_put_str(&call->res->body, "ok\n");
@@ -23,6 +24,7 @@ void mlt_handle_readyz(struct mlt_call *call) {
     char vkey[MLT_VKEY_TEXT_MAX];
     mlt_vkey_format(vkey, mlt_trail_vkey(call->api->trail));
     mlt_jw_member(&w, "vkey", vkey);
+    mlt_witnessing_ready(call->api->witnessing, &w);
     mlt_jw_end_object(&w);
     if (mlt_call_answer_json(call) && call->api->read_only) {
         mlt_answer_problem(call->res, 503, "read-only", NULL,
@@ -79,6 +81,7 @@ void mlt_handle_metrics(struct mlt_call *call) {
         metric(out, "segments_covered", "gauge", "Entries whose links the log commits to.",
                mlt_segmenting_covered(call->api->segmenting));
     }
+    mlt_witnessing_metrics(call->api->witnessing, out);
     write_requests(out, m);
     mlt_call_answer_json(call);
 }

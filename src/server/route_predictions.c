@@ -4,6 +4,7 @@
 #include "dossier/dossier.h"
 #include "server/api_state.h"
 #include "server/grant.h"
+#include "server/witnessing.h"
 
 // A dossier shows every kind on the way: a grant that leaves one out does not cover it.
 static bool may_see_chain(struct mlt_call *call) {
@@ -97,7 +98,7 @@ static enum mlt_status make_dossier(struct mlt_call *call, struct mlt_bytes requ
     struct mlt_dossier_context ctx = {.build = MLT_BUILD,
                                       .vkey = mlt_trail_vkey(call->api->trail),
                                       .checkpoint = mlt_bytes_of(head.note, head.note_len),
-                                      .assurance = "self-attested"};
+                                      .assurance = mlt_witnessing_assurance(call)};
     bool text = mlt_call_is(call, "format", "text");
     bool html = mlt_call_is(call, "format", "html");
     status = mlt_dossier_json(&call->source, &ctx, request_id, &json, err);

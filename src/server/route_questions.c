@@ -2,6 +2,7 @@
 #include "dossier/dossier.h"
 #include "server/api_state.h"
 #include "server/grant.h"
+#include "server/witnessing.h"
 
 void mlt_handle_questions(struct mlt_call *call) {
     struct mlt_json_writer w;
@@ -31,7 +32,7 @@ static enum mlt_status answer(struct mlt_call *call, const char *id, const struc
     struct mlt_dossier_context ctx = {.build = MLT_BUILD,
                                       .vkey = mlt_trail_vkey(call->api->trail),
                                       .checkpoint = mlt_bytes_of(head.note, head.note_len),
-                                      .assurance = "self-attested"};
+                                      .assurance = mlt_witnessing_assurance(call)};
     struct mlt_buf json = {0};
     bool text = mlt_call_is(call, "format", "text");
     status = mlt_ask_json(&call->source, &ctx, id, ask, &json, err);

@@ -137,6 +137,8 @@ const struct mlt_route mlt_routes[] = {
      export_params, NULL, MLT_TYPE_NDJSON, "Text", 200, "", mlt_handle_export},
     {"GET", "/v1/positions", "getPosition", "The first entry received at or after a time", MLT_MAY_READ, 0,
      position_params, NULL, MLT_TYPE_JSON, "Object", 200, "", mlt_handle_position},
+    {"GET", "/v1/witnesses", "getWitnesses", "Who cosigns the checkpoints, and who does not", MLT_MAY_READ,
+     MLT_ROUTE_RAW, NULL, NULL, MLT_TYPE_JSON, "Object", 200, "", mlt_handle_witnesses},
     {"GET", "/checkpoint", "getCheckpoint", "The published checkpoint", 0, MLT_ROUTE_OPEN | MLT_ROUTE_RAW, NULL, NULL,
      MLT_TYPE_TEXT, "Text", 200, "404", mlt_handle_checkpoint},
     {"GET", "/tile/{tile...}", "getTile", "A hash tile, or a bundle of entries (tile/entries/…)", 0,

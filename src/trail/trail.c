@@ -11,6 +11,12 @@ static void end_process(void *arg, const struct mlt_error *err) {
     _exit(3);
 }
 
+static void end_forked(void *arg, const struct mlt_error *err) {
+    (void)arg;
+    (void)fprintf(stderr, "mltrail: this log has been rolled back or forked, stopping: %s\n", err->text);
+    _exit(3);
+}
+
 enum mlt_status mlt_trail_sign(struct mlt_trail *t, struct mlt_head *out, uint64_t size,
                                const uint8_t root[static MLT_HASH_LEN], int64_t received, struct mlt_error *err) {
     struct mlt_checkpoint c = {.size = size};
@@ -53,17 +59,29 @@ static void trail_free(struct mlt_trail *t) {
     free(t);
 }
 
+static int plain_dir(char out[static MLT_PATH_MAX], const char *dir) {
+    int n = snprintf(out, MLT_PATH_MAX, "%s", dir);
+    for (size_t len = strlen(out); len > 1 && out[len - 1] == '/'; len--) {
+        out[len - 1] = '\0'; // "t/" has its state in "t.state", too
+    }
+    return n;
+}
+
+static enum mlt_status path_too_long(struct mlt_error *err) {
+    return mlt_fail(err, MLT_LIMIT, "the path of a trail is longer than %d bytes", MLT_PATH_MAX - 1);
+}
+
+enum mlt_status mlt_trail_state_path(char out[static MLT_PATH_MAX], const struct mlt_trail_options *opt,
+                                     struct mlt_error *err) {
+    char dir[MLT_PATH_MAX];
+    int n = plain_dir(dir, opt->dir);
+    int m = snprintf(out, MLT_PATH_MAX, "%s%s", opt->state_dir ? opt->state_dir : dir, opt->state_dir ? "" : ".state");
+    return n < 0 || n >= MLT_PATH_MAX || m < 0 || m >= MLT_PATH_MAX ? path_too_long(err) : MLT_OK;
+}
+
 static enum mlt_status set_paths(struct mlt_trail *t, const struct mlt_trail_options *opt, struct mlt_error *err) {
-    int n = snprintf(t->dir, sizeof(t->dir), "%s", opt->dir);
-    for (size_t len = strlen(t->dir); len > 1 && t->dir[len - 1] == '/'; len--) {
-        t->dir[len - 1] = '\0'; // "t/" has its state in "t.state", too
-    }
-    int m = snprintf(t->state_dir, sizeof(t->state_dir), "%s%s", opt->state_dir ? opt->state_dir : t->dir,
-                     opt->state_dir ? "" : ".state");
-    if (n < 0 || (size_t)n >= sizeof(t->dir) || m < 0 || (size_t)m >= sizeof(t->state_dir)) {
-        return mlt_fail(err, MLT_LIMIT, "the path of a trail is longer than %d bytes", MLT_PATH_MAX - 1);
-    }
-    return MLT_OK;
+    int n = plain_dir(t->dir, opt->dir);
+    return n < 0 || n >= MLT_PATH_MAX ? path_too_long(err) : mlt_trail_state_path(t->state_dir, opt, err);
 }
 
 static enum mlt_status read_meta(struct mlt_trail *t, struct mlt_error *err) {
@@ -196,6 +214,13 @@ enum mlt_status mlt_trail_open(struct mlt_trail **out, struct mlt_env *env, cons
     t->fatal_arg = opt->fatal_arg;
     t->clock_step = opt->clock_step;
     t->clock_step_arg = opt->clock_step_arg;
+    t->cosign = opt->cosign;
+    t->cosign_arg = opt->cosign_arg;
+    t->published_cb = opt->published;
+    t->published_arg = opt->published_arg;
+    t->forked = opt->forked ? opt->forked : end_forked;
+    t->forked_arg = opt->forked_arg;
+    t->again_at = INT64_MAX;
     t->publish_interval_ns = opt->publish_interval_ns ? opt->publish_interval_ns : MLT_PUBLISH_INTERVAL_DEFAULT;
     if (t->publish_interval_ns < MLT_PUBLISH_INTERVAL_MIN) {
         t->publish_interval_ns = MLT_PUBLISH_INTERVAL_MIN;
@@ -246,6 +271,8 @@ enum mlt_status mlt_trail_start(struct mlt_trail *t, const struct mlt_admission 
     st = st ? st : mlt_store_start(t->store, err);
     st = st ? st : start_threads(t, err);
     pthread_mutex_lock(&t->mu);
+    // What others signed under the checkpoint that lies there is not known to be fresh, nor enough.
+    t->published = t->published && !t->cosign;
     t->started = t->accepting = !st;
     pthread_mutex_unlock(&t->mu);
     return st;
@@ -269,6 +296,7 @@ enum mlt_status mlt_trail_close(struct mlt_trail *t, struct mlt_error *err) {
         pthread_mutex_unlock(&t->mu);
         (void)pthread_join(t->publisher, NULL);
         st = mlt_trail_publish(t, err);
+        st = st == MLT_BUSY ? MLT_OK : st; // the checkpoint is late, everything is durable
     }
     enum mlt_status closed = mlt_store_close(t->store, st ? NULL : err);
     trail_free(t);

@@ -23,6 +23,12 @@ struct mlt_head {
     size_t note_len;
 };
 
+// What a publication gathered, and when it is to be repeated though the tree is the same.
+struct mlt_cosigned {
+    bool quorum;      // enough of those whom the operator relies on
+    int64_t again_ns; // after this long; 0: not before the tree grows
+};
+
 enum mlt_added { MLT_ADDED_NEW, MLT_ADDED_DUPLICATE };
 
 struct mlt_receipt {
@@ -66,10 +72,28 @@ struct mlt_trail_options {
     // the clock is past it. Must not block. NULL: nobody is told.
     void (*clock_step)(void *arg, int64_t kept, int64_t clock);
     void *clock_step_arg;
+    // cosign is asked by a publication, with the head durable: it appends to `note` the signed checkpoint of `head` with
+    // whatever others signed beside it. It may take some seconds; appends go on meanwhile. `hashes` prove the history,
+    // until it returns. NULL: published as signed.
+    // MLT_BUSY: not now, the next interval asks again, `checkpoint` stays. MLT_CONFLICT: somebody outside knows another
+    // history of this log: nothing is published any more, and `forked` is told.
+    enum mlt_status (*cosign)(void *arg, const struct mlt_head *head, const struct mlt_hash_source *hashes,
+                              struct mlt_buf *note, struct mlt_cosigned *out, struct mlt_error *err);
+    void *cosign_arg;
+    // published is told after `checkpoint` was replaced, by the thread that did. Must not block. NULL: nobody.
+    void (*published)(void *arg, uint64_t size, const struct mlt_cosigned *cosigned);
+    void *published_arg;
+    // forked ends the process. NULL: a line to stderr and _exit(3).
+    void (*forked)(void *arg, const struct mlt_error *err);
+    void *forked_arg;
 };
 
 #define MLT_QUEUE_BYTES_MAX ((uint64_t)64 << 20) // queued batches: a few groups; beyond, callers are told to wait
 #define MLT_GROUP_BYTES_MAX ((uint64_t)16 << 20) // one group, unless a single batch is larger: bounds latency
+
+// mlt_trail_state_path says where the state of the trail is: `state_dir`, or beside `dir`.
+enum mlt_status mlt_trail_state_path(char out[static MLT_PATH_MAX], const struct mlt_trail_options *opt,
+                                     struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_trail_create makes <dir> and <state>: keys, trail.json, empty files. MLT_CONFLICT when there is a trail already.
 // `raw`: a plain transparency log (entries verbatim, no records).
@@ -95,7 +119,7 @@ enum mlt_status mlt_trail_append(struct mlt_trail *t, struct mlt_batch *batch, b
 enum mlt_status mlt_trail_append_wait(struct mlt_trail *t, struct mlt_batch *batch, bool uses_reserve,
                                       struct mlt_receipt *receipts, struct mlt_head *head,
                                       struct mlt_error *err) MLT_MUST_USE;
-// mlt_trail_publish writes the checkpoint now rather than at the next interval.
+// mlt_trail_publish writes the checkpoint now rather than at the next interval. MLT_BUSY, MLT_CONFLICT: as `cosign`.
 enum mlt_status mlt_trail_publish(struct mlt_trail *t, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_trail_erase overwrites the secrets of these entries, on disk and in the journal; durable on return. The caller

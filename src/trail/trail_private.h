@@ -40,6 +40,13 @@ struct mlt_trail {
     void *fatal_arg;
     void (*clock_step)(void *arg, int64_t kept, int64_t clock);
     void *clock_step_arg;
+    enum mlt_status (*cosign)(void *arg, const struct mlt_head *head, const struct mlt_hash_source *hashes,
+                              struct mlt_buf *note, struct mlt_cosigned *out, struct mlt_error *err);
+    void *cosign_arg;
+    void (*published_cb)(void *arg, uint64_t size, const struct mlt_cosigned *cosigned);
+    void *published_arg;
+    void (*forked)(void *arg, const struct mlt_error *err);
+    void *forked_arg;
     struct mlt_store *store;
     struct mlt_state state;
     struct mlt_file *lock;
@@ -67,7 +74,9 @@ struct mlt_trail {
     uint64_t queued_bytes;
     struct mlt_head head; // the last acknowledged one
     uint64_t published_size;
-    bool published; // else the checkpoint file is older than this process knows
+    bool published;       // else the checkpoint file is older than this process knows
+    int64_t again_at;     // monotonic ns of a publication without change; INT64_MAX: none
+    bool is_forked;       // `cosign` said so: nothing is published any more
     uint64_t num_groups;
     int64_t last_group_ns;
     pthread_t committer;

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "witness/line.h"
 #include "witness/witness_private.h"
 
 // One request on its way.
@@ -120,14 +121,7 @@ static enum mlt_status compose(struct mlt_witness *w, const struct submission *s
     for (size_t i = 0; i < s->note.num_sigs; i++) {
         const struct mlt_note_sig *sig = &s->note.sigs[i];
         if (mlt_note_sig_claims(sig, &s->log.vkey)) {
-            struct mlt_buf bytes = {0};
-            mlt_buf_put_u32be(&bytes, sig->key_id);
-            mlt_buf_put(&bytes, sig->sig, sig->sig_len);
-            mlt_buf_printf(note, "\xe2\x80\x94 %.*s ", MLT_ARG(sig->name));
-            mlt_buf_put_base64(note, mlt_buf_bytes(&bytes));
-            mlt_buf_put_u8(note, '\n');
-            note->failed = note->failed || bytes.failed;
-            mlt_buf_clear(&bytes);
+            mlt_witness_put_line(note, sig);
             break; // a second one by the same key says nothing more
         }
     }
