@@ -1,0 +1,199 @@
+"""Witnesses of others cosign our log, and clients of others are cosigned by our witness."""
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from conftest import go_tool
+
+TORCHWOOD = ("filippo.io/torchwood", "v0.6.1")
+WITNESS = ("github.com/transparency-dev/witness", "v0.0.0-20260720115447-2e1c6971d19e")
+START_S = 20
+WAIT_S = 30
+ORIGIN = "example.org/interop"
+COSIGNATURE_V1 = 4
+ED25519 = 1
+
+
+def key_id(name: str, kind: int, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + bytes([kind]) + public).digest()[:4]
+
+
+def vkey_of(name: str, kind: int, public: bytes) -> str:
+    return f"{name}+{key_id(name, kind, public).hex()}+{base64.b64encode(bytes([kind]) + public).decode()}"
+
+
+def free_port() -> int:
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_for_port(port: int, process: subprocess.Popen) -> None:
+    end = time.monotonic() + START_S
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return
+        except OSError:
+            assert process.poll() is None and time.monotonic() < end, "it did not start"
+            time.sleep(0.05)
+
+
+@pytest.fixture
+def processes():
+    started: list[subprocess.Popen] = []
+    yield started
+    for process in reversed(started):
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(timeout=START_S)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+
+def start(processes: list, command: list, **more) -> subprocess.Popen:
+    process = subprocess.Popen([str(c) for c in command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **more)
+    processes.append(process)
+    return process
+
+
+def make_trail(binary: Path, folder: Path) -> str:
+    made = subprocess.run([binary, "init", folder / "trail", "--origin", ORIGIN], capture_output=True, text=True, check=True,
+                          timeout=START_S)
+    return re.search(rf"{re.escape(ORIGIN)}\+[0-9a-f]{{8}}\+\S+", made.stdout)[0]
+
+
+def serve(binary: Path, folder: Path, processes: list, policy: Path) -> None:
+    port_file = folder / "port"
+    process = start(processes, [binary, "serve", folder / "trail", "--listen", "127.0.0.1:0", "--port-file", port_file, "--policy", policy,
+                                "--witness-mode", "require"])
+    end = time.monotonic() + START_S
+    while not port_file.exists():
+        assert process.poll() is None and time.monotonic() < end, "the server did not start"
+        time.sleep(0.05)
+
+
+def append(binary: Path, folder: Path, num: int) -> None:
+    record = {"kind": "prediction", "request_id": f"r{num}", "timestamp": "2026-11-23T10:00:00Z", "model": "m", "model_version": "1",
+              "serving_node": "n", "feature_values": {"a": 1}, "prediction": 1}
+    subprocess.run([binary, "append", "--trail", folder / "trail", "--quiet"], input=json.dumps(record), text=True, check=True,
+                   capture_output=True, timeout=START_S)
+
+
+def grow_and_check(binary: Path, folder: Path, policy: Path) -> None:
+    """Sizes that the witness has to be led through by proofs; each published checkpoint must satisfy our own verifier."""
+    published = 0
+    for num in range(5):
+        append(binary, folder, num)
+        end = time.monotonic() + WAIT_S
+        while int((folder / "trail" / "checkpoint").read_text().split("\n")[1]) <= published:
+            assert time.monotonic() < end, "nothing was published: " + subprocess.run(
+                [binary, "witness", "status", "--trail", folder / "trail", "--json"], capture_output=True, text=True).stdout
+            time.sleep(0.1)
+        published = int((folder / "trail" / "checkpoint").read_text().split("\n")[1])
+    done = subprocess.run([binary, "verify", folder / "trail", "--policy", policy, "--json"], capture_output=True, text=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert done.returncode == 0, done.stdout
+    assert report["witnesses"]["quorum_met"] is True and report["witnesses"]["cosigned"] == 1
+
+
+def write_policy(folder: Path, log: str, name: str, vkey: str, url: str) -> Path:
+    policy = folder / "policy"
+    policy.write_text(f"log {log}\nwitness {name} {vkey} {url}\nquorum {name}\n")
+    return policy
+
+
+def test_litewitness_cosigns_our_log(binary, tmp_path, processes):
+    litewitness = go_tool(*TORCHWOOD, "cmd/litewitness")
+    for tool in ("ssh-agent", "ssh-add", "ssh-keygen"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    log = make_trail(binary, tmp_path)
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True, timeout=START_S)
+    fingerprint = subprocess.run(["ssh-keygen", "-lf", key], check=True, capture_output=True, text=True).stdout.split()[1]
+    public = base64.b64decode((tmp_path / "key.pub").read_text().split()[1])[-32:]
+    agent = f"/tmp/mlt-agent-{tmp_path.name}-{free_port()}"  # a socket's path is short
+    start(processes, ["ssh-agent", "-D", "-a", agent])
+    end = time.monotonic() + START_S
+    while subprocess.run(["ssh-add", "-q", key], env={"SSH_AUTH_SOCK": agent, "PATH": "/usr/bin:/bin"}, capture_output=True).returncode != 0:
+        assert time.monotonic() < end, "ssh-agent did not start"
+        time.sleep(0.05)
+    # Its own tool for this does not build from public modules alone; the tables are what litewitness makes itself.
+    with sqlite3.connect(tmp_path / "lite.db") as db:
+        db.execute("CREATE TABLE log (origin TEXT PRIMARY KEY, tree_size INTEGER NOT NULL, tree_hash TEXT NOT NULL)")
+        db.execute("CREATE TABLE key (origin TEXT NOT NULL, key TEXT NOT NULL, FOREIGN KEY(origin) REFERENCES log(origin))")
+        db.execute("INSERT INTO log VALUES (?, 0, ?)", (ORIGIN, base64.b64encode(hashlib.sha256(b"").digest()).decode()))
+        db.execute("INSERT INTO key VALUES (?, ?)", (ORIGIN, log))
+    db.close()
+    port = free_port()
+    process = start(processes, [litewitness, "-ssh-agent", agent, "-name", "lite.example.com", "-key", fingerprint, "-db", tmp_path / "lite.db",
+                                "-listen", f"127.0.0.1:{port}"])
+    wait_for_port(port, process)
+    policy = write_policy(tmp_path, log, "lite", vkey_of("lite.example.com", COSIGNATURE_V1, public), f"http://127.0.0.1:{port}")
+    serve(binary, tmp_path, processes, policy)
+    grow_and_check(binary, tmp_path, policy)
+
+
+def note_key(binary: Path, folder: Path, name: str) -> tuple[str, str]:
+    """A signing key as Go's note package writes it (type 01), and the verifier key of its cosignatures (type 04)."""
+    vkey = subprocess.run([binary, "witness", "init", folder / "key", "--name", name], check=True, capture_output=True, text=True,
+                          timeout=START_S).stdout.strip()
+    secret = (folder / "key" / "witness.key").read_text().strip()
+    seed = base64.b64decode(secret.split("+", 4)[4])[1:]
+    public = base64.b64decode(vkey.split("+", 2)[2])[1:]
+    assert vkey == vkey_of(name, COSIGNATURE_V1, public)
+    return f"PRIVATE+KEY+{name}+{key_id(name, ED25519, public).hex()}+{base64.b64encode(bytes([ED25519]) + seed).decode()}", vkey
+
+
+def test_omniwitness_cosigns_our_log(binary, tmp_path, processes):
+    omniwitness = go_tool(*WITNESS, "cmd/omniwitness")
+    log = make_trail(binary, tmp_path)
+    secret, vkey = note_key(binary, tmp_path, "omni.example.com")
+    (tmp_path / "omni.key").write_text(secret)
+    (tmp_path / "logs.yaml").write_text(f"Logs:\n  - Origin: {ORIGIN}\n    URL: http://127.0.0.1:9/\n    PublicKey: {log}\n")
+    port = free_port()
+    process = start(processes, [omniwitness, "--private_key_path", tmp_path / "omni.key", "--additional_logs", tmp_path / "logs.yaml",
+                                "--db_file", tmp_path / "omni.db", "--listen", f"127.0.0.1:{port}", "--metrics_listen", "127.0.0.1:0"])
+    wait_for_port(port, process)
+    policy = write_policy(tmp_path, log, "omni", vkey, f"http://127.0.0.1:{port}")
+    serve(binary, tmp_path, processes, policy)
+    grow_and_check(binary, tmp_path, policy)
+
+
+def test_loadtest_of_others_is_cosigned_by_our_witness(binary, tmp_path, processes):
+    """The load generator of transparency-dev/witness judges each answer; here its verdict counts, not its speed."""
+    loadtest = go_tool(*WITNESS, "cmd/loadtest")
+    config = subprocess.run([loadtest, "--log_count=5"], capture_output=True, text=True, timeout=START_S).stdout
+    logs = re.findall(r"PublicKey: (\S+)", config)
+    assert len(logs) == 5
+    subprocess.run([binary, "witness", "init", tmp_path / "w", "--name", "w.example.com"], check=True, capture_output=True, timeout=START_S)
+    subprocess.run([binary, "witness", "add-log", tmp_path / "w", *logs, "--quiet"], check=True, timeout=START_S)
+    port_file = tmp_path / "port"
+    process = start(processes, [binary, "witness", "serve", tmp_path / "w", "--listen", "127.0.0.1:0", "--port-file", port_file])
+    end = time.monotonic() + START_S
+    while not port_file.exists():
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.05)
+    target = f"http://127.0.0.1:{int(port_file.read_text())}/"
+    done = subprocess.run([loadtest, "--log_count=5", f"--target={target}", "--timeout=10s", "--start_qps=20", "--success_qps=21"],
+                          capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr[-2000:]
+    status = json.loads(subprocess.run([binary, "witness", "status", tmp_path / "w", "--json"], capture_output=True, text=True, check=True,
+                                       timeout=START_S).stdout)
+    sizes = {log["origin"]: log["size"] for log in status["items"]}
+    assert len(sizes) == 5 and sum(size or 0 for size in sizes.values()) >= 25
