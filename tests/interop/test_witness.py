@@ -11,11 +11,13 @@ import socket
 import sqlite3
 import subprocess
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
 
-from conftest import go_tool
+from gotool import go_tool
 
 TORCHWOOD = ("filippo.io/torchwood", "v0.6.1")
 WITNESS = ("github.com/transparency-dev/witness", "v0.0.0-20260720115447-2e1c6971d19e")
@@ -175,25 +177,41 @@ def test_omniwitness_cosigns_our_log(binary, tmp_path, processes):
     grow_and_check(binary, tmp_path, policy)
 
 
-def test_loadtest_of_others_is_cosigned_by_our_witness(binary, tmp_path, processes):
-    """The load generator of transparency-dev/witness judges each answer; here its verdict counts, not its speed."""
-    loadtest = go_tool(*WITNESS, "cmd/loadtest")
-    config = subprocess.run([loadtest, "--log_count=5"], capture_output=True, text=True, timeout=START_S).stdout
-    logs = re.findall(r"PublicKey: (\S+)", config)
-    assert len(logs) == 5
-    subprocess.run([binary, "witness", "init", tmp_path / "w", "--name", "w.example.com"], check=True, capture_output=True, timeout=START_S)
-    subprocess.run([binary, "witness", "add-log", tmp_path / "w", *logs, "--quiet"], check=True, timeout=START_S)
-    port_file = tmp_path / "port"
-    process = start(processes, [binary, "witness", "serve", tmp_path / "w", "--listen", "127.0.0.1:0", "--port-file", port_file])
-    end = time.monotonic() + START_S
-    while not port_file.exists():
-        assert process.poll() is None and time.monotonic() < end
-        time.sleep(0.05)
-    target = f"http://127.0.0.1:{int(port_file.read_text())}/"
-    done = subprocess.run([loadtest, "--log_count=5", f"--target={target}", "--timeout=10s", "--start_qps=20", "--success_qps=21"],
-                          capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-2000:]
-    status = json.loads(subprocess.run([binary, "witness", "status", tmp_path / "w", "--json"], capture_output=True, text=True, check=True,
-                                       timeout=START_S).stdout)
-    sizes = {log["origin"]: log["size"] for log in status["items"]}
-    assert len(sizes) == 5 and sum(size or 0 for size in sizes.values()) >= 25
+def test_feeder_of_others_is_cosigned_by_our_witness(binary, tmp_path, processes):
+    """feedwitness reads our tiles, makes its own proofs, and takes our witness from size to size."""
+    log = make_trail(binary, tmp_path)
+    vkey = subprocess.run([binary, "witness", "init", tmp_path / "w", "--name", "w.example.com"], check=True, capture_output=True, text=True,
+                          timeout=START_S).stdout.strip()
+    subprocess.run([binary, "witness", "add-log", tmp_path / "w", log, "--quiet"], check=True, timeout=START_S)
+    ports = {}
+    for name, what in (("witness", ["witness", "serve", tmp_path / "w"]), ("log", ["serve", tmp_path / "trail"])):
+        port_file = tmp_path / f"{name}.port"
+        process = start(processes, [binary, *what, "--listen", "127.0.0.1:0", "--port-file", port_file])
+        end = time.monotonic() + START_S
+        while not port_file.exists():
+            assert process.poll() is None and time.monotonic() < end
+            time.sleep(0.05)
+        ports[name] = int(port_file.read_text())
+    # It knows the logs of a file that is compiled in: ours takes its place.
+    feedwitness = go_tool(*WITNESS, "cmd/feedwitness", name=f"feedwitness-{tmp_path.name}", replace={"omniwitness/logs.yaml": (
+        f"Logs:\n  - Origin: {ORIGIN}\n    URL: http://127.0.0.1:{ports['log']}/\n    PublicKey: {log}\n    Feeder: tiles\n")}, into=tmp_path)
+    feeder = start(processes, [feedwitness, f"--witness_url=http://127.0.0.1:{ports['witness']}/", "--max_qps=10", "--metrics_listen="])
+
+    def head() -> list[str]:
+        url = f"http://127.0.0.1:{ports['witness']}/{hashlib.sha256(ORIGIN.encode()).hexdigest()}/checkpoint"
+        try:
+            return urllib.request.urlopen(url, timeout=20).read().decode().split("\n")
+        except urllib.error.HTTPError:
+            return ["", "0"]
+
+    seen = set()
+    for num in range(4):
+        append(binary, tmp_path, num)
+        end = time.monotonic() + WAIT_S
+        while int(head()[1]) <= max(seen, default=0):
+            assert feeder.poll() is None and time.monotonic() < end, "the witness was not fed"
+            time.sleep(0.1)
+        seen.add(int(head()[1]))
+    assert len(seen) == 4
+    assert any(line.startswith("\u2014 w.example.com ") for line in head())
+    assert vkey.startswith("w.example.com+")
