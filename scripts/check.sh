@@ -99,7 +99,6 @@ schemathesis_ready() {
     [ ! -x "$venv/bin/schemathesis" ] || export SCHEMATHESIS=$venv/bin/schemathesis
 }
 http_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/http; }
-interop_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/interop; }
 e2e_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/e2e; }
 # Tools of others, built from Go modules where Go is at hand; elsewhere they skip, and say so.
 tamper_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/tamper; }
@@ -120,7 +119,6 @@ step "Python SDK: mypy --strict" one sdk_types
 step "Python SDK: tests" pytest sdk_tests
 schemathesis_ready
 step "HTTP: routes, refusals, connections, TLS" pytest http_tests
-step "interop: witnesses of others" pytest interop_tests
 step "end to end: demo, proof, kill -9" pytest e2e_tests
 step "tamper grid: who sees what, as THREATS.md says" pytest tamper_tests
 step "interop: tools of others read and write what we do" pytest interop_tests

@@ -40,10 +40,12 @@ def _run(command: list, **more) -> subprocess.CompletedProcess:
     return done
 
 
-def go_tool(module: str, version: str, package: str = "", name: str | None = None) -> Path:
-    """Builds PACKAGE of MODULE@VERSION, unless it is there already, also one that is internal to the module."""
+def go_tool(module: str, version: str, package: str = "", name: str | None = None, replace: dict[str, str] | None = None,
+            into: Path = TOOLS) -> Path:
+    """Builds PACKAGE of MODULE@VERSION, unless it is there already, also one that is internal to the module. `replace` gives files of
+    the module other contents, for a program that is built `into` the folder of one test."""
     name = name or (package or module).rstrip("/").rsplit("/", 1)[1]
-    binary = TOOLS / f"{name}@{version}"
+    binary = into / f"{name}@{version}"
     if binary.exists():
         return binary
     go = _go()
@@ -55,7 +57,12 @@ def go_tool(module: str, version: str, package: str = "", name: str | None = Non
         if not source.exists():
             shutil.copytree(found["Dir"], source)
             _run(["chmod", "-R", "u+w", str(source)])
-        _run([go, "build", "-o", str(binary), "./" + package], cwd=source)
+        files = {}
+        for number, (file, content) in enumerate((replace or {}).items()):
+            (into / f"replaced-{number}").write_text(content)
+            files[str(source / file)] = str(into / f"replaced-{number}")
+        (into / "overlay.json").write_text(json.dumps({"Replace": files}))
+        _run([go, "build", "-overlay", str(into / "overlay.json"), "-o", str(binary), "./" + package], cwd=source)
     return binary
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 
-from gotool import go_tool
+from conftest import go_tool
 
 TORCHWOOD = ("filippo.io/torchwood", "v0.6.1")
 WITNESS = ("github.com/transparency-dev/witness", "v0.0.0-20260720115447-2e1c6971d19e")
@@ -110,7 +110,7 @@ def grow_and_check(binary: Path, folder: Path, policy: Path) -> None:
     done = subprocess.run([binary, "verify", folder / "trail", "--policy", policy, "--json"], capture_output=True, text=True, timeout=60)
     report = json.loads(done.stdout)
     assert done.returncode == 0, done.stdout
-    assert report["witnesses"]["quorum_met"] is True and report["witnesses"]["cosigned"] == 1
+    assert report["policy"]["holds"] is True and report["policy"]["num_cosigned"] == 1
 
 
 def write_policy(folder: Path, log: str, name: str, vkey: str, url: str) -> Path:
@@ -193,7 +193,7 @@ def test_feeder_of_others_is_cosigned_by_our_witness(binary, tmp_path, processes
             time.sleep(0.05)
         ports[name] = int(port_file.read_text())
     # It knows the logs of a file that is compiled in: ours takes its place.
-    feedwitness = go_tool(*WITNESS, "cmd/feedwitness", name=f"feedwitness-{tmp_path.name}", replace={"omniwitness/logs.yaml": (
+    feedwitness = go_tool(*WITNESS, "cmd/feedwitness", replace={"omniwitness/logs.yaml": (
         f"Logs:\n  - Origin: {ORIGIN}\n    URL: http://127.0.0.1:{ports['log']}/\n    PublicKey: {log}\n    Feeder: tiles\n")}, into=tmp_path)
     feeder = start(processes, [feedwitness, f"--witness_url=http://127.0.0.1:{ports['witness']}/", "--max_qps=10", "--metrics_listen="])
 
