@@ -13,12 +13,16 @@ static const struct mlt_cli_option options[] = {
     {"kind", 'k', "KIND", "Kind of the records that do not name theirs.",
      "prediction dataset.version training.run model.version approval transition access decision oversight explanation "
      "notice outcome correction tally"},
+    {"ack", 0, "LEVEL",
+     "durable: on disk and signed (default); proven: also in a published checkpoint with the witnesses' quorum.",
+     "durable proven"},
     {"receipts", 'r', "FILE", "Add a line per record to FILE: index, leaf hash and signed checkpoint.", "<file>"},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail append < records.ndjson", "append one record per line to ./trail"},
     {"mltrail append --kind prediction --receipts receipts.ndjson day.ndjson", "and keep the receipts"},
+    {"mltrail append --ack proven --receipts receipts.ndjson run.ndjson", "keep an offline proof for every record"},
     {"mltrail --trail https://trail.example.com --token-file ci.token append run.ndjson", "append to a server"},
     {0},
 };
@@ -36,7 +40,9 @@ struct appending {
     const char *file; // NULL: standard input
     bool name_files;
     FILE *receipts;
+    bool proven; // --ack proven
     uint64_t read, accepted, duplicates, rejected;
+    uint64_t unproven; // batches that are durable only, although --ack proven
     bool has_index;
     uint64_t first_index, last_index;
     char *checkpoint;       // of the last batch
@@ -99,6 +105,10 @@ static bool save_receipts(struct appending *a, const struct mlt_json *json) {
         mlt_jw_member_raw(&w, "leaf", mlt_json_raw(json, mlt_json_get(json, n, "leaf")));
         mlt_jw_member_bool(&w, "duplicate", mlt_json_is(json, mlt_json_get(json, n, "duplicate"), MLT_JSON_TRUE));
         mlt_jw_member_raw(&w, "checkpoint", mlt_json_raw(json, mlt_json_get(json, 0, "checkpoint")));
+        mlt_json_at proof = mlt_json_get(json, n, "proof");
+        if (proof != MLT_JSON_NONE) {
+            mlt_jw_member_raw(&w, "proof", mlt_json_raw(json, proof));
+        }
         mlt_jw_end_object(&w);
         mlt_buf_put_u8(&out, '\n');
     }
@@ -127,9 +137,10 @@ static void count(struct appending *a, const struct mlt_json *json) {
 
 // send_batch posts the batch, and again while the server is too busy to take it: what it took already it knows again.
 static int send_batch(struct appending *a, struct mlt_reply *reply) {
+    static const char *const queries[2][2] = {{NULL, "receipts=all"}, {"ack=proven", "receipts=all&ack=proven"}};
     const struct mlt_call call = {.method = "POST",
                                   .path = "/v1/records",
-                                  .query = a->receipts ? "receipts=all" : NULL,
+                                  .query = queries[a->proven][a->receipts != NULL],
                                   .content_type = "application/x-ndjson",
                                   .body = mlt_buf_bytes(&a->body)};
     struct mlt_cli *cli = a->cli;
@@ -166,6 +177,7 @@ static int flush_batch(struct appending *a) {
         } else {
             report_problems(a, &json);
             count(a, &json);
+            a->unproven += reply.status == 202;
             if (a->receipts && !save_receipts(a, &json)) {
                 code = mlt_cli_fail(a->cli, MLT_EXIT_FAILED, "cannot write %s", mlt_cli_value(a->cli, "receipts"));
             }
@@ -291,6 +303,11 @@ static int run(struct mlt_cli *cli) {
     char *standard_input[] = {dash};
     struct appending a = {.cli = cli, .name_files = cli->num_args > 1};
     const char *receipts = mlt_cli_value(cli, "receipts");
+    const char *ack = mlt_cli_value(cli, "ack");
+    if (ack && strcmp(ack, "durable") != 0 && strcmp(ack, "proven") != 0) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--ack %s: there are durable and proven", ack);
+    }
+    a.proven = ack && strcmp(ack, "proven") == 0;
     mlt_progress_init(&a.progress, cli, "records");
     int code = open_trail(cli);
     if (code == 0 && receipts && !(a.receipts = fopen(receipts, "ae"))) {
@@ -309,7 +326,10 @@ static int run(struct mlt_cli *cli) {
     }
     mlt_buf_clear(&a.body);
     mlt_arena_clear(&a.notes);
-    return code != 0 ? code : a.rejected > 0 ? MLT_EXIT_FALSE : MLT_EXIT_TRUE;
+    if (code == 0 && a.unproven > 0) {
+        mlt_cli_note(cli, "the records are durable, but no published checkpoint with the quorum covers all of them yet");
+    }
+    return code != 0 ? code : a.rejected > 0 || a.unproven > 0 ? MLT_EXIT_FALSE : MLT_EXIT_TRUE;
 }
 
 const struct mlt_cli_command mlt_cmd_append = {
@@ -318,7 +338,9 @@ const struct mlt_cli_command mlt_cmd_append = {
     .summary = "append records, one JSON object per line",
     .text = "Reads records from the files, or from standard input, and appends them in batches. A record is on disk "
             "and covered by a signed tree head when its batch is answered. Lines that are no valid record are named on "
-            "standard error and the others are kept; the exit status is then 1.",
+            "standard error and the others are kept; the exit status is then 1. With --ack proven each batch waits for a "
+            "published checkpoint that covers it, and receipts carry a C2SP tlog-proof; what gets none within half a "
+            "minute is durable all the same, and the exit status is 1.",
     .words = "<file>",
     .max_args = 1000000,
     .options = options,

@@ -5,6 +5,7 @@
 
 #include "server/api_state.h"
 #include "server/grant.h"
+#include "server/proving.h"
 #include "server/segmenting.h"
 #include "server/witnessing.h"
 
@@ -131,6 +132,13 @@ static enum mlt_status start(struct mlt_api *api, struct mlt_error *err) {
     return status;
 }
 
+static void on_published(void *arg, uint64_t size, struct mlt_bytes note, const struct mlt_cosigned *cosigned) {
+    struct mlt_api *api = arg;
+    if (mlt_witnessing_published(api->witnessing, size, cosigned) && api->proving) {
+        mlt_proving_published(api->proving, size, note);
+    }
+}
+
 static enum mlt_status open_trail(struct mlt_api *api, const struct mlt_api_options *opt, struct mlt_error *err) {
     struct mlt_trail_options trail = opt->trail;
     char state_dir[MLT_PATH_MAX];
@@ -140,8 +148,15 @@ static enum mlt_status open_trail(struct mlt_api *api, const struct mlt_api_opti
         status = status ? status
                         : mlt_witnessing_open(&api->witnessing, api->env, &opt->witnessing, state_dir, err);
         mlt_witnessing_hook(api->witnessing, &trail);
+        trail.published = on_published;
+        trail.published_arg = api;
+        status = status ? status : mlt_proving_start(&api->proving, err);
     }
-    return status ? status : mlt_trail_open(&api->trail, api->env, &trail, err);
+    status = status ? status : mlt_trail_open(&api->trail, api->env, &trail, err);
+    if (status == MLT_OK && !api->read_only) {
+        status = mlt_witnessing_keep(api->env, &opt->witnessing, state_dir, err);
+    }
+    return status;
 }
 
 enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const struct mlt_api_options *opt,
@@ -181,11 +196,18 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
     return MLT_OK;
 }
 
+void mlt_api_end(struct mlt_api *api) {
+    if (api->proving) {
+        mlt_proving_end(api->proving);
+    }
+}
+
 enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
     if (!api) {
         return MLT_OK;
     }
     mlt_segmenting_stop(api->segmenting);
+    mlt_api_end(api);
     keeper_stop(api);
     enum mlt_status status = MLT_OK;
     if (api->started) {
@@ -205,6 +227,7 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
         closed = mlt_index_close(api->index, status == MLT_OK ? err : &later);
         status = status == MLT_OK ? closed : status;
     }
+    mlt_proving_stop(api->proving);
     mlt_witnessing_close(api->witnessing); // the last publication has asked
     clear_parts(api);
     free(api);

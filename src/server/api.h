@@ -89,6 +89,8 @@ struct mlt_api_options {
 // mlt_api_open opens trail and index, starts the committer, and records `logging-started`.
 enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const struct mlt_api_options *opt,
                              struct mlt_error *err) MLT_MUST_USE;
+// mlt_api_end lets nothing wait for a proof any more: what does is answered at once. Before connections are closed.
+void mlt_api_end(struct mlt_api *api);
 // mlt_api_close records `logging-stopped`, closes trail and index.
 enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err);
 struct mlt_trail *mlt_api_trail(struct mlt_api *api);

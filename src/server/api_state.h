@@ -30,6 +30,9 @@ struct mlt_append {
     struct mlt_problem first_problem;
     bool ndjson;
     bool receipts_all;
+    bool wants_proof;                // ack=proven
+    const struct mlt_proven *proven; // while it is answered; NULL: durable only
+    size_t num_proofs;               // written into the answer
     void (*done)(void *arg, struct mlt_response *res);
     void *done_arg;
     struct mlt_append *next;
@@ -76,6 +79,7 @@ struct mlt_api {
     struct mlt_keeper keeper;
     struct mlt_segmenting *segmenting; // NULL: a raw trail
     struct mlt_witnessing *witnessing; // NULL: no policy
+    struct mlt_proving *proving;       // NULL: a raw or read-only trail
 };
 
 // Pools (pool.c).
@@ -198,6 +202,10 @@ bool mlt_append_begin(struct mlt_call *call, void (*done)(void *arg, struct mlt_
 // mlt_call_secret gives the secret of an entry's payload, of which salts are made (route_bundle.c).
 enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t secret[static MLT_SECRET_LEN],
                                 struct mlt_error *err) MLT_MUST_USE;
+// mlt_append_answer answers an append that waited (proving.h) and gives it back to the pool.
+struct mlt_proven;
+void mlt_append_answer(struct mlt_append *a, const struct mlt_receipt *receipts, const struct mlt_head *head,
+                       const struct mlt_proven *proven);
 
 // Handlers, a file per group.
 void mlt_handle_append(struct mlt_call *call);

@@ -4,6 +4,7 @@
 
 #include "server/grant.h"
 #include "server/ndjson.h"
+#include "server/proving.h"
 #include "server/rejected.h"
 
 #define MLT_PROBLEMS_MAX 10000 // reported one by one; further ones are counted: nobody reads more
@@ -134,12 +135,36 @@ static enum mlt_status build(struct mlt_call *call, struct mlt_append *a, struct
 
 // --- answering ---
 
-static void write_receipt(struct mlt_json_writer *w, const struct mlt_receipt *r) {
+// The proof that the published checkpoint includes the entry; null when it cannot be made, or there are too many.
+static void write_proof(struct mlt_json_writer *w, struct mlt_append *a, uint64_t index) {
+    struct mlt_hash_source hashes = mlt_trail_hashes(a->api->trail);
+    struct mlt_tlog_proof p = {.index = index, .checkpoint = a->proven->note};
+    struct mlt_buf text = {0};
+    if (a->num_proofs < MLT_PROOFS_MAX &&
+        mlt_merkle_prove_inclusion(&hashes, index, a->proven->size, &p.proof, NULL) == MLT_OK) {
+        mlt_tlog_proof_format(&text, &p);
+        a->num_proofs++;
+    }
+    mlt_jw_name(w, "proof");
+    text.len > 0 && !text.failed ? mlt_jw_string(w, mlt_buf_bytes(&text)) : mlt_jw_null(w);
+    mlt_buf_clear(&text);
+}
+
+static void write_acknowledged(struct mlt_json_writer *w, const struct mlt_append *a) {
+    if (a->wants_proof) {
+        mlt_jw_member(w, "acknowledged", a->proven ? "proven" : "durable");
+    }
+}
+
+static void write_receipt(struct mlt_json_writer *w, struct mlt_append *a, const struct mlt_receipt *r) {
     assert(r);
     mlt_jw_member_u64(w, "index", r->index);
     mlt_jw_name(w, "leaf");
     mlt_jw_hex(w, mlt_bytes_of(r->leaf, MLT_HASH_LEN));
     mlt_jw_member_bool(w, "duplicate", r->added == MLT_ADDED_DUPLICATE);
+    if (a->proven) {
+        write_proof(w, a, r->index);
+    }
 }
 
 static void answer_one(struct mlt_append *a, struct mlt_response *res, const struct mlt_receipt *receipts,
@@ -155,11 +180,12 @@ static void answer_one(struct mlt_append *a, struct mlt_response *res, const str
     }
     assert(receipts);
     mlt_jw_object(&w);
-    write_receipt(&w, &receipts[0]);
+    write_receipt(&w, a, &receipts[0]);
+    write_acknowledged(&w, a);
     mlt_jw_member_u64(&w, "tree_size", head->size);
     mlt_jw_member_bytes(&w, "checkpoint", mlt_bytes_of(head->note, head->note_len));
     mlt_jw_end_object(&w);
-    res->status = receipts[0].added == MLT_ADDED_DUPLICATE ? 200 : 201;
+    res->status = a->wants_proof && !a->proven ? 202 : receipts[0].added == MLT_ADDED_DUPLICATE ? 200 : 201;
 }
 
 struct totals {
@@ -181,14 +207,13 @@ static struct totals count(const struct mlt_append *a, const struct mlt_receipt 
     return t;
 }
 
-static void write_all_receipts(struct mlt_json_writer *w, const struct mlt_append *a,
-                               const struct mlt_receipt *receipts) {
+static void write_all_receipts(struct mlt_json_writer *w, struct mlt_append *a, const struct mlt_receipt *receipts) {
     mlt_jw_name(w, "receipts");
     mlt_jw_array(w);
     for (size_t i = 0; i < a->num_records; i++) {
         mlt_jw_object(w);
         mlt_jw_member_u64(w, "line", a->batch.drafts[i].line);
-        write_receipt(w, &receipts[i]);
+        write_receipt(w, a, &receipts[i]);
         mlt_jw_end_object(w);
     }
     mlt_jw_end_array(w);
@@ -210,6 +235,10 @@ static void answer_batch(struct mlt_append *a, struct mlt_response *res, const s
     t.accepted ? mlt_jw_u64(&w, t.last) : mlt_jw_null(&w);
     mlt_jw_member_u64(&w, "tree_size", head->size);
     mlt_jw_member_bytes(&w, "checkpoint", mlt_bytes_of(head->note, head->note_len));
+    write_acknowledged(&w, a);
+    if (a->proven) {
+        mlt_jw_member_bytes(&w, "proven_checkpoint", a->proven->note);
+    }
     if (a->problems.len > 0) {
         mlt_buf_put_u8(&a->problems, ']');
     }
@@ -221,7 +250,8 @@ static void answer_batch(struct mlt_append *a, struct mlt_response *res, const s
         write_all_receipts(&w, a, receipts);
     }
     mlt_jw_end_object(&w);
-    res->status = a->num_lines > 0 && a->num_rejected == a->num_lines ? 422 : 200;
+    bool none = a->num_lines > 0 && a->num_rejected == a->num_lines;
+    res->status = none ? 422 : a->wants_proof && !a->proven && a->num_records > 0 ? 202 : 200;
 }
 
 static void count_metrics(struct mlt_append *a, const struct mlt_receipt *receipts) {
@@ -247,12 +277,32 @@ static void answer(struct mlt_append *a, struct mlt_response *res, const struct 
     }
 }
 
+static void finish_append(struct mlt_append *a, struct mlt_response *res) {
+    void (*done)(void *, struct mlt_response *) = a->done;
+    void *done_arg = a->done_arg;
+    mlt_pool_give_append(a);
+    done(done_arg, res);
+}
+
+void mlt_append_answer(struct mlt_append *a, const struct mlt_receipt *receipts, const struct mlt_head *head,
+                       const struct mlt_proven *proven) {
+    struct mlt_response res = {.status = 500, .content_type = MLT_TYPE_JSON};
+    a->proven = proven;
+    answer(a, &res, receipts, head);
+    a->proven = NULL;
+    finish_append(a, &res);
+}
+
 static void appended(void *arg, struct mlt_batch *batch, enum mlt_status status, const struct mlt_receipt *receipts,
                      const struct mlt_head *head, const struct mlt_error *err) {
     (void)batch;
     struct mlt_append *a = arg;
     struct mlt_response res = {.status = 500, .content_type = MLT_TYPE_JSON};
     struct mlt_head now;
+    if (status == MLT_OK && a->wants_proof && a->num_records > 0 &&
+        mlt_proving_wait(a->api->proving, a, receipts, head)) {
+        return;
+    }
     if (status != MLT_OK && a->num_records == 0) {
         // Only the record of what was rejected could not be kept; the client is told what was wrong all the same.
         mlt_trail_head(a->api->trail, &now);
@@ -262,10 +312,7 @@ static void appended(void *arg, struct mlt_batch *batch, enum mlt_status status,
     } else {
         answer(a, &res, receipts, head);
     }
-    void (*done)(void *, struct mlt_response *) = a->done;
-    void *done_arg = a->done_arg;
-    mlt_pool_give_append(a);
-    done(done_arg, &res);
+    finish_append(a, &res);
 }
 
 // --- the route ---
@@ -303,6 +350,8 @@ bool mlt_append_begin(struct mlt_call *call, void (*done)(void *arg, struct mlt_
         return false;
     }
     a->receipts_all = mlt_call_is(call, "receipts", "all");
+    a->wants_proof = mlt_call_is(call, "ack", "proven");
+    a->num_proofs = 0;
     if (!choose_media(call, a)) {
         mlt_pool_give_append(a);
         return false;

@@ -5,6 +5,7 @@ static const char *const order_values[] = {"asc", "desc", NULL};
 static const char *const dossier_formats[] = {"json", "text", "html", "bundle", NULL};
 static const char *const answer_formats[] = {"json", "text", NULL};
 static const char *const directions[] = {"backward", "forward", NULL};
+static const char *const ack_values[] = {"durable", "proven", NULL};
 static const char *const receipts_values[] = {"all", "summary", NULL};
 static const char *const resource_types[] = {
     "model_registry", "prediction_log", "training_data", "trail", "config", "other", NULL};
@@ -26,6 +27,7 @@ static const char *const resource_types[] = {
 
 static const struct mlt_param append_params[] = {
     ONE_OF("receipts", receipts_values, "`all`: a receipt for every line of a batch"),
+    ONE_OF("ack", ack_values, "`proven`: wait for a published checkpoint with the witnesses' quorum"),
     END,
 };
 static const struct mlt_param search_params[] = {
@@ -106,7 +108,7 @@ static const struct mlt_param tile_path[] = {TEXT("tile...", "level and number a
 
 const struct mlt_route mlt_routes[] = {
     {"POST", "/v1/records", "appendRecords", "Append one record, or one per line", 0, MLT_ROUTE_BODY, append_params,
-     NULL, MLT_TYPE_JSON, "Receipt", 201, "200 409 413 415 422 503 507", mlt_handle_append},
+     NULL, MLT_TYPE_JSON, "Receipt", 201, "200 202 409 413 415 422 503 507", mlt_handle_append},
     {"GET", "/v1/records", "searchRecords", "Find records", MLT_MAY_READ, MLT_ROUTE_AUDITED, search_params, NULL,
      MLT_TYPE_JSON, "RecordPage", 200, "", mlt_handle_search},
     {"GET", "/v1/records/{index}", "getRecord", "One record", MLT_MAY_READ, MLT_ROUTE_AUDITED, size_params, index_path,

@@ -156,6 +156,7 @@ void mlt_server_stop(struct mlt_server *s) {
     atomic_store(&s->stopping, true);
     quiesce(s->tcp, &s->tcp_fd);
     quiesce(s->local, &s->local_fd);
+    mlt_api_end(s->api);
     wait_for(&s->exchanges, mlt_server_now() + MLT_STOP_GRACE_S * MLT_NS_PER_S);
     wait_for(&s->in_flight, -1); // a suspended connection belongs to somebody; libmicrohttpd must not stop under it
     if (s->tcp) {

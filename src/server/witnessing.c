@@ -77,7 +77,7 @@ static enum mlt_status read_mode(struct mlt_witnessing *w, const struct mlt_witn
                                  const char *state_dir, struct mlt_error *err) {
     if (opt->mode != MLT_WITNESS_AS_KEPT) {
         w->require = opt->mode == MLT_WITNESS_REQUIRE;
-        return keep(w->env, state_dir, "witness-mode", mlt_str(w->require ? "require\n" : "prefer\n"), err);
+        return MLT_OK;
     }
     struct mlt_buf text = {0};
     enum mlt_status status = read_kept(w->env, state_dir, "witness-mode", MODE_MAX, &text, err);
@@ -102,10 +102,23 @@ static enum mlt_status read_policy(struct mlt_witnessing *w, const struct mlt_wi
         return status;
     }
     status = mlt_policy_parse(&w->policy, mlt_buf_bytes(&w->text), err);
-    if (status) {
-        return mlt_context(err, status, given ? "the policy" : "%s/policy", state_dir);
+    return status ? mlt_context(err, status, given ? "the policy" : "%s/policy", state_dir) : MLT_OK;
+}
+
+enum mlt_status mlt_witnessing_keep(struct mlt_env *env, const struct mlt_witnessing_options *opt,
+                                    const char *state_dir, struct mlt_error *err) {
+    enum mlt_status status = MLT_OK;
+    if (opt->forget) {
+        return forget(env, state_dir, err);
     }
-    return given ? keep(w->env, state_dir, "policy", opt->policy, err) : MLT_OK;
+    if (opt->policy.len > 0) {
+        status = keep(env, state_dir, "policy", opt->policy, err);
+    }
+    if (status == MLT_OK && opt->mode != MLT_WITNESS_AS_KEPT) {
+        status = keep(env, state_dir, "witness-mode",
+                      mlt_str(opt->mode == MLT_WITNESS_REQUIRE ? "require\n" : "prefer\n"), err);
+    }
+    return status;
 }
 
 // -- the hook of the trail --------------------------------------------------------------------------------------------
@@ -159,9 +172,11 @@ static enum mlt_status cosign(void *arg, const struct mlt_head *head, const stru
     return status;
 }
 
-static void published(void *arg, uint64_t size, const struct mlt_cosigned *cosigned) {
-    struct mlt_witnessing *w = arg;
+bool mlt_witnessing_published(struct mlt_witnessing *w, uint64_t size, const struct mlt_cosigned *cosigned) {
     bool changed;
+    if (!w) {
+        return true;
+    }
     pthread_mutex_lock(&w->mu);
     changed = w->published_size > 0 && w->published_quorum != cosigned->quorum;
     w->published_size = size;
@@ -172,14 +187,13 @@ static void published(void *arg, uint64_t size, const struct mlt_cosigned *cosig
         w->log(w->log_arg, cosigned->quorum ? "the witnesses' quorum is met again"
                                             : "the witnesses' quorum is not met: checkpoints are self-attested");
     }
+    return cosigned->quorum;
 }
 
 void mlt_witnessing_hook(struct mlt_witnessing *w, struct mlt_trail_options *opt) {
     if (w) {
         opt->cosign = cosign;
         opt->cosign_arg = w;
-        opt->published = published;
-        opt->published_arg = w;
     }
 }
 
@@ -190,7 +204,7 @@ enum mlt_status mlt_witnessing_open(struct mlt_witnessing **out, struct mlt_env 
                                     struct mlt_error *err) {
     *out = NULL;
     if (opt->forget) {
-        return forget(env, state_dir, err);
+        return MLT_OK;
     }
     struct mlt_witnessing *w = calloc(1, sizeof *w);
     if (!w) {

@@ -15,6 +15,9 @@ struct mlt_witnessing; // NULL everywhere below: no policy
 enum mlt_status mlt_witnessing_open(struct mlt_witnessing **out, struct mlt_env *env,
                                     const struct mlt_witnessing_options *opt, const char *state_dir,
                                     struct mlt_error *err) MLT_MUST_USE;
+// mlt_witnessing_keep writes what the options say into <state>, with the trail's lock held.
+enum mlt_status mlt_witnessing_keep(struct mlt_env *env, const struct mlt_witnessing_options *opt,
+                                    const char *state_dir, struct mlt_error *err) MLT_MUST_USE;
 // mlt_witnessing_hook makes the trail's publications ask. Before mlt_trail_open; the trail is given with
 // mlt_witnessing_check, before it starts.
 void mlt_witnessing_hook(struct mlt_witnessing *w, struct mlt_trail_options *opt);
@@ -22,6 +25,8 @@ void mlt_witnessing_hook(struct mlt_witnessing *w, struct mlt_trail_options *opt
 // MLT_CONFLICT: one knows another history. MLT_BUSY: the quorum cannot be had and the mode is `require`.
 enum mlt_status mlt_witnessing_check(struct mlt_witnessing *w, struct mlt_trail *trail,
                                      struct mlt_error *err) MLT_MUST_USE;
+// mlt_witnessing_published is told of a publication; true: it has the quorum, or there is no policy.
+bool mlt_witnessing_published(struct mlt_witnessing *w, uint64_t size, const struct mlt_cosigned *cosigned);
 // mlt_witnessing_record appends a control record when policy or mode are not those of the newest one.
 enum mlt_status mlt_witnessing_record(struct mlt_api *api, struct mlt_error *err) MLT_MUST_USE;
 void mlt_witnessing_close(struct mlt_witnessing *w);

@@ -47,14 +47,14 @@ static enum mlt_status replace_checkpoint(struct mlt_trail *t, struct mlt_bytes 
     return st;
 }
 
-static void remember(struct mlt_trail *t, uint64_t size, const struct mlt_cosigned *cosigned) {
+static void remember(struct mlt_trail *t, uint64_t size, struct mlt_bytes note, const struct mlt_cosigned *cosigned) {
     pthread_mutex_lock(&t->mu);
     t->published = true;
     t->published_size = size;
     t->again_at = cosigned->again_ns > 0 ? now_ns() + cosigned->again_ns : INT64_MAX;
     pthread_mutex_unlock(&t->mu);
     if (t->published_cb) {
-        t->published_cb(t->published_arg, size, cosigned);
+        t->published_cb(t->published_arg, size, note, cosigned);
     }
 }
 
@@ -71,11 +71,11 @@ static enum mlt_status publish(struct mlt_trail *t, struct mlt_error *err) {
     // checkpoint is replaced leaves an older one, which this head extends.
     st = st ? st : gather(t, &head, &note, &cosigned, err);
     st = st ? st : replace_checkpoint(t, mlt_buf_bytes(&note), err);
-    mlt_buf_clear(&note);
     t->is_forked = t->is_forked || (st == MLT_CONFLICT && t->cosign);
     if (!st) {
-        remember(t, head.size, &cosigned);
+        remember(t, head.size, mlt_buf_bytes(&note), &cosigned);
     }
+    mlt_buf_clear(&note);
     return st;
 }
 

@@ -81,7 +81,7 @@ struct mlt_trail_options {
                               struct mlt_buf *note, struct mlt_cosigned *out, struct mlt_error *err);
     void *cosign_arg;
     // published is told after `checkpoint` was replaced, by the thread that did. Must not block. NULL: nobody.
-    void (*published)(void *arg, uint64_t size, const struct mlt_cosigned *cosigned);
+    void (*published)(void *arg, uint64_t size, struct mlt_bytes note, const struct mlt_cosigned *cosigned);
     void *published_arg;
     // forked ends the process. NULL: a line to stderr and _exit(3).
     void (*forked)(void *arg, const struct mlt_error *err);

@@ -43,7 +43,7 @@ struct mlt_trail {
     enum mlt_status (*cosign)(void *arg, const struct mlt_head *head, const struct mlt_hash_source *hashes,
                               struct mlt_buf *note, struct mlt_cosigned *out, struct mlt_error *err);
     void *cosign_arg;
-    void (*published_cb)(void *arg, uint64_t size, const struct mlt_cosigned *cosigned);
+    void (*published_cb)(void *arg, uint64_t size, struct mlt_bytes note, const struct mlt_cosigned *cosigned);
     void *published_arg;
     void (*forked)(void *arg, const struct mlt_error *err);
     void *forked_arg;

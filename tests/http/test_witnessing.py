@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import START_S, Server, prediction
+from conftest import START_S, Server, prediction, token_of
 
 WAIT_S = 20
 
@@ -304,6 +304,74 @@ def test_policy_is_recorded_and_dossiers_do_not_change(make):
     server.start()
     records = server.get("/v1/records?kind=control").json()["items"]
     assert len([r for r in records if r["entry"]["facts"].get("name") == "witness_policy"]) == 1, "only when it changes"
+
+
+def entry_bytes(server: Server, index: int, size: int) -> bytes:
+    width = min(256, size - index // 256 * 256)
+    suffix = f".p/{width}" if width < 256 else ""
+    bundle = server.get(f"/tile/entries/{index // 256:03d}{suffix}", who="mirror").body
+    at = 0
+    for _ in range(index % 256):
+        at += 2 + int.from_bytes(bundle[at:at + 2], "big")
+    return bundle[at + 2:at + 2 + int.from_bytes(bundle[at:at + 2], "big")]
+
+
+def test_proven_receipt_verifies_offline(make, binary, tmp_path):
+    server = make(2, 2)
+    answer = server.ask("POST", "/v1/records?ack=proven", prediction("proven"))
+    assert answer.status == 201
+    receipt = answer.json()
+    assert receipt["acknowledged"] == "proven"
+    assert receipt["proof"].startswith("c2sp.org/tlog-proof@v1\n") and receipt["proof"].count("\u2014 w") == 2
+    size = int(receipt["proof"].split("\n\n", 1)[1].split("\n")[1])
+    (tmp_path / "r.tlog-proof").write_text(receipt["proof"])
+    (tmp_path / "entry").write_bytes(entry_bytes(server, receipt["index"], size))
+    (tmp_path / "trusted").write_text(f"log {server.vkey}\n" + server.policy.read_text())
+    verify = [binary, "verify", tmp_path / "r.tlog-proof", "--entry", tmp_path / "entry", "--policy", tmp_path / "trusted"]
+    done = subprocess.run(verify, capture_output=True, text=True, timeout=START_S)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (tmp_path / "entry").write_bytes(entry_bytes(server, receipt["index"] - 1, size))
+    assert subprocess.run(verify, capture_output=True, timeout=START_S).returncode == 1
+    # a duplicate is proven as well, without growing the tree
+    again = server.ask("POST", "/v1/records?ack=proven", prediction("proven"))
+    assert again.status == 200 and again.json()["acknowledged"] == "proven"
+    batch = server.batch("".join(json.dumps(prediction(f"b{i}")) + "\n" for i in range(5)),
+                         "/v1/records?ack=proven&receipts=all").json()
+    assert batch["acknowledged"] == "proven" and "\u2014 w1.example.com " in batch["proven_checkpoint"]
+    assert all(r["proof"].startswith("c2sp.org/tlog-proof@v1\nindex %d\n" % r["index"]) for r in batch["receipts"])
+    assert "acknowledged" not in server.append(prediction("plain")).json()
+
+
+def test_unproven_is_durable_and_says_so(make):
+    """Without the quorum nothing is proven; a server that stops answers what still waits."""
+    server = make(1, 1)
+    server.grow()
+    server.witnesses[0].stop()
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("POST", "/v1/records?ack=proven", json.dumps(prediction("late")),
+                       {"Content-Type": "application/json", "Authorization": "Bearer " + token_of("admin")})
+    until(lambda: server.get("/v1/predictions/late").status == 200)
+    server.process.send_signal(signal.SIGTERM)
+    answer = connection.getresponse()
+    receipt = json.loads(answer.read())
+    assert answer.status == 202 and receipt["acknowledged"] == "durable" and "proof" not in receipt
+    assert server.process.wait(timeout=START_S) == 0
+
+
+def test_command_waits_for_the_proof(make, binary, tmp_path):
+    server = make(1, 1)
+    server.grow()
+    (tmp_path / "token").write_text(token_of("admin"))
+    command = [binary, "append", "--ack", "proven", "--receipts", tmp_path / "receipts", "--trail"]
+    for trail in (f"http://127.0.0.1:{server.port}", server.dir):
+        if trail == server.dir:
+            assert server.stop() == 0  # then in its own process
+        done = subprocess.run([*command, trail, "--token-file", tmp_path / "token"], input=json.dumps(prediction(f"c {trail}")), text=True,
+                              capture_output=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        receipt = json.loads((tmp_path / "receipts").read_text().splitlines()[-1])
+        assert "\u2014 w0.example.com " in receipt["proof"]
+    server.witnesses[0].stop()
 
 
 def test_witness_bounds(make):
