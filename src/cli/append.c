@@ -327,7 +327,8 @@ static int run(struct mlt_cli *cli) {
     mlt_buf_clear(&a.body);
     mlt_arena_clear(&a.notes);
     if (code == 0 && a.unproven > 0) {
-        mlt_cli_note(cli, "the records are durable, but no published checkpoint with the quorum covers all of them yet");
+        mlt_cli_note(cli,
+                     "the records are durable, but no published checkpoint with the quorum covers all of them yet");
     }
     return code != 0 ? code : a.rejected > 0 || a.unproven > 0 ? MLT_EXIT_FALSE : MLT_EXIT_TRUE;
 }
@@ -336,11 +337,12 @@ const struct mlt_cli_command mlt_cmd_append = {
     .name = "append",
     .args = "[FILE...]",
     .summary = "append records, one JSON object per line",
-    .text = "Reads records from the files, or from standard input, and appends them in batches. A record is on disk "
-            "and covered by a signed tree head when its batch is answered. Lines that are no valid record are named on "
-            "standard error and the others are kept; the exit status is then 1. With --ack proven each batch waits for a "
-            "published checkpoint that covers it, and receipts carry a C2SP tlog-proof; what gets none within half a "
-            "minute is durable all the same, and the exit status is 1.",
+    .text =
+        "Reads records from the files, or from standard input, and appends them in batches. A record is on disk "
+        "and covered by a signed tree head when its batch is answered. Lines that are no valid record are named on "
+        "standard error and the others are kept; the exit status is then 1. With --ack proven each batch waits for a "
+        "published checkpoint that covers it, and receipts carry a C2SP tlog-proof; what gets none within half a "
+        "minute is durable all the same, and the exit status is 1.",
     .words = "<file>",
     .max_args = 1000000,
     .options = options,

@@ -55,8 +55,9 @@ static int init(struct mlt_cli *cli, const char *dir) {
         mlt_buf_clear(&out);
     } else {
         mlt_cli_outf(cli, "%s\n", text);
-        mlt_cli_note(cli, "give this verifier key to those who are to rely on the witness; \"mltrail witness add-log %s "
-                          "VKEY\" comes next",
+        mlt_cli_note(cli,
+                     "give this verifier key to those who are to rely on the witness; \"mltrail witness add-log %s "
+                     "VKEY\" comes next",
                      dir);
     }
     return MLT_EXIT_TRUE;
@@ -160,9 +161,8 @@ static int witness_status(struct mlt_cli *cli, const char *dir) {
     mlt_jw_end_array(&w);
     mlt_jw_end_object(&w);
     mlt_witness_close(witness);
-    int code = status != MLT_OK
-                   ? mlt_cli_fail_error(cli, &err)
-                   : show(cli, mlt_buf_bytes(&out), columns, sizeof columns / sizeof columns[0]);
+    int code = status != MLT_OK ? mlt_cli_fail_error(cli, &err)
+                                : show(cli, mlt_buf_bytes(&out), columns, sizeof columns / sizeof columns[0]);
     mlt_buf_clear(&out);
     return code;
 }

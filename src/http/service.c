@@ -246,10 +246,10 @@ static enum MHD_Result handle(void *cls, struct MHD_Connection *connection, cons
 
 static struct MHD_Daemon *start_daemon(struct mlt_service *s) {
     return MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_ITC, 0, NULL, NULL, handle, s,
-                            MHD_OPTION_LISTEN_SOCKET, s->fd, MHD_OPTION_THREAD_POOL_SIZE,
-                            (unsigned)MLT_SERVICE_THREADS, MHD_OPTION_CONNECTION_LIMIT,
-                            (unsigned)MLT_SERVICE_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_MEMORY_LIMIT,
-                            (size_t)CONNECTION_MEMORY, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MLT_SERVICE_IDLE_MAX_S,
+                            MHD_OPTION_LISTEN_SOCKET, s->fd, MHD_OPTION_THREAD_POOL_SIZE, (unsigned)MLT_SERVICE_THREADS,
+                            MHD_OPTION_CONNECTION_LIMIT, (unsigned)MLT_SERVICE_CONNECTIONS_MAX,
+                            MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)CONNECTION_MEMORY,
+                            MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)MLT_SERVICE_IDLE_MAX_S,
                             MHD_OPTION_URI_LOG_CALLBACK, take_target, s, MHD_OPTION_NOTIFY_COMPLETED, completed, s,
                             MHD_OPTION_NOTIFY_CONNECTION, notify, s, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 }

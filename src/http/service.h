@@ -9,8 +9,8 @@
 
 #define MLT_SERVICE_CONNECTIONS_MAX 256 // a log keeps one or two; descriptors and buffers are finite
 #define MLT_SERVICE_THREADS 4           // a handler waits for the disk; more would wait for each other
-#define MLT_SERVICE_REQUEST_MAX_S 30    // from the first byte of a request to its last: the slowest link we mean to serve
-#define MLT_SERVICE_IDLE_MAX_S 120      // between two requests of a connection that is kept
+#define MLT_SERVICE_REQUEST_MAX_S 30 // from the first byte of a request to its last: the slowest link we mean to serve
+#define MLT_SERVICE_IDLE_MAX_S 120   // between two requests of a connection that is kept
 
 struct mlt_service_request {
     const char *method;

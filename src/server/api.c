@@ -105,7 +105,8 @@ static enum mlt_status open_index(struct mlt_api *api, const struct mlt_api_opti
     return mlt_index_open(&api->index, api->trail, &index_opt, err);
 }
 
-static enum mlt_status start(struct mlt_api *api, struct mlt_error *err) {
+static enum mlt_status start(struct mlt_api *api, const struct mlt_witnessing_options *witnessing,
+                             struct mlt_error *err) {
     const char *state_dir = mlt_trail_state_dir(api->trail);
     enum mlt_status status = mlt_tokens_load(&api->tokens, api->env, state_dir, "tokens.json", "tokens", err);
     if (status == MLT_OK) {
@@ -119,6 +120,9 @@ static enum mlt_status start(struct mlt_api *api, struct mlt_error *err) {
         admission = mlt_index_admission(api->index);
     }
     status = mlt_witnessing_check(api->witnessing, api->trail, err);
+    if (status == MLT_OK) {
+        status = mlt_witnessing_keep(api->env, witnessing, state_dir, err); // what cannot be used is not kept
+    }
     if (status == MLT_OK) {
         status = mlt_trail_start(api->trail, api->raw ? NULL : &admission, err);
     }
@@ -145,18 +149,13 @@ static enum mlt_status open_trail(struct mlt_api *api, const struct mlt_api_opti
     enum mlt_status status = MLT_OK;
     if (!api->read_only) {
         status = mlt_trail_state_path(state_dir, &trail, err);
-        status = status ? status
-                        : mlt_witnessing_open(&api->witnessing, api->env, &opt->witnessing, state_dir, err);
+        status = status ? status : mlt_witnessing_open(&api->witnessing, api->env, &opt->witnessing, state_dir, err);
         mlt_witnessing_hook(api->witnessing, &trail);
         trail.published = on_published;
         trail.published_arg = api;
         status = status ? status : mlt_proving_start(&api->proving, err);
     }
-    status = status ? status : mlt_trail_open(&api->trail, api->env, &trail, err);
-    if (status == MLT_OK && !api->read_only) {
-        status = mlt_witnessing_keep(api->env, &opt->witnessing, state_dir, err);
-    }
-    return status;
+    return status ? status : mlt_trail_open(&api->trail, api->env, &trail, err);
 }
 
 enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const struct mlt_api_options *opt,
@@ -179,7 +178,7 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
         status = open_index(api, opt, err);
     }
     if (status == MLT_OK) {
-        status = start(api, err);
+        status = start(api, &opt->witnessing, err);
     }
     if (status == MLT_OK) {
         status = keeper_start(api, err);

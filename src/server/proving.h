@@ -6,9 +6,9 @@
 
 #include "server/api_state.h"
 
-#define MLT_PROVEN_TIMEOUT_S 30       // some publications, and witnesses that need all of their time
-#define MLT_PROVING_MAX 10000         // appends that wait; further ones are answered 202 at once
-#define MLT_PROOFS_MAX 10000          // proofs in one answer, some 2 KiB each
+#define MLT_PROVEN_TIMEOUT_S 30 // some publications, and witnesses that need all of their time
+#define MLT_PROVING_MAX 10000   // appends that wait; further ones are answered 202 at once
+#define MLT_PROOFS_MAX 10000    // proofs in one answer, some 2 KiB each
 
 // A published checkpoint and what follows from it. Shared by all answers of one publication.
 struct mlt_proven {

@@ -488,8 +488,9 @@ static void put_witness(struct mlt_json_writer *out, const struct mlt_ring_statu
 static void put_standing(struct mlt_json_writer *out, struct mlt_witnessing *w) {
     struct standing s = standing_of(w);
     char assurance[96];
-    (void)snprintf(assurance, sizeof assurance, s.quorum ? "witnessed %zu of %zu" : "self-attested (%zu of %zu cosigned)",
-                   s.last.num_cosigned, s.last.num_witnesses);
+    (void)snprintf(assurance, sizeof assurance,
+                   s.quorum ? "witnessed %zu of %zu" : "self-attested (%zu of %zu cosigned)", s.last.num_cosigned,
+                   s.last.num_witnesses);
     mlt_jw_member(out, "mode", w->require ? "require" : "prefer");
     mlt_jw_name(out, "quorum_met");
     s.tried ? mlt_jw_bool(out, s.quorum) : mlt_jw_null(out);

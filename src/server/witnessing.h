@@ -1,7 +1,7 @@
 // Witnesses of the own checkpoints: who is asked, what a publication needs, what is told about it.
 //
-// The policy (C2SP tlog-policy) and the mode are kept in <state>/policy and <state>/witness-mode, so that a command that
-// works in its own process asks the same witnesses as the server; a change is a control record.
+// The policy (C2SP tlog-policy) and the mode are kept in <state>/policy and <state>/witness-mode, so that a command
+// that works in its own process asks the same witnesses as the server; a change is a control record.
 #ifndef MLT_SERVER_WITNESSING_H
 #define MLT_SERVER_WITNESSING_H
 

@@ -72,11 +72,11 @@ struct mlt_trail_options {
     // the clock is past it. Must not block. NULL: nobody is told.
     void (*clock_step)(void *arg, int64_t kept, int64_t clock);
     void *clock_step_arg;
-    // cosign is asked by a publication, with the head durable: it appends to `note` the signed checkpoint of `head` with
-    // whatever others signed beside it. It may take some seconds; appends go on meanwhile. `hashes` prove the history,
-    // until it returns. NULL: published as signed.
-    // MLT_BUSY: not now, the next interval asks again, `checkpoint` stays. MLT_CONFLICT: somebody outside knows another
-    // history of this log: nothing is published any more, and `forked` is told.
+    // cosign is asked by a publication, with the head durable: it appends to `note` the signed checkpoint of `head`
+    // with whatever others signed beside it. It may take some seconds; appends go on meanwhile. `hashes` prove the
+    // history, until it returns. NULL: published as signed. MLT_BUSY: not now, the next interval asks again,
+    // `checkpoint` stays. MLT_CONFLICT: somebody outside knows another history of this log: nothing is published any
+    // more, and `forked` is told.
     enum mlt_status (*cosign)(void *arg, const struct mlt_head *head, const struct mlt_hash_source *hashes,
                               struct mlt_buf *note, struct mlt_cosigned *out, struct mlt_error *err);
     void *cosign_arg;

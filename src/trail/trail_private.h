@@ -74,9 +74,9 @@ struct mlt_trail {
     uint64_t queued_bytes;
     struct mlt_head head; // the last acknowledged one
     uint64_t published_size;
-    bool published;       // else the checkpoint file is older than this process knows
-    int64_t again_at;     // monotonic ns of a publication without change; INT64_MAX: none
-    bool is_forked;       // `cosign` said so: nothing is published any more
+    bool published;   // else the checkpoint file is older than this process knows
+    int64_t again_at; // monotonic ns of a publication without change; INT64_MAX: none
+    bool is_forked;   // `cosign` said so: nothing is published any more
     uint64_t num_groups;
     int64_t last_group_ns;
     pthread_t committer;

@@ -18,13 +18,15 @@ static void quote(char out[static MLT_WITNESS_TEXT_LEN], struct mlt_bytes body) 
     (void)snprintf(out, MLT_WITNESS_TEXT_LEN, "%.*s", (int)len, len ? (const char *)body.ptr : "");
 }
 
-static void say(struct mlt_witness_reply *out, enum mlt_witness_outcome outcome, const char *fmt, ...)
-    MLT_PRINTF(3, 4);
+static void say(struct mlt_witness_reply *out, enum mlt_witness_outcome outcome, const char *fmt, ...) MLT_PRINTF(3, 4);
 static void say(struct mlt_witness_reply *out, enum mlt_witness_outcome outcome, const char *fmt, ...) {
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(out->text, sizeof(out->text), fmt, args);
     va_end(args);
+    for (char *c = out->text; *c; c++) {
+        *c = (char)(*c >= ' ' && *c < 0x7f ? *c : '?');
+    }
     out->outcome = outcome;
 }
 
@@ -72,8 +74,7 @@ static void judge_lines(struct mlt_witness_reply *out, const struct mlt_witness_
     mlt_arena_clear(&arena);
 }
 
-static void judge_conflict(struct mlt_witness_reply *out, const struct mlt_witness_question *q,
-                           struct mlt_bytes body) {
+static void judge_conflict(struct mlt_witness_reply *out, const struct mlt_witness_question *q, struct mlt_bytes body) {
     struct mlt_bytes digits = body;
     digits.len -= digits.len > 0 && digits.ptr[digits.len - 1] == '\n';
     bool has_size = mlt_decimal_decode(&out->size, digits);
@@ -102,7 +103,8 @@ void mlt_witness_judge(struct mlt_witness_reply *out, const struct mlt_witness_q
         break;
     case 422:
         // Nothing can contradict an empty tree: some witnesses do not take one.
-        say(out, q->size > 0 ? MLT_WITNESS_FORK : MLT_WITNESS_REFUSED, "it says that the tree of size %" PRIu64 " contradicts its own: %s", q->size, said);
+        say(out, q->size > 0 ? MLT_WITNESS_FORK : MLT_WITNESS_REFUSED,
+            "it says that the tree of size %" PRIu64 " contradicts its own: %s", q->size, said);
         break;
     case 403:
     case 404:

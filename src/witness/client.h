@@ -1,7 +1,8 @@
 // The other side of C2SP tlog-witness: asking a witness to cosign, and judging what it answers.
 //
-// A witness is trusted with nothing but its key. What it answers is bounded, and counts only as far as a signature under
-// the policy's key says so. Its word about a size is unsigned: it decides what is asked next, and whether the log stops.
+// A witness is trusted with nothing but its key. What it answers is bounded, and counts only as far as a signature
+// under the policy's key says so. Its word about a size is unsigned: it decides what is asked next, and whether the log
+// stops.
 #ifndef MLT_WITNESS_CLIENT_H
 #define MLT_WITNESS_CLIENT_H
 
@@ -27,11 +28,11 @@ enum mlt_witness_outcome {
 
 struct mlt_witness_reply {
     enum mlt_witness_outcome outcome;
-    uint64_t size;                    // MLT_WITNESS_SIZE: the witness's
-    uint64_t time;                    // MLT_WITNESS_COSIGNED: seconds since 1970
-    char line[MLT_WITNESS_LINE_MAX];  // … and its line, with the newline
-    int64_t retry_after_s;            // 0: not said
-    char text[MLT_WITNESS_TEXT_LEN];  // otherwise: what was wrong, one line of printable ASCII
+    uint64_t size;                   // MLT_WITNESS_SIZE: the witness's
+    uint64_t time;                   // MLT_WITNESS_COSIGNED: seconds since 1970
+    char line[MLT_WITNESS_LINE_MAX]; // … and its line, with the newline
+    int64_t retry_after_s;           // 0: not said
+    char text[MLT_WITNESS_TEXT_LEN]; // otherwise: what was wrong, one line of printable ASCII
 };
 
 // What was asked: decides what an answer means.

@@ -24,11 +24,11 @@ struct member {
     char *url;                 // NULL: none
     pthread_t thread;
     bool running;
-    uint64_t done;  // the last gathering that it is through with
-    bool known;     // what it keeps
-    uint64_t kept;  // … this size
-    int64_t next;   // monotonic ns before which it is left alone
-    int64_t pause_s; // of the backoff
+    uint64_t done;                   // the last gathering that it is through with
+    bool known;                      // what it keeps
+    uint64_t kept;                   // … this size
+    int64_t next;                    // monotonic ns before which it is left alone
+    int64_t pause_s;                 // of the backoff
     uint64_t line_size;              // `line` is for this size …
     char line[MLT_WITNESS_LINE_MAX]; // "" when none
 };
@@ -46,7 +46,7 @@ struct mlt_ring {
     bool open;                    // it runs: hashes may be read
     size_t readers;               // members that read them
     struct mlt_ring_head head;
-    int64_t deadline;             // monotonic ns
+    int64_t deadline; // monotonic ns
     size_t num;
     struct member *members;
 };
@@ -146,11 +146,8 @@ static void ask(struct member *m, struct errand *e, uint64_t old) {
                        left_ms <= 0 ? "it took too long to answer" : "no proof could be made for it in time");
         return;
     }
-    const struct mlt_witness_question q = {.vkey = &m->is.witness->vkey,
-                                           .note_text = e->text,
-                                           .old_size = old,
-                                           .size = e->size,
-                                           .now_s = wall_s(ring)};
+    const struct mlt_witness_question q = {
+        .vkey = &m->is.witness->vkey, .note_text = e->text, .old_size = old, .size = e->size, .now_s = wall_s(ring)};
     e->asked_with = old;
     mlt_witness_ask(&e->reply, &q, m->url, mlt_buf_bytes(&e->request), left_ms, ring->opt.cacert, &ring->stopping,
                     &e->answer, &e->http_status);
@@ -238,8 +235,8 @@ static void note_fork(struct mlt_ring *ring, struct member *m, const struct erra
 static void settle_failure(struct member *m, const struct errand *e, int64_t now) {
     bool refused = e->reply.outcome == MLT_WITNESS_REFUSED;
     bool was_well = m->is.state == MLT_RING_OK || m->is.state == MLT_RING_NEW;
-    int64_t asked_for = e->reply.retry_after_s < MLT_RING_RETRY_AFTER_MAX_S ? e->reply.retry_after_s
-                                                                            : MLT_RING_RETRY_AFTER_MAX_S;
+    int64_t asked_for =
+        e->reply.retry_after_s < MLT_RING_RETRY_AFTER_MAX_S ? e->reply.retry_after_s : MLT_RING_RETRY_AFTER_MAX_S;
     m->pause_s = m->pause_s == 0 ? 1 : m->pause_s * 2;
     m->pause_s = m->pause_s > MLT_RING_BACKOFF_MAX_S ? MLT_RING_BACKOFF_MAX_S : m->pause_s;
     m->next = now + (asked_for > m->pause_s ? asked_for : m->pause_s) * MLT_NS_PER_S;
@@ -302,8 +299,7 @@ static bool pack(struct mlt_ring *ring, const struct member *m, struct errand *e
     e->known = m->known;
     e->kept = m->kept;
     mlt_buf_put_bytes(&e->note, ring->head.note);
-    bool good =
-        !e->note.failed && mlt_note_parse(&parsed, &arena, mlt_buf_bytes(&e->note), NULL) == MLT_OK;
+    bool good = !e->note.failed && mlt_note_parse(&parsed, &arena, mlt_buf_bytes(&e->note), NULL) == MLT_OK;
     if (good) {
         e->text = parsed.text; // borrows from e->note
     }

@@ -11,12 +11,12 @@
 #include "note/policy.h"
 #include "witness/client.h"
 
-#define MLT_RING_TIMEOUT_MS 5000           // for all witnesses together: a publication waits no longer
-#define MLT_RING_LINGER_MS 200             // once the quorum is met, for those who are nearly there
-#define MLT_RING_REFRESH_S 600             // an unchanged head is cosigned again so often: witness times stay fresh
-#define MLT_RING_FRESH_S 300               // a cosignature of the same head that is younger is not asked for again
-#define MLT_RING_BACKOFF_MAX_S 300         // between two attempts at a witness that fails
-#define MLT_RING_RETRY_AFTER_MAX_S 600     // what it may ask for itself
+#define MLT_RING_TIMEOUT_MS 5000       // for all witnesses together: a publication waits no longer
+#define MLT_RING_LINGER_MS 200         // once the quorum is met, for those who are nearly there
+#define MLT_RING_REFRESH_S 600         // an unchanged head is cosigned again so often: witness times stay fresh
+#define MLT_RING_FRESH_S 300           // a cosignature of the same head that is younger is not asked for again
+#define MLT_RING_BACKOFF_MAX_S 300     // between two attempts at a witness that fails
+#define MLT_RING_RETRY_AFTER_MAX_S 600 // what it may ask for itself
 
 struct mlt_ring;
 struct mlt_ring_options {
@@ -36,8 +36,8 @@ struct mlt_ring_head {
     uint64_t size;
     struct mlt_bytes note; // as the log signed it
     struct mlt_hash_source hashes;
-    // The log's size now, signed heads that are not published included: somebody else may have brought one to a witness.
-    // NULL: it is that of this head.
+    // The log's size now, signed heads that are not published included: somebody else may have brought one to a
+    // witness. NULL: it is that of this head.
     uint64_t (*size_now)(void *arg);
     void *size_now_arg;
 };
@@ -63,7 +63,14 @@ void mlt_ring_close(struct mlt_ring *ring); // NULL accepted; ends exchanges und
 enum mlt_status mlt_ring_gather(struct mlt_ring *ring, const struct mlt_ring_head *head, bool all, struct mlt_buf *note,
                                 struct mlt_ring_result *out, struct mlt_error *err) MLT_MUST_USE;
 
-enum mlt_ring_state { MLT_RING_NEW, MLT_RING_OK, MLT_RING_FAILING, MLT_RING_REFUSING, MLT_RING_FORKED, MLT_RING_NO_URL };
+enum mlt_ring_state {
+    MLT_RING_NEW,
+    MLT_RING_OK,
+    MLT_RING_FAILING,
+    MLT_RING_REFUSING,
+    MLT_RING_FORKED,
+    MLT_RING_NO_URL
+};
 struct mlt_ring_status {
     const struct mlt_policy_witness *witness;
     enum mlt_ring_state state;

@@ -136,8 +136,9 @@ enum mlt_status mlt_witness_add_log(struct mlt_env *env, const char *dir, const 
     if (st == MLT_OK) {
         return memcmp(present.key, log->key, sizeof(log->key)) == 0
                    ? MLT_OK
-                   : mlt_fail(err, MLT_CONFLICT, "%s is known under another key; a log that changes its key takes "
-                                                 "another origin",
+                   : mlt_fail(err, MLT_CONFLICT,
+                              "%s is known under another key; a log that changes its key takes "
+                              "another origin",
                               log->name);
     }
     if (st != MLT_NOTFOUND) {
@@ -255,8 +256,7 @@ enum mlt_status mlt_witness_load(struct mlt_witness *w, const char *id, struct m
     return st;
 }
 
-enum mlt_status mlt_witness_store(struct mlt_witness *w, const char *id, struct mlt_bytes note,
-                                  struct mlt_error *err) {
+enum mlt_status mlt_witness_store(struct mlt_witness *w, const char *id, struct mlt_bytes note, struct mlt_error *err) {
     path_text path;
     path_of(path, w->dir, "heads", id);
     return mlt_env_replace_file(w->env, path, note, false, err);

@@ -33,8 +33,8 @@ struct said {
 static bool consistent(const struct said *said) {
     for (size_t i = 0; i < said->num; i++) {
         for (size_t k = i + 1; k < said->num; k++) {
-            bool forked = said->head[i].branch != said->head[k].branch && said->head[i].size > FORK &&
-                          said->head[k].size > FORK;
+            bool forked =
+                said->head[i].branch != said->head[k].branch && said->head[i].size > FORK && said->head[k].size > FORK;
             if (forked || said->head[k].size < said->head[i].size) {
                 return false;
             }

@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "base_posix/env_posix.h"
-#include "server/api.h"
 #include "http/listen.h"
+#include "server/api.h"
 #include "server/server.h"
 
 static char dir[64];

@@ -274,10 +274,8 @@ static void test_shown_by_others(void **state) {
     mlt_witness_add_checkpoint(f->peer[0].witness, mlt_buf_bytes(&request), &a);
     assert_int_equal(a.status, 200);
     small_log_note(&f->log, 9, &signed_note);
-    const struct mlt_ring_head head = {.size = 9,
-                                       .note = mlt_buf_bytes(&signed_note),
-                                       .hashes = small_log_hashes(&f->log),
-                                       .size_now = grown};
+    const struct mlt_ring_head head = {
+        .size = 9, .note = mlt_buf_bytes(&signed_note), .hashes = small_log_hashes(&f->log), .size_now = grown};
     assert_int_equal(mlt_ring_gather(f->ring, &head, true, &f->note, &f->result, &f->err), MLT_OK);
     assert_judged(f, true, 2);
     mlt_buf_clear(&request);
