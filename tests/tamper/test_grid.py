@@ -9,7 +9,8 @@ import shutil
 import pytest
 
 from conftest import ROOT
-from grid import CHECKPOINT, KEYS, RECEIPT, REVOCATION, STORY, Bundle, Row, Trail, judge, look, patch, run, table
+from grid import CHECKPOINT, KEYS, RECEIPT, REVOCATION, STORY, WITNESS, Bundle, Row, Trail, judge, look, patch, run, table
+from watch import ask_witness, watched
 
 ROWS: list[Row] = []
 THREATS = ROOT / "docs" / "THREATS.md"
@@ -160,11 +161,14 @@ def test_a_replaced_index_changes_no_answer(sound, tmp_path):
 
 def test_an_older_copy_is_found_by_what_others_hold(binary, tmp_path):
     trail = Trail.make(binary, tmp_path / "trail")
-    trail.append(STORY)
-    old = trail.copy(tmp_path / "old")
-    trail.keep_checkpoint()
-    trail.append([REVOCATION])
-    trail.keep_checkpoint()
+    with watched(trail, tmp_path / "watch"):
+        trail.append(STORY)
+        old = trail.copy(tmp_path / "old")
+        trail.keep_checkpoint()
+        trail.append([REVOCATION])
+        trail.keep_checkpoint()
+        by_witness = ask_witness(old.copy(tmp_path / "asked"))
+        assert not ask_witness(trail.copy(tmp_path / "sound")).detected
     rolled = trail.copy(tmp_path / "rolled")
     shutil.rmtree(rolled.dir)
     shutil.copytree(old.dir, rolled.dir)
@@ -176,21 +180,35 @@ def test_an_older_copy_is_found_by_what_others_hold(binary, tmp_path):
     seen = look(old, trail)
     assert not seen[KEYS].detected and seen[RECEIPT].detected and seen[CHECKPOINT].detected, seen
     assert re.search(r"extend|size", seen[RECEIPT].text)
-    add("put back older copies of trail and state together", seen, "the receipt or checkpoint that the tree does not extend")
+    assert by_witness.detected and "an older copy was put in its place" in by_witness.text
+    seen[WITNESS] = by_witness
+    add("put back older copies of trail and state together", seen, "the receipt or checkpoint that the tree does not extend; the witness, at the start: nothing is signed")
 
 
 def test_an_operator_with_every_key_cannot_rewrite_what_others_hold(binary, tmp_path):
     trail = Trail.make(binary, tmp_path / "trail")
-    trail.append(STORY)
-    trail.keep_checkpoint()
-    other = trail.copy(tmp_path / "other")
-    trail.append([REVOCATION])
-    trail.keep_checkpoint()
+    with watched(trail, tmp_path / "watch"):
+        trail.append(STORY)
+        trail.keep_checkpoint()
+        other = trail.copy(tmp_path / "other")
+        trail.append([REVOCATION])
+        trail.keep_checkpoint()
+        # Longer than the one that was cosigned, or the witness would just find it short.
+        asked = other.copy(tmp_path / "asked")
+        policy = (asked.folder / "trail.state" / "policy").read_text()
+        (asked.folder / "trail.state" / "policy").unlink()
+        asked.append([{**STORY[5], "request_id": f"other-{n}"} for n in range(20)], keep=False)
+        (asked.folder / "trail.state" / "policy").write_text(policy)
+        by_witness = ask_witness(asked)
+    (other.folder / "trail.state" / "policy").unlink()
     # The operator starts again from before the revocation, with the same keys, and writes on as if it had never been.
     other.append([{**STORY[5], "request_id": "r-3"}, {**STORY[5], "request_id": "r-4"}], keep=False)
     seen = look(other, trail)
     assert not seen[KEYS].detected and seen[RECEIPT].detected and seen[CHECKPOINT].detected, seen
-    add("rewrite history and sign it again with the operator's own key", seen, "the receipt or checkpoint that the tree does not extend")
+    assert by_witness.detected and "another tree" in by_witness.text
+    seen[WITNESS] = by_witness
+    add("rewrite history and sign it again with the operator's own key", seen,
+        "the receipt or checkpoint that the tree does not extend; the witness, which cosigns no second history")
     mine = look(other)
     assert not mine[KEYS].detected
     add("serve two logs to two readers", {**seen}, "when they compare what they hold, or ask a witness")
