@@ -53,6 +53,7 @@ static int read_witnessing(struct mlt_cli *cli, struct serving *s) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--witness-mode %s: there are prefer and require", mode);
     }
     w->mode = !mode ? MLT_WITNESS_AS_KEPT : strcmp(mode, "require") == 0 ? MLT_WITNESS_REQUIRE : MLT_WITNESS_PREFER;
+    w->cacert = mlt_cli_setting(cli, "cacert", NULL, cli->config.cacert);
     w->forget = path && strcmp(path, "none") == 0;
     if (!path || w->forget) {
         return 0;

@@ -129,6 +129,7 @@ static enum mlt_status open_dir(struct mlt_transport *t, const char *dir, struct
         return mlt_fail(err, MLT_NOTFOUND, "there is no trail at %s; \"mltrail init %s\" makes one", dir, dir);
     }
     struct mlt_api_options opt = {.trail = {.dir = dir, .state_dir = mlt_cli_state(t->cli)}};
+    opt.witnessing.cacert = mlt_cli_setting(t->cli, "cacert", NULL, t->cli->config.cacert);
     enum mlt_status status = MLT_BUSY;
     for (int i = 0; status == MLT_BUSY && i < STARTING_TRIES; i++) {
         if (accepts(t->socket_path)) {

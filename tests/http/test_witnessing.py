@@ -330,6 +330,10 @@ def test_proven_receipt_verifies_offline(make, binary, tmp_path):
     verify = [binary, "verify", tmp_path / "r.tlog-proof", "--entry", tmp_path / "entry", "--policy", tmp_path / "trusted"]
     done = subprocess.run(verify, capture_output=True, text=True, timeout=START_S)
     assert done.returncode == 0, done.stdout + done.stderr
+    proof = tmp_path / "p.tlog-proof"
+    subprocess.run([binary, "prove", str(receipt["index"]), "-o", proof, "--trail", server.dir], check=True, timeout=START_S)
+    done = subprocess.run([*verify[:2], proof, *verify[3:]], capture_output=True, text=True, timeout=START_S)
+    assert done.returncode == 0, done.stdout + done.stderr
     (tmp_path / "entry").write_bytes(entry_bytes(server, receipt["index"] - 1, size))
     assert subprocess.run(verify, capture_output=True, timeout=START_S).returncode == 1
     # a duplicate is proven as well, without growing the tree
