@@ -303,7 +303,9 @@ static void drop_runs(struct verifier *v, size_t from, size_t to) {
         v->in_memory -= v->runs[i].leaves.num;
         mlt_run_clear(&v->runs[i]);
     }
-    memmove(&v->runs[from], &v->runs[to], (v->num_runs - to) * sizeof(*v->runs));
+    if (v->num_runs > to) { // there may be no array at all
+        memmove(&v->runs[from], &v->runs[to], (v->num_runs - to) * sizeof(*v->runs));
+    }
     v->num_runs -= to - from;
 }
 

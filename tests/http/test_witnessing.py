@@ -80,9 +80,7 @@ class Watched(Server):
         super().__init__(binary, folder)
 
     def start(self):
-        self.vkey = subprocess.run([self.binary, "verify", self.dir, "--json"], capture_output=True, text=True,
-                                   timeout=START_S).stdout
-        self.vkey = json.loads(self.vkey)["key"]
+        self.vkey = json.loads((self.dir / "trail.json").read_text())["keys"][0]
         lines = []
         for w in self.witnesses:
             w.add(self.vkey)
