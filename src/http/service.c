@@ -109,7 +109,7 @@ static void *watch(void *arg) {
     struct mlt_service *s = arg;
     while (!atomic_load(&s->stopping)) {
         pause_ms(WATCH_EVERY_MS);
-        int64_t oldest = now_ns() - MLT_SERVICE_REQUEST_MAX_S * MLT_NS_PER_S;
+        int64_t oldest = now_ns() - (int64_t)s->opt.request_max_s * MLT_NS_PER_S;
         pthread_mutex_lock(&s->lock);
         for (struct client *c = s->clients; c; c = c->next) {
             int64_t begun = atomic_load(&c->begun);
@@ -277,6 +277,7 @@ enum mlt_status mlt_service_start(struct mlt_service **out, const struct mlt_ser
         return mlt_fail(err, MLT_NOMEM, "no memory for the HTTP server");
     }
     s->opt = *opt;
+    s->opt.request_max_s = opt->request_max_s ? opt->request_max_s : MLT_SERVICE_REQUEST_MAX_S;
     s->fd = -1;
     (void)signal(SIGPIPE, SIG_IGN); // a client that went away is an error of one write
     enum mlt_status status = start(s, err);
@@ -296,7 +297,7 @@ void mlt_service_stop(struct mlt_service *s) {
     if (!s) {
         return;
     }
-    int64_t until = now_ns() + MLT_SERVICE_REQUEST_MAX_S * MLT_NS_PER_S;
+    int64_t until = now_ns() + (int64_t)s->opt.request_max_s * MLT_NS_PER_S;
     if (s->daemon && MHD_quiesce_daemon(s->daemon) != MHD_INVALID_SOCKET) {
         close(s->fd);
         s->fd = -1;

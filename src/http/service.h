@@ -29,7 +29,8 @@ struct mlt_service_answer {
 struct mlt_service_options {
     const char *listen; // "host:port", as mlt_listen_tcp takes it
     bool allow_remote;
-    size_t body_max; // longer bodies are answered 413
+    size_t body_max;        // longer bodies are answered 413
+    unsigned request_max_s; // 0: MLT_SERVICE_REQUEST_MAX_S
     // handle fills `out`, which is {0}. Called from several threads at once; may block for the disk.
     void (*handle)(void *arg, const struct mlt_service_request *req, struct mlt_service_answer *out);
     void *arg;
