@@ -11,6 +11,10 @@
 #define URL_MAX 2048             // what common servers take; it also goes into records
 #define CONNECT_TIMEOUT_MS 10000 // a service that does not even accept in ten seconds is down
 
+struct mlt_net_session {
+    CURL *curl;
+};
+
 struct exchange {
     CURL *curl;
     const struct mlt_net_options *opt;
@@ -245,6 +249,17 @@ static struct curl_slist *make_headers(const char *content_type) {
     return longer;
 }
 
+struct mlt_net_session *mlt_net_session_new(void) {
+    return calloc(1, sizeof(struct mlt_net_session));
+}
+
+void mlt_net_session_free(struct mlt_net_session *session) {
+    if (session) {
+        curl_easy_cleanup(session->curl);
+        free(session);
+    }
+}
+
 enum mlt_status mlt_net_post(const struct mlt_net_options *opt, int *http_status, struct mlt_buf *response,
                              char content_type[static MLT_NET_TYPE_LEN], struct mlt_error *err) {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -259,12 +274,18 @@ enum mlt_status mlt_net_post(const struct mlt_net_options *opt, int *http_status
         return status;
     }
     (void)pthread_once(&once, init_curl);
+    struct mlt_net_session own = {0};
+    struct mlt_net_session *session = opt->session ? opt->session : &own;
     struct exchange ex = {.opt = opt, .response = response, .plain = strncasecmp(opt->url, "http:", 5) == 0};
     struct curl_slist *headers = make_headers(opt->content_type);
-    ex.curl = curl_easy_init();
+    session->curl = session->curl ? session->curl : curl_easy_init();
+    ex.curl = session->curl;
     status = ex.curl && headers ? perform(&ex, headers, http_status, content_type, err)
                                 : mlt_fail(err, MLT_NOMEM, "out of memory");
-    curl_easy_cleanup(ex.curl);
+    if (ex.curl) {
+        curl_easy_reset(ex.curl); // what it points to ends here; connections stay
+    }
+    curl_easy_cleanup(own.curl);
     curl_slist_free_all(headers);
     return status;
 }

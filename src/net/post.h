@@ -12,16 +12,22 @@
 
 #define MLT_NET_TYPE_LEN 128 // a media type with its parameters; longer ones are cut, and then match none
 
+// A session keeps connections between exchanges, for a service that is asked again and again. For one thread at a time.
+struct mlt_net_session;
+struct mlt_net_session *mlt_net_session_new(void);          // NULL: no memory
+void mlt_net_session_free(struct mlt_net_session *session); // NULL accepted
+
 struct mlt_net_options {
     const char *url; // as mlt_net_url_check takes it
     const char *content_type;
     struct mlt_bytes body;
-    int64_t timeout_ms;         // for the whole exchange, more than 0
-    size_t max_response;        // bytes of the answer's body
-    bool allow_http_loopback;   // else https alone
-    const char *cacert;         // PEM file of the authorities for https; NULL: those of the system
-    const atomic_bool *stopped; // looked at about once a second: true ends the exchange; NULL: nothing does
-    int64_t *retry_after_s;     // set to what the answer's Retry-After says, 0 when nothing; NULL: not wanted
+    int64_t timeout_ms;              // for the whole exchange, more than 0
+    size_t max_response;             // bytes of the answer's body
+    bool allow_http_loopback;        // else https alone
+    const char *cacert;              // PEM file of the authorities for https; NULL: those of the system
+    const atomic_bool *stopped;      // looked at about once a second: true ends the exchange; NULL: nothing does
+    struct mlt_net_session *session; // NULL: a connection for this exchange alone
+    int64_t *retry_after_s;          // set to what the answer's Retry-After says, 0 when nothing; NULL: not wanted
 };
 
 // mlt_net_url_check says whether `url` is one that mlt_net_post would send to: https, or http to localhost, 127.0.0.0/8

@@ -132,26 +132,27 @@ static bool full_url(char out[static URL_MAX], struct mlt_bytes prefix) {
     return len > 0 && len < URL_MAX;
 }
 
-void mlt_witness_ask(struct mlt_witness_reply *out, const struct mlt_witness_question *q, const char *url,
-                     struct mlt_bytes request, int64_t timeout_ms, const char *cacert, const atomic_bool *stopped,
-                     struct mlt_buf *answer, int *http_status) {
+void mlt_witness_ask(struct mlt_witness_reply *out, const struct mlt_witness_question *q,
+                     const struct mlt_witness_way *way, struct mlt_bytes request, struct mlt_buf *answer,
+                     int *http_status) {
     char full[URL_MAX];
     char type[MLT_NET_TYPE_LEN];
     struct mlt_error err = {0};
     *http_status = 0;
     *out = (struct mlt_witness_reply){0};
-    if (!full_url(full, mlt_str(url))) {
+    if (!full_url(full, mlt_str(way->url))) {
         say(out, MLT_WITNESS_REFUSED, "its URL is too long");
         return;
     }
     const struct mlt_net_options opt = {.url = full,
                                         .content_type = "text/plain; charset=utf-8",
                                         .body = request,
-                                        .timeout_ms = timeout_ms,
+                                        .timeout_ms = way->timeout_ms,
                                         .max_response = MLT_WITNESS_ANSWER_MAX,
                                         .allow_http_loopback = true,
-                                        .cacert = cacert,
-                                        .stopped = stopped,
+                                        .cacert = way->cacert,
+                                        .stopped = way->stopped,
+                                        .session = way->session,
                                         .retry_after_s = &out->retry_after_s};
     if (mlt_net_post(&opt, http_status, answer, type, &err) != MLT_OK) {
         *http_status = 0;

@@ -47,11 +47,20 @@ struct mlt_witness_question {
 void mlt_witness_judge(struct mlt_witness_reply *out, const struct mlt_witness_question *q, int http_status,
                        struct mlt_bytes body);
 
-// mlt_witness_ask posts `request` (an add-checkpoint body) to `url` (the submission prefix) and judges the answer.
-// `answer` gets the raw answer for evidence, `*http_status` its status, 0 when there was none.
-void mlt_witness_ask(struct mlt_witness_reply *out, const struct mlt_witness_question *q, const char *url,
-                     struct mlt_bytes request, int64_t timeout_ms, const char *cacert, const atomic_bool *stopped,
-                     struct mlt_buf *answer, int *http_status);
+// How to reach a witness.
+struct mlt_witness_way {
+    const char *url; // the submission prefix
+    int64_t timeout_ms;
+    const char *cacert;              // NULL: the system's authorities
+    struct mlt_net_session *session; // NULL: a connection for each question
+    const atomic_bool *stopped;      // as mlt_net_post takes it
+};
+
+// mlt_witness_ask posts `request` (an add-checkpoint body) and judges the answer. `answer` gets the raw answer for
+// evidence, `*http_status` its status, 0 when there was none.
+void mlt_witness_ask(struct mlt_witness_reply *out, const struct mlt_witness_question *q,
+                     const struct mlt_witness_way *way, struct mlt_bytes request, struct mlt_buf *answer,
+                     int *http_status);
 
 // mlt_witness_url_check says whether `prefix` is one that mlt_witness_ask would send to.
 enum mlt_status mlt_witness_url_check(struct mlt_bytes prefix, struct mlt_error *err) MLT_MUST_USE;

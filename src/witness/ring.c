@@ -20,8 +20,9 @@
 
 struct member {
     struct mlt_ring *ring;
-    struct mlt_ring_status is; // but for retry_in_ms
-    char *url;                 // NULL: none
+    struct mlt_ring_status is;       // but for retry_in_ms
+    char *url;                       // NULL: none
+    struct mlt_net_session *session; // with its thread
     pthread_t thread;
     bool running;
     uint64_t done;                   // the last gathering that it is through with
@@ -149,8 +150,12 @@ static void ask(struct member *m, struct errand *e, uint64_t old) {
     const struct mlt_witness_question q = {
         .vkey = &m->is.witness->vkey, .note_text = e->text, .old_size = old, .size = e->size, .now_s = wall_s(ring)};
     e->asked_with = old;
-    mlt_witness_ask(&e->reply, &q, m->url, mlt_buf_bytes(&e->request), left_ms, ring->opt.cacert, &ring->stopping,
-                    &e->answer, &e->http_status);
+    const struct mlt_witness_way way = {.url = m->url,
+                                        .timeout_ms = left_ms,
+                                        .cacert = ring->opt.cacert,
+                                        .session = m->session,
+                                        .stopped = &ring->stopping};
+    mlt_witness_ask(&e->reply, &q, &way, mlt_buf_bytes(&e->request), &e->answer, &e->http_status);
 }
 
 // A witness that stands elsewhere is asked once more, from where it stands.
@@ -478,7 +483,8 @@ static enum mlt_status init_member(struct member *m, struct mlt_ring *ring, size
     }
     m->is.state = MLT_RING_NEW;
     m->url = strndup((const char *)w->url.ptr, w->url.len);
-    return m->url ? MLT_OK : mlt_fail(err, MLT_NOMEM, "no memory for a witness");
+    m->session = mlt_net_session_new();
+    return m->url && m->session ? MLT_OK : mlt_fail(err, MLT_NOMEM, "no memory for a witness");
 }
 
 static enum mlt_status start_members(struct mlt_ring *ring, struct mlt_error *err) {
@@ -543,6 +549,7 @@ void mlt_ring_close(struct mlt_ring *ring) {
         if (ring->members[i].running) {
             (void)pthread_join(ring->members[i].thread, NULL);
         }
+        mlt_net_session_free(ring->members[i].session);
         free(ring->members[i].url);
     }
     pthread_mutex_destroy(&ring->mu);

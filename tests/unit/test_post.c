@@ -184,6 +184,66 @@ static void test_stopped(void **state) {
     mlt_buf_clear(&a.body);
 }
 
+// serve_twice answers two requests on one connection, and accepts no second one.
+static void *serve_twice(void *arg) {
+    struct service *s = arg;
+    int fd = accept(s->listening, NULL, NULL);
+    for (int i = 0; fd >= 0 && i < 2; i++) {
+        size_t len = 0;
+        memset(s->request, 0, sizeof s->request);
+        while (!whole(s->request, len) && len + 1 < sizeof s->request) {
+            ssize_t got = read(fd, s->request + len, sizeof s->request - 1 - len);
+            if (got <= 0) {
+                close(fd);
+                return NULL;
+            }
+            len += (size_t)got;
+        }
+        (void)!send(fd, s->answer, s->answer_len, MSG_NOSIGNAL);
+    }
+    close(fd);
+    return NULL;
+}
+
+static void test_session(void **state) {
+    // A session keeps its connection; Retry-After is told, and forgotten with the next answer.
+    (void)state;
+    struct service s = {.answer = "HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n"};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    struct mlt_net_session *session = mlt_net_session_new();
+    struct answer a = {0};
+    int64_t retry_after_s = -1;
+    s.answer_len = strlen(s.answer);
+    s.listening = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(s.listening, (struct sockaddr *)&address, len), 0);
+    assert_int_equal(listen(s.listening, 1), 0);
+    assert_int_equal(getsockname(s.listening, (struct sockaddr *)&address, &len), 0);
+    (void)snprintf(s.url, sizeof s.url, "http://127.0.0.1:%u/", (unsigned)ntohs(address.sin_port));
+    assert_int_equal(pthread_create(&s.thread, NULL, serve_twice, &s), 0);
+    struct mlt_net_options opt = {.url = s.url,
+                                  .content_type = "text/plain",
+                                  .body = mlt_str("what?"),
+                                  .timeout_ms = WAIT_MS,
+                                  .max_response = 16,
+                                  .allow_http_loopback = true,
+                                  .session = session,
+                                  .retry_after_s = &retry_after_s};
+    for (int i = 0; i < 2; i++) {
+        retry_after_s = -1;
+        assert_int_equal(mlt_net_post(&opt, &a.http_status, &a.body, a.type, &a.err), MLT_OK);
+        assert_int_equal(a.http_status, 429);
+        assert_int_equal(retry_after_s, 7);
+    }
+    stop(&s);
+    opt.timeout_ms = 500;
+    assert_int_equal(mlt_net_post(&opt, &a.http_status, &a.body, a.type, &a.err), MLT_IO);
+    assert_int_equal(retry_after_s, 0);
+    mlt_net_session_free(session);
+    mlt_net_session_free(NULL);
+    mlt_buf_clear(&a.body);
+}
+
 static void test_urls(void **state) {
     // https to anywhere, http to this machine and only where allowed, never credentials.
     (void)state;
@@ -219,7 +279,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answer),   cmocka_unit_test(test_refusal_and_redirect),
         cmocka_unit_test(test_too_long), cmocka_unit_test(test_incomplete),
-        cmocka_unit_test(test_stopped),  cmocka_unit_test(test_urls),
+        cmocka_unit_test(test_stopped),  cmocka_unit_test(test_session),
+        cmocka_unit_test(test_urls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
