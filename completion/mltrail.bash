@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token witness index completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -14,8 +14,11 @@ _mltrail() {
     serve:--tls-client-ca) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     serve:--threads) return ;;
     serve:--segment-entries) return ;;
+    serve:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--witness-mode) COMPREPLY=($(compgen -W 'prefer require' -- "$cur")); return ;;
     serve:--publish-interval) return ;;
     append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
+    append:--ack) COMPREPLY=($(compgen -W 'durable proven' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     search:--kind|search:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally control alert export erasure hold anchor' -- "$cur")); return ;;
     search:--model|search:-m) return ;;
@@ -78,6 +81,10 @@ _mltrail() {
     token:--models) return ;;
     token:--datasets) return ;;
     token:--expires|token:-e) return ;;
+    witness:--name|witness:-n) return ;;
+    witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    witness:--listen|witness:-l) return ;;
+    witness:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     *:--trail|*:-t) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -87,8 +94,8 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --publish-interval' ;;
-    append) options=' --kind --receipts' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval' ;;
+    append) options=' --kind --ack --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
@@ -101,6 +108,7 @@ _mltrail() {
     approve) options=' --reference --verdict --approver --reason --artifact-hash --expires-at --role --condition --evidence --key --statement-only --statement --signature' ;;
     settings) options=' --reason' ;;
     token) options=' --allow --kinds --models --datasets --payloads --expires' ;;
+    witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
     completion) options='' ;;
     help) options='' ;;
@@ -120,6 +128,7 @@ _mltrail() {
     verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
     settings) COMPREPLY=($(compgen -W 'set' -- "$cur")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
+    witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W 'bash' -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
