@@ -7,6 +7,7 @@
 #include "bundle/bundle.h"
 #include "server/api_state.h"
 #include "server/segmenting.h"
+#include "server/witnessing.h"
 
 #define TRAIL_JSON_MAX 65536 // a few keys
 
@@ -116,7 +117,7 @@ static enum mlt_status make(struct work *w, struct mlt_buf *entries) {
     const struct mlt_dossier_context ctx = {.build = MLT_BUILD,
                                             .vkey = mlt_trail_vkey(trail),
                                             .checkpoint = mlt_bytes_of(w->then.note, w->then.note_len),
-                                            .assurance = "self-attested"};
+                                            .assurance = mlt_witnessing_assurance(call)};
     const struct mlt_bundle_links links = {w, w->listed, w->num_committed, prove_link};
     const struct mlt_bundle_request req = {
         .src = &call->source,
