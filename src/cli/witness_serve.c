@@ -40,6 +40,9 @@ static void handle(void *arg, const struct mlt_service_request *req, struct mlt_
         answer.status = 404;
         mlt_buf_put_str(&answer.body, "there are POST /add-checkpoint and GET /<SHA-256 of the origin>/checkpoint\n");
     }
+    if (answer.status == 500) {
+        (void)fprintf(stderr, "mltrail: witness: %s\n", answer.fault.text);
+    }
     out->status = answer.status;
     out->content_type = answer.content_type;
     out->body = answer.body;

@@ -54,6 +54,7 @@ struct mlt_witness_answer {
     int status; // of HTTP
     const char *content_type;
     struct mlt_buf body;
+    struct mlt_error fault; // with status 500: what the operator is to know, and nobody else
 };
 // mlt_witness_add_checkpoint answers `POST <prefix>/add-checkpoint` (witness_add.c). When it answers 200, the head is
 // durable. From several threads; one at a time is served. `out->body` is appended to.

@@ -29,9 +29,9 @@ static bool refuse(struct mlt_witness_answer *out, int status, const char *fmt, 
     return false;
 }
 
-// 500 says no more than that: paths and damage are for the operator's log, which the caller's `status` leads to.
+// 500 says no more than that: paths and damage are for the operator.
 static bool refuse_own_fault(struct mlt_witness_answer *out, const struct mlt_error *err) {
-    (void)fprintf(stderr, "mltrail: witness: %s\n", err->text);
+    out->fault = *err;
     return refuse(out, 500, "the witness cannot read or write its state");
 }
 

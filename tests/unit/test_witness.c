@@ -55,6 +55,7 @@ static int post(struct fixture *f, struct mlt_bytes body, struct mlt_buf *answer
     struct mlt_witness_answer a = {0};
     mlt_witness_add_checkpoint(f->witness, body, &a);
     assert_true(a.body.len > 0 && a.body.data[a.body.len - 1] == '\n');
+    assert_int_equal(a.status == 500, a.fault.text[0] != '\0');
     assert_string_equal(a.content_type, a.status == 409 ? "text/x.tlog.size" : "text/plain; charset=utf-8");
     if (answer) {
         mlt_buf_reset(answer);
