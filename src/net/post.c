@@ -206,7 +206,10 @@ static void media_type(char out[static MLT_NET_TYPE_LEN], const char *header) {
         return;
     }
     for (size_t i = 0; i < len; i++) {
-        out[i] = header[i] >= 'A' && header[i] <= 'Z' ? (char)(header[i] - 'A' + 'a') : header[i];
+        out[i] = header[i];
+        if (header[i] >= 'A' && header[i] <= 'Z') {
+            out[i] = (char)(header[i] - 'A' + 'a');
+        }
     }
     out[len] = '\0';
 }
