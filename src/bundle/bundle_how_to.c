@@ -108,4 +108,4 @@ const char mlt_bundle_how_to[] =
     "5. Time stamps, where anchors/ has some (the certificates of the time-stamping authority come from the "
     "authority):\n"
     "\n"
-    "    openssl ts -verify -in anchors/17.tsr -token_in -data anchors/17.checkpoint -CAfile authority.pem\n";
+    "    openssl ts -verify -in anchors/17.tst -token_in -data anchors/17.checkpoint -CAfile authority.pem\n";
