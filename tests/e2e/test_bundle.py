@@ -111,16 +111,19 @@ def test_what_is_masked_is_nowhere(evidence):
     assert prediction["subject"]["withheld"] == prediction["feature_values"]["withheld"] == "masked"
 
 
-def test_a_byte_of_each_member_is_enough(evidence):
-    for name, content in evidence.members.items():
+@pytest.mark.parametrize("file", ["whole.zip", "extract.zip"])
+def test_a_byte_of_each_member_is_enough(evidence, file):
+    with zipfile.ZipFile(evidence.away / file) as packed:
+        members = {name: packed.read(name) for name in packed.namelist()}
+    for name, content in members.items():
         changed = io.BytesIO()
         with zipfile.ZipFile(changed, "w", zipfile.ZIP_DEFLATED) as out:
-            for other, kept in sorted(evidence.members.items()):
+            for other, kept in sorted(members.items()):
                 at = len(kept) // 2
                 out.writestr(other, kept[:at] + bytes([kept[at] ^ 1]) + kept[at + 1:] if other == name else kept)
         (evidence.away / "changed.zip").write_bytes(changed.getvalue())
         done = evidence.run("verify", "changed.zip", "--key", "vkey")
-        assert done.returncode == 1 and name in done.stdout, name
+        assert done.returncode == 1 and (name in done.stdout or file == "extract.zip"), name
 
 
 def test_a_bundle_that_was_only_packed_again_still_verifies(evidence):
