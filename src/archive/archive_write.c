@@ -58,11 +58,10 @@ static enum mlt_status take_out(zip_source_t *source, struct mlt_buf *out, struc
         return fail_zip(err, zip_source_error(source), "archive");
     }
     enum mlt_status status = MLT_OK;
-    if (zip_source_stat(source, &st) != 0 || !(st.valid & ZIP_STAT_SIZE)) {
-        status = fail_zip(err, zip_source_error(source), "archive");
-    } else if (!mlt_buf_reserve(out, st.size)) {
+    const bool known = zip_source_stat(source, &st) == 0 && (st.valid & ZIP_STAT_SIZE) != 0;
+    if (known && !mlt_buf_reserve(out, st.size)) {
         status = mlt_fail(err, MLT_NOMEM, "no memory for an archive of %llu bytes", (unsigned long long)st.size);
-    } else if (zip_source_read(source, out->data + out->len, st.size) != (zip_int64_t)st.size) {
+    } else if (!known || zip_source_read(source, out->data + out->len, st.size) != (zip_int64_t)st.size) {
         status = fail_zip(err, zip_source_error(source), "archive");
     } else {
         out->len += st.size;

@@ -137,6 +137,8 @@ static const char *dimension_name(uint8_t dim) {
         return "the setting";
     case MLT_DIM_DEPLOYMENT:
         return "transitions at the deployment";
+    case MLT_DIM_PARTIAL:
+        return "entries that refer to more than they commit to";
     default:
         return "a look-up in dimension";
     }

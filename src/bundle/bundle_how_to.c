@@ -33,7 +33,7 @@ const char mlt_bundle_how_to[] =
     "\n"
     "2. The entries are in the log that the key signed. With Go, whose checksum database has the same formats:\n"
     "\n"
-    "    mkdir check && cd check && go mod init check && go get golang.org/x/mod@v0.29.0\n"
+    "    mkdir check && cd check && go mod init check && go get golang.org/x/mod@v0.33.0\n"
     "    (save the program below as main.go)\n"
     "    go run . KEY ../entries/17.json ../proofs/17.tlog-proof      for each number in entries/\n"
     "\n"
@@ -108,4 +108,4 @@ const char mlt_bundle_how_to[] =
     "5. Time stamps, where anchors/ has some (the certificates of the time-stamping authority come from the "
     "authority):\n"
     "\n"
-    "    openssl ts -verify -in anchors/17.tsr -token_in -data anchors/17.checkpoint -CAfile authority.pem\n";
+    "    openssl ts -verify -in anchors/17.tst -token_in -data anchors/17.checkpoint -CAfile authority.pem\n";

@@ -48,11 +48,13 @@ static enum mlt_status prove_link(struct maker *m, const struct mlt_bundle_term 
 }
 
 static enum mlt_status prove_links(struct maker *m) {
-    enum mlt_status status = MLT_OK;
-    m->absence.links = mlt_arena_zero(m->arena, (m->answers.num_finds + 1) * sizeof(*m->absence.links));
+    const struct mlt_bundle_term partial = {.dim = MLT_DIM_PARTIAL};
+    m->absence.links = mlt_arena_zero(m->arena, (m->answers.num_finds + 2) * sizeof(*m->absence.links));
     if (!m->absence.links) {
         return no_memory(m);
     }
+    // What the proofs do not cover comes first: entries that refer to more than they commit to.
+    enum mlt_status status = m->req->links ? prove_link(m, &partial) : MLT_OK;
     for (size_t i = 0; !status && m->req->links && i < m->answers.num_finds; i++) {
         const struct mlt_bundle_term *term;
         struct mlt_bytes kind;

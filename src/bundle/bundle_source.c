@@ -130,15 +130,17 @@ static bool answer_from_link(struct mlt_bundle_reading *r, const struct mlt_bund
                         : mlt_bundle_answer(&r->absence, link, r->then.size, f);
 }
 
-// An entry that an asserted answer adds to a proved list must have what the list cannot show: spilled facts.
-static bool may_add(struct mlt_bundle_reading *r, uint64_t index) {
-    const struct mlt_bundle_read_entry *read = mlt_bundle_entry_find(r, index);
-    struct mlt_entry e = {0};
-    struct mlt_arena scratch = {0};
-    const bool may = read && mlt_entry_parse(&e, &scratch, read->bytes, NULL) == MLT_OK && e.details != MLT_JSON_NONE;
-    mlt_entry_clear(&e);
-    mlt_arena_clear(&scratch);
-    return may;
+// An entry that an asserted answer adds to a proved list must say of itself that it refers to more than it commits to.
+static bool may_add(const struct mlt_bundle_reading *r, uint64_t index) {
+    for (size_t s = 0; r->partial && s < r->absence.num_segments; s++) {
+        const struct mlt_link_proof *p = &r->partial->proofs[s];
+        for (size_t i = 0; i < p->num_shown; i++) {
+            if (p->shown[i].leaf.entry == index) {
+                return true;
+            }
+        }
+    }
+    return false;
 }
 
 static bool has_entry(const struct mlt_bundle_find *f, uint64_t entry) {

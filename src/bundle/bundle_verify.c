@@ -448,6 +448,28 @@ static void check_link(struct mlt_bundle_reading *r, struct mlt_bundle_link *lin
     r->report->links++;
 }
 
+// Proofs of links are silent about what an entry has no room to commit to; which entries those are is proved as well.
+static void check_partial(struct mlt_bundle_reading *r) {
+    struct mlt_bundle_find all = {.from = UINT64_MAX, .descending = true};
+    for (size_t i = 0; i < r->absence.num_links; i++) {
+        if (r->absence.links[i].term.dim == MLT_DIM_PARTIAL && r->absence.links[i].term.num_values == 0) {
+            r->partial = &r->absence.links[i];
+        }
+    }
+    if (!r->partial) {
+        mlt_bundle_fault(r, "absence.json", "does not show which entries refer to more than they commit to");
+        return;
+    }
+    (void)mlt_bundle_answer(&r->absence, r->partial, r->then.size, &all);
+    if (all.total > 0) {
+        mlt_bundle_assert(
+            r,
+            "that none of the %llu entries which refer to more than they commit to (long records) belongs "
+            "here, unless it is shown",
+            (unsigned long long)all.total);
+    }
+}
+
 static enum mlt_status check_absence(struct mlt_bundle_reading *r) {
     const struct mlt_bundle_member *m = need_member(r, "absence.json");
     uint64_t covered = 0;
@@ -470,10 +492,12 @@ static enum mlt_status check_absence(struct mlt_bundle_reading *r) {
                          "segments cover entries up to %llu of %llu: that nothing is left out is not proved",
                          (unsigned long long)covered, (unsigned long long)r->then.size);
         r->absence.num_links = 0;
+        return MLT_OK;
     }
     for (size_t i = 0; i < r->absence.num_links; i++) {
         check_link(r, &r->absence.links[i]);
     }
+    check_partial(r);
     return MLT_OK;
 }
 

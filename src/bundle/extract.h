@@ -75,7 +75,7 @@ void mlt_extract_end(struct mlt_extract_check *c); // the verdict; frees
 void mlt_extract_fault(struct mlt_extract_check *c, const char *where, const char *fmt, ...) MLT_PRINTF(3, 4);
 
 // mlt_extract_line takes a line of an NDJSON extract, the statement's excepted.
-enum mlt_status mlt_extract_line(struct mlt_extract_check *c, struct mlt_bytes line,
+enum mlt_status mlt_extract_line(struct mlt_extract_check *c, struct mlt_bytes text,
                                  struct mlt_error *err) MLT_MUST_USE;
 // mlt_extract_archive checks an extract in an archive. The archive is open; its directory was within limits.
 enum mlt_status mlt_extract_archive(struct mlt_archive *a, const struct mlt_vkey *key, struct mlt_extract_report *out,

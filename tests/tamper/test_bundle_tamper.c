@@ -363,6 +363,28 @@ static void test_hidden_by_assertion(void **state) {
     mlt_buf_clear(&zip);
 }
 
+static void test_partial(void **state) {
+    // entries that refer to more than they commit to are counted, and the count cannot be left out
+    struct fixture *f = *state;
+    struct mlt_bundle_absence a;
+    struct mlt_buf text = {0};
+    bool told = false;
+    assert_true(verify(f));
+    for (size_t i = 0; i < f->report.num_asserted; i++) {
+        told = told || strstr(f->report.asserted[i], "none of the 1 entries which refer to more");
+    }
+    assert_true(told);
+    struct edit *e = find(f, "absence.json");
+    assert_int_equal(mlt_bundle_get_absence(&a, e->data, &f->arena, &f->err), MLT_OK);
+    a.links++;
+    a.num_links--;
+    mlt_bundle_put_absence(&text, &a);
+    e->data = mlt_arena_copy(&f->arena, mlt_buf_bytes(&text));
+    make_manifests_fit(f);
+    must_blame(f, "absence.json", "which entries refer to more");
+    mlt_buf_clear(&text);
+}
+
 static void test_other_key(void **state) {
     // a bundle made anew under another key is consistent with that key, and not with the log's
     struct fixture *f = *state;
@@ -440,10 +462,11 @@ static void test_masked(void **state) {
 int main(void) {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(test_unchanged), ROW(test_flips),       ROW(test_flips_fitted),
-        ROW(test_dropped),   ROW(test_added),       ROW(test_order),
-        ROW(test_replaced),  ROW(test_hidden),      ROW(test_hidden_by_assertion),
-        ROW(test_other_key), ROW(test_other_build), ROW(test_masked),
+        ROW(test_unchanged), ROW(test_flips),     ROW(test_flips_fitted),
+        ROW(test_dropped),   ROW(test_added),     ROW(test_order),
+        ROW(test_replaced),  ROW(test_hidden),    ROW(test_hidden_by_assertion),
+        ROW(test_partial),   ROW(test_other_key), ROW(test_other_build),
+        ROW(test_masked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -103,11 +103,74 @@ static void test_asserted(void **state) {
     assert_non_null(strstr(f->report.asserted[0], "the stream"));
 }
 
+static bool dossier_says(const struct fixture *f, const char *what) {
+    const struct mlt_bytes text = f->report.dossier;
+    const size_t len = strlen(what);
+    for (size_t i = 0; i + len <= text.len; i++) {
+        if (memcmp(text.ptr + i, what, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void test_states(void **state) {
+    // a payload that was erased, or that the maker may not see, stays closed, and that is proved as well
+    struct fixture *f = *state;
+    f->b.t.erased[E_PREDICTION] = true;
+    f->b.t.withheld[E_ACCESS] = true;
+    make(f);
+    if (!verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey)) {
+        show_faults(f);
+        fail_msg("not verified");
+    }
+    assert_true(dossier_says(f, "\"withheld\":\"erased\""));
+    assert_true(dossier_says(f, "\"withheld\":\"not-granted\""));
+    assert_true(dossier_says(f, "payload-erased"));
+}
+
+static void test_no_prediction(void **state) {
+    // there is no bundle of what is not there
+    struct fixture *f = *state;
+    struct mlt_buf zip = {0}, entries = {0};
+    f->b.req.request_id = mlt_str("nobody");
+    assert_int_equal(mlt_bundle_make(&f->b.req, &zip, &entries, &f->err), MLT_NOTFOUND);
+    assert_int_equal(zip.len, 0);
+    mlt_buf_clear(&zip);
+    mlt_buf_clear(&entries);
+}
+
+static void test_not_an_archive(void **state) {
+    // what is no archive is a verdict of false, not an error
+    struct fixture *f = *state;
+    assert_false(verify(f, mlt_str("PK\003\004 and nothing after it that helps"), NULL));
+    assert_int_equal(f->report.num_faults, 1);
+    assert_false(verify(f, mlt_str(""), NULL));
+    assert_false(verify(f, mlt_bytes_of(f->zip.data, f->zip.len - 1), NULL));
+}
+
+static void test_choice(void **state) {
+    // members are chosen by name, for all records or one
+    (void)state;
+    const struct mlt_bundle_choice all = {0}, one = {.only = mlt_str("a,17.b")}, most = {.not = mlt_str("17.b,c")};
+    assert_true(mlt_bundle_shows(&all, 1, mlt_str("x")));
+    assert_true(mlt_bundle_shows(&one, 1, mlt_str("a")));
+    assert_true(mlt_bundle_shows(&one, 17, mlt_str("b")));
+    assert_false(mlt_bundle_shows(&one, 18, mlt_str("b")));
+    assert_false(mlt_bundle_shows(&most, 17, mlt_str("b")));
+    assert_true(mlt_bundle_shows(&most, 18, mlt_str("b")));
+    assert_false(mlt_bundle_shows(&most, 18, mlt_str("c")));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_holds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_same_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asserted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_states, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_prediction, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_not_an_archive, set_up, tear_down),
+        cmocka_unit_test(test_choice),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -141,7 +141,7 @@ class Trail:
                                                {"format": "json", "at_size": at_size}).json())
 
     def report_as(self, request_id: str, format: str, *, at_size: Optional[int] = None) -> bytes:
-        """The dossier of one prediction as `text`, `html` or `json`."""
+        """The dossier of one prediction as `text`, `html`, `json`, or as an evidence `bundle` (a ZIP that verifies offline)."""
         return self._transport.request("GET", f"/v1/predictions/{_segment(request_id)}/dossier",
                                        {"format": format, "at_size": at_size}).body
 
