@@ -6,6 +6,7 @@
 #include "base_posix/env_posix.h"
 #include "cli/transport.h"
 
+// clang-format off
 const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_init,
     &mlt_cmd_serve,
@@ -28,6 +29,7 @@ const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_version,
     NULL,
 };
+// clang-format on
 
 const struct mlt_cli_option mlt_cli_global_options[] = {
     {"trail", 't', "DIR|URL", "The trail to work on (default: $MLTRAIL, the configuration file, ./trail).", "<dir>"},
