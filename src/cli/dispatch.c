@@ -6,6 +6,7 @@
 #include "base_posix/env_posix.h"
 #include "cli/transport.h"
 
+// clang-format off
 const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_init,    &mlt_cmd_serve,    &mlt_cmd_append,
     &mlt_cmd_show,    &mlt_cmd_search,   &mlt_cmd_report,
@@ -15,6 +16,7 @@ const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_witness, &mlt_cmd_index,    &mlt_cmd_completion,
     &mlt_cmd_help,    &mlt_cmd_version,  NULL,
 };
+// clang-format on
 
 const struct mlt_cli_option mlt_cli_global_options[] = {
     {"trail", 't', "DIR|URL", "The trail to work on (default: $MLTRAIL, the configuration file, ./trail).", "<dir>"},

@@ -186,10 +186,9 @@ static void put_other_members(struct mlt_dossier_writer *d, const struct mlt_nod
                               const struct mlt_kind_info *kind, size_t part_idx) {
     const struct mlt_part *part = &node->parts[part_idx];
     const struct mlt_json *docs[] = {&part->facts, &part->payload, &part->entry.json};
-    const mlt_json_at roots[] = {part->facts.num_tokens ? 0 : MLT_JSON_NONE,
-                                 part->payload_state == MLT_PAYLOAD_OPEN && part->payload.num_tokens ? 0
-                                                                                                     : MLT_JSON_NONE,
-                                 part->entry.payload};
+    const mlt_json_at roots[] = {
+        part->facts.num_tokens ? 0 : MLT_JSON_NONE,
+        part->payload_state == MLT_PAYLOAD_OPEN && part->payload.num_tokens ? 0 : MLT_JSON_NONE, part->entry.payload};
     for (size_t i = 0; i < 3; i++) {
         if (roots[i] == MLT_JSON_NONE) {
             continue;
