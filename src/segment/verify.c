@@ -303,7 +303,9 @@ static void drop_runs(struct verifier *v, size_t from, size_t to) {
         v->in_memory -= v->runs[i].leaves.num;
         mlt_run_clear(&v->runs[i]);
     }
-    memmove(&v->runs[from], &v->runs[to], (v->num_runs - to) * sizeof(*v->runs));
+    if (to < v->num_runs) { // no runs at all: no array, and memmove takes none
+        memmove(&v->runs[from], &v->runs[to], (v->num_runs - to) * sizeof(*v->runs));
+    }
     v->num_runs -= to - from;
 }
 
