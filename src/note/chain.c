@@ -101,12 +101,16 @@ static enum mlt_status parse_statement(struct mlt_key_link *link, struct mlt_vke
     bool good = takes_tree(&c, &link->size, link->root);
     if (good && succession) {
         good = takes_tree(&c, &link->kept, link->kept_root);
+        good = good && link->kept <= link->size;
     } else {
         link->kept = link->size;
         memcpy(link->kept_root, link->root, MLT_HASH_LEN);
     }
     return good ? MLT_OK
-                : mlt_fail(err, MLT_INVALID, "a change of keys names a tree by size in decimal and root in base64");
+                : mlt_fail(
+                      err, MLT_INVALID,
+                      "a change of keys names trees by size in decimal and root in base64, and the one that is kept is "
+                      "not the larger one");
 }
 
 static bool takes_signature(uint8_t out[static MLT_ED25519_SIG_LEN], const struct mlt_note_sig *sig) {
