@@ -31,8 +31,9 @@ fuzz: install-check-deps
 # Each fault at each operation on the simulated disk, SEEDS times; then the server under load, killed 200 times.
 SEEDS ?= 8
 crash: install-check-deps build
-	@cmake -S . -B build-crash -G Ninja -DMLT_BENCH=OFF --log-level=WARNING >/dev/null && ninja -C build-crash -j $(JOBS) --quiet test_crash
+	@cmake -S . -B build-crash -G Ninja -DMLT_BENCH=OFF --log-level=WARNING >/dev/null && ninja -C build-crash -j $(JOBS) --quiet test_crash test_crash_keys
 	@build-crash/tests/test_crash --seeds $(SEEDS)
+	@build-crash/tests/test_crash_keys --seeds $(SEEDS)
 	@MLT_KILLS=200 /usr/bin/python3 -m pytest -q -p no:cacheprovider tests/e2e/test_kill.py
 
 bench: install-deps

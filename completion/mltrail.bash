@@ -1,12 +1,14 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token witness index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token key recover index completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
     done
     case "$cmd:$prev" in
     init:--origin|init:-o) return ;;
+    init:--pkcs11) return ;;
+    init:--pkcs11-kek) return ;;
     serve:--listen|serve:-l) return ;;
     serve:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     serve:--tls-cert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -81,10 +83,11 @@ _mltrail() {
     token:--models) return ;;
     token:--datasets) return ;;
     token:--expires|token:-e) return ;;
-    witness:--name|witness:-n) return ;;
-    witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    witness:--listen|witness:-l) return ;;
-    witness:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    key:--reason|key:-r) return ;;
+    key:--pkcs11) return ;;
+    recover:--reason|recover:-r) return ;;
+    recover:--origin|recover:-o) return ;;
+    recover:--pkcs11) return ;;
     *:--trail|*:-t) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -93,9 +96,9 @@ _mltrail() {
     *:--key) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     esac
     case "$cmd" in
-    init) options=' --origin --raw --public' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval' ;;
-    append) options=' --kind --ack --receipts' ;;
+    init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --publish-interval' ;;
+    append) options=' --kind --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
@@ -108,7 +111,8 @@ _mltrail() {
     approve) options=' --reference --verdict --approver --reason --artifact-hash --expires-at --role --condition --evidence --key --statement-only --statement --signature' ;;
     settings) options=' --reason' ;;
     token) options=' --allow --kinds --models --datasets --payloads --expires' ;;
-    witness) options=' --name --policy --listen --port-file --insecure' ;;
+    key) options=' --reason --pkcs11 --in-file --yes' ;;
+    recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
     index) options='' ;;
     completion) options='' ;;
     help) options='' ;;
@@ -128,7 +132,8 @@ _mltrail() {
     verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
     settings) COMPREPLY=($(compgen -W 'set' -- "$cur")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
-    witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
+    key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;
+    recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W 'bash' -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;

@@ -82,6 +82,8 @@ enum mltrail_reason {
     MLTRAIL_NOT_CONSISTENT = 33, // the proof does not lead from the first root to the second
 
     MLTRAIL_OTHER_COMMITMENT = 40, // name, salt or value are not those that were committed to
+
+    MLTRAIL_OTHER_KEY = 50, // the change of keys is between others
 };
 
 struct mltrail_verdict {
@@ -130,6 +132,31 @@ MLTRAIL_API const char *mltrail_trust_witness_name(const struct mltrail_trust *t
 
 // mltrail_trust_check returns whether the object is whole; false means that memory was overwritten.
 MLTRAIL_API bool mltrail_trust_check(const struct mltrail_trust *trust);
+
+// ---- keys that are replaced ----
+
+// A change of a trail's key, as mltrail signs it (docs/FORMAT.md, "Keys"). All zero when the verdict does not hold.
+struct mltrail_key_change {
+    char old_key[MLTRAIL_KEY_TEXT_MAX];
+    char new_key[MLTRAIL_KEY_TEXT_MAX];
+    uint64_t size; // the tree that the old key signed last
+    uint8_t root[MLTRAIL_HASH_LEN];
+    uint64_t kept; // the tree that the new key goes on with: `size`, unless entries were lost and the origin is another
+    uint8_t kept_root[MLTRAIL_HASH_LEN];
+};
+
+// mltrail_verify_key_change judges a statement that one key followed another: a signed note with the signatures of
+// both, as `links` of a trail's trail.json and the `statement` of its control entry have it. Whoever trusts `vkey`, one
+// of the two, may trust the other one as well: the new key from `kept` on, the old one up to there. Changes are
+// followed one after the other.
+//
+// Ladder: OTHER_KEY, BAD_SIGNATURE. A tree by the new key still has to be consistent with the one that is named here.
+//
+// MLTRAIL_INVALID, MLTRAIL_LIMIT: no statement of this form, or no verifier key.
+MLTRAIL_API enum mltrail_status mltrail_verify_key_change(struct mltrail_verdict *verdict,
+                                                          struct mltrail_key_change *out, const char *vkey,
+                                                          size_t vkey_len, const void *statement, size_t statement_len,
+                                                          struct mltrail_error *err) MLTRAIL_MUST_USE;
 
 // ---- checkpoints ----
 

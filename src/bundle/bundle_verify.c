@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "bundle/bundle_read.h"
+#include "record/key_json.h"
 
 void mlt_bundle_fault(struct mlt_bundle_reading *r, const char *where, const char *fmt, ...) {
     if (r->report->num_faults < MLT_BUNDLE_FAULTS_MAX) {
@@ -178,6 +179,17 @@ static bool offered_key(struct mlt_bundle_reading *r, const struct mlt_json *jso
     return false;
 }
 
+// The key in use when the bundle was made, where the given one had been replaced by then: trail.json leads to it
+// (FORMAT.md, Keys).
+static void follow_keys(struct mlt_bundle_reading *r, const struct mlt_json *json, struct mlt_vkey *used) {
+    struct mlt_checkpoint head;
+    struct mlt_key_chain *chain = mlt_arena_zero(r->arena, sizeof(*chain));
+    if (chain && mlt_checkpoint_open(&head, r->checkpoint, used, NULL) == MLT_DENIED &&
+        mlt_key_json_get(chain, json, r->arena, NULL) == MLT_OK && mlt_key_chain_leads(chain, used)) {
+        *used = chain->keys[0];
+    }
+}
+
 static enum mlt_status check_trail(struct mlt_bundle_reading *r, const struct mlt_vkey *key) {
     const struct mlt_bundle_member *trail = need_member(r, "trail.json");
     const struct mlt_bundle_member *checkpoint = need_member(r, "checkpoint");
@@ -195,6 +207,7 @@ static enum mlt_status check_trail(struct mlt_bundle_reading *r, const struct ml
     }
     if (key) {
         *used = *key;
+        follow_keys(r, &json, used);
     }
     if (!key && !offered_key(r, &json, used)) {
         mlt_bundle_fault(r, "checkpoint", "is signed by none of the keys that trail.json names");

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 
 #include "cli/json_text.h"
+#include "cli/pin.h"
 #include "cli/transport.h"
 
 static const struct mlt_cli_option options[] = {{0}};
@@ -51,7 +52,8 @@ static enum mlt_status with_index(struct mlt_cli *cli, struct mlt_trail *trail, 
 }
 
 static int work(struct mlt_cli *cli, const char *dir, bool rebuild) {
-    struct mlt_trail_options opt = {.dir = dir, .state_dir = mlt_cli_state(cli), .read_only = !rebuild};
+    struct mlt_trail_options opt = {
+        .dir = dir, .state_dir = mlt_cli_state(cli), .read_only = !rebuild, .pin = mlt_cli_pin(cli)};
     struct mlt_trail *trail = NULL;
     struct mlt_index_stats stats = {0};
     struct mlt_head head = {0};

@@ -1,7 +1,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/pin.h"
 #include "record/json.h"
 #include "server/api.h"
 
@@ -9,11 +9,15 @@ static const struct mlt_cli_option options[] = {
     {"origin", 'o', "NAME", "Name of the trail, signed into every checkpoint (default: HOST/BASENAME).", NULL},
     {"raw", 0, NULL, "Make a plain transparency log: entries verbatim, no records.", NULL},
     {"public", 0, NULL, "Let anybody fetch the entries (never the payloads).", NULL},
+    {"pkcs11", 0, "URI", "Sign with the Ed25519 key that a PKCS#11 token keeps.", NULL},
+    {"pkcs11-kek", 0, "URI", "Wrap the key-encryption key with the AES key that a token keeps.", NULL},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail init trail --origin example.com/credit", "make ./trail, its keys in ./trail.state"},
     {"mltrail init /srv/trail --origin example.com/credit --state /secure/trail", "keep the keys on another disk"},
+    {"mltrail init trail --pkcs11 'pkcs11:token=trail;object=signing' --pkcs11-kek 'pkcs11:token=trail;object=kek'",
+     "keep them in a hardware security module"},
     {0},
 };
 
@@ -95,7 +99,11 @@ static int run(struct mlt_cli *cli) {
     const char *origin = mlt_cli_value(cli, "origin");
     origin = origin ? origin : default_origin(cli, dir);
     const char *token_path = mlt_arena_printf(&cli->arena, "%s/admin.token", state);
-    struct mlt_trail_options opt = {.dir = dir, .state_dir = state};
+    struct mlt_trail_options opt = {.dir = dir,
+                                    .state_dir = state,
+                                    .pin = mlt_cli_pin(cli),
+                                    .signing_uri = mlt_cli_value(cli, "pkcs11"),
+                                    .kek_uri = mlt_cli_value(cli, "pkcs11-kek")};
     char vkey[MLT_VKEY_TEXT_MAX];
     struct mlt_error err = {0};
     if (mlt_cli_is_url(dir)) {

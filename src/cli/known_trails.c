@@ -25,6 +25,10 @@ static struct mlt_bytes without_slash(const char *url) {
     return b;
 }
 
+static bool is_about(struct mlt_bytes line, struct mlt_bytes url) {
+    return url.len > 0 && line.len > url.len && memcmp(line.ptr, url.ptr, url.len) == 0 && line.ptr[url.len] == ' ';
+}
+
 bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out) {
     const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
     struct mlt_bytes wanted = without_slash(url);
@@ -36,7 +40,7 @@ bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out)
         while (!found && mlt_cursor_left(&c) > 0) {
             struct mlt_bytes line = mlt_cursor_line(&c);
             found =
-                line.len > wanted.len && memcmp(line.ptr, wanted.ptr, wanted.len) == 0 && line.ptr[wanted.len] == ' ' &&
+                is_about(line, wanted) &&
                 mlt_vkey_parse(out, mlt_bytes_of(line.ptr + wanted.len + 1, line.len - wanted.len - 1), NULL) == MLT_OK;
         }
     }
@@ -74,20 +78,39 @@ static void make_parents(struct mlt_cli *cli, const char *path) {
     }
 }
 
+// remember puts the line in place of what there was about the trail.
 static void remember(struct mlt_cli *cli, const char *url, const char *vkey) {
     const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
+    struct mlt_buf before = {0};
     struct mlt_buf text = {0};
     struct mlt_error err = {0};
     if (!path) {
         return;
     }
     make_parents(cli, path);
-    (void)read_known(cli, path, &text);
-    mlt_buf_printf(&text, "%.*s %s\n", MLT_ARG(without_slash(url)), vkey);
-    if (mlt_env_replace_file(cli->env, path, mlt_buf_bytes(&text), true, &err) != MLT_OK) {
-        mlt_cli_note(cli, "the key is not remembered: %s", err.text);
+    if (read_known(cli, path, &before) && before.len > 0 && before.data[before.len - 1] != '\n') {
+        mlt_buf_put_u8(&before, '\n');
     }
+    struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&before));
+    while (mlt_cursor_left(&c) > 0) {
+        struct mlt_bytes line = mlt_cursor_line(&c);
+        if (!is_about(line, without_slash(url))) {
+            mlt_buf_printf(&text, "%.*s\n", MLT_ARG(line));
+        }
+    }
+    mlt_buf_printf(&text, "%.*s %s\n", MLT_ARG(without_slash(url)), vkey);
+    if (before.failed || text.failed ||
+        mlt_env_replace_file(cli->env, path, mlt_buf_bytes(&text), true, &err) != MLT_OK) {
+        mlt_cli_note(cli, "the key is not remembered: %s", err.text[0] ? err.text : "out of memory");
+    }
+    mlt_buf_clear(&before);
     mlt_buf_clear(&text);
+}
+
+void mlt_known_trail_replace(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key) {
+    char vkey[MLT_VKEY_TEXT_MAX];
+    mlt_vkey_format(vkey, key);
+    remember(cli, url, vkey);
 }
 
 bool mlt_known_trail_ask(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key) {

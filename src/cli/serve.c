@@ -4,6 +4,7 @@
 
 #include "cli/cli.h"
 #include "cli/duration.h"
+#include "cli/pin.h"
 #include "cli/policy_file.h"
 #include "server/server.h"
 
@@ -166,7 +167,7 @@ static int run(struct mlt_cli *cli) {
     }
     struct mlt_progress progress;
     mlt_progress_init(&progress, cli, "indexing");
-    struct serving s = {.api = {.trail = {.dir = dir, .state_dir = mlt_cli_state(cli)},
+    struct serving s = {.api = {.trail = {.dir = dir, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)},
                                 .progress = mlt_progress_step,
                                 .progress_arg = &progress}};
     int code = read_options(cli, &s);

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/pin.h"
 #include "cli/transport.h"
 #include "server/api.h"
 
@@ -128,7 +129,8 @@ static enum mlt_status open_dir(struct mlt_transport *t, const char *dir, struct
     if (!socket_path(dir, t->socket_path, sizeof t->socket_path, &t->dir_fd)) {
         return mlt_fail(err, MLT_NOTFOUND, "there is no trail at %s; \"mltrail init %s\" makes one", dir, dir);
     }
-    struct mlt_api_options opt = {.trail = {.dir = dir, .state_dir = mlt_cli_state(t->cli)}};
+    struct mlt_api_options opt = {
+        .trail = {.dir = dir, .state_dir = mlt_cli_state(t->cli), .pin = mlt_cli_pin(t->cli)}};
     opt.witnessing.cacert = mlt_cli_setting(t->cli, "cacert", NULL, t->cli->config.cacert);
     enum mlt_status status = MLT_BUSY;
     for (int i = 0; status == MLT_BUSY && i < STARTING_TRIES; i++) {

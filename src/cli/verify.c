@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "cli/lines.h"
+#include "cli/pin.h"
 #include "cli/transport.h"
 #include "dossier/visible.h"
 #include "record/json.h"
@@ -227,6 +228,7 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_tr
         .dir = dir,
         .state_dir = mlt_cli_state(cli),
         .key = key,
+        .pin = mlt_cli_pin(cli),
         .heads = heads.notes,
         .num_heads = heads.num,
         .progress = mlt_progress_step,
@@ -258,7 +260,7 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
         }
         // A remembered key adds no log to those that a policy names.
         if (!trust->have_key && (!trust->policy || trust->policy->num_logs == 0)) {
-            trust->have_key = mlt_known_trail(cli, trail, &trust->key);
+            trust->have_key = trust->known = mlt_known_trail(cli, trail, &trust->key);
         }
         code = mlt_verify_url(cli, trail, trust, report, signer);
     } else {

@@ -3,6 +3,7 @@
 #define MLT_CLI_VERIFY_H
 
 #include "cli/cli.h"
+#include "note/chain.h"
 #include "note/policy.h"
 #include "record/json.h"
 #include "trail/verify.h"
@@ -11,6 +12,7 @@
 struct mlt_verify_trust {
     bool have_key;
     struct mlt_vkey key;       // --key, or the log key that the policy accepted
+    bool known;                // the key was remembered: one that it leads to takes its place
     struct mlt_policy *policy; // --policy; NULL: none
     struct mlt_bytes policy_text;
     struct mlt_policy_verdict judged;
@@ -61,6 +63,15 @@ bool mlt_known_trail_of(struct mlt_cli *cli, const char *origin, struct mlt_vkey
 // mlt_known_trail_ask asks on the terminal whether to trust the key and remembers it; false without a terminal or a
 // yes.
 bool mlt_known_trail_ask(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key);
+
+// mlt_known_trail_replace remembers another key for a trail that is known, which the known one led to.
+void mlt_known_trail_replace(struct mlt_cli *cli, const char *url, const struct mlt_vkey *key);
+
+// verify_chain.c: for a checkpoint that `trusted` did not sign. Fetches trail.json and follows the changes of keys from
+// `trusted` on. True: a key that it leads to signed `note`; `head` is set, and `chain`, whose trees are to be met on
+// the way through the entries. False: it does not, with what is wrong in `err`.
+bool mlt_verify_by_chain(struct mlt_cli *cli, struct mlt_bytes note, const struct mlt_vkey *trusted,
+                         struct mlt_checkpoint *head, struct mlt_key_chain *chain, struct mlt_error *err);
 
 // verify_url.c: fetches checkpoint, tiles and entry bundles, and computes every hash again. 0, or the exit
 // status after saying why it could not be checked. `*signer` gets "name+keyid" of the

@@ -16,6 +16,7 @@ struct mirror {
     struct mlt_reply reply;
     uint64_t size;
     struct mlt_frontier frontier;
+    struct mlt_key_chain chain; // that led from the trusted key to the one that signed; no keys: not needed
     uint8_t row[MLT_TILE_LEVELS][MLT_TILE_WIDTH][MLT_HASH_LEN]; // the tile of each level that is being filled
     uint64_t filled[MLT_TILE_LEVELS];                           // hashes of each level so far
 };
@@ -72,6 +73,34 @@ static int put_hash(struct mirror *m, unsigned level, const uint8_t hash[static 
     return at % MLT_TILE_WIDTH == MLT_TILE_WIDTH - 1 ? check_tile(m, level, at / MLT_TILE_WIDTH, MLT_TILE_WIDTH) : 0;
 }
 
+// A change of keys names the tree that it was made at, signed by the key before it: whoever trusts that one is to find
+// this tree here.
+static void check_links(struct mirror *m) {
+    uint8_t root[MLT_HASH_LEN];
+    for (size_t i = 0; i + 1 < m->chain.num_keys; i++) {
+        const struct mlt_key_link *link = &m->chain.links[i];
+        if (link->kept != m->frontier.size) {
+            continue;
+        }
+        mlt_frontier_root(&m->frontier, root);
+        if (memcmp(root, link->kept_root, sizeof root) != 0) {
+            mlt_verify_fault_add(m->report, MLT_VERIFY_CHECKPOINT, "trail.json", false, 0,
+                                 "the tree has another root at size %" PRIu64 ", where the key changed", link->kept);
+        }
+    }
+}
+
+// The tree has grown no further: what a change of keys names above it is not there.
+static void check_links_met(struct mirror *m) {
+    for (size_t i = 0; i + 1 < m->chain.num_keys; i++) {
+        if (m->chain.links[i].kept > m->size) {
+            mlt_verify_fault_add(m->report, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0,
+                                 "the key changed at size %" PRIu64 ", and the tree ends before",
+                                 m->chain.links[i].kept);
+        }
+    }
+}
+
 static int add_leaf(struct mirror *m, struct mlt_bytes entry) {
     uint8_t leaf[MLT_HASH_LEN];
     uint8_t roots[MLT_TILE_LEVELS][MLT_HASH_LEN];
@@ -81,6 +110,7 @@ static int add_leaf(struct mirror *m, struct mlt_bytes entry) {
     for (size_t i = 0; code == 0 && i < num && i + 1 < MLT_TILE_LEVELS; i++) {
         code = put_hash(m, (unsigned)i + 1, roots[i]);
     }
+    check_links(m);
     return code;
 }
 
@@ -143,6 +173,7 @@ static int walk(struct mirror *m) {
         return code;
     }
     code = check_partial_tiles(m);
+    check_links_met(m);
     uint8_t root[MLT_HASH_LEN];
     mlt_frontier_root(&m->frontier, root);
     if (code == 0 && memcmp(root, m->report->root, sizeof root) != 0) {
@@ -174,8 +205,10 @@ static void name_signer(struct mlt_cli *cli, struct mlt_bytes bytes, char signer
 }
 
 // open_checkpoint reads the signed head into the report; 0 also when the signature is false, which is a fault.
-static int open_checkpoint(struct mlt_cli *cli, const char *url, struct mlt_bytes bytes, struct mlt_verify_trust *trust,
-                           struct mlt_checkpoint *head, struct mlt_verify_report *out) {
+static int open_checkpoint(struct mirror *m, const char *url, struct mlt_bytes bytes, struct mlt_verify_trust *trust,
+                           struct mlt_checkpoint *head) {
+    struct mlt_cli *cli = m->cli;
+    struct mlt_verify_report *out = m->report;
     struct mlt_error err = {0};
     struct mlt_note note;
     struct mlt_vkey offered;
@@ -192,7 +225,12 @@ static int open_checkpoint(struct mlt_cli *cli, const char *url, struct mlt_byte
         out->authenticated = mlt_known_trail_ask(cli, url, key);
     }
     struct mlt_checkpoint signed_head;
-    if (key && mlt_checkpoint_open(&signed_head, bytes, key, &err) != MLT_OK) {
+    enum mlt_status status = key ? mlt_checkpoint_open(&signed_head, bytes, key, &err) : MLT_OK;
+    if (status == MLT_DENIED && mlt_verify_by_chain(cli, bytes, key, &signed_head, &m->chain, &err)) {
+        mlt_cli_note(cli, "the key that you trust was replaced, and vouches for the one in use now");
+        status = MLT_OK;
+    }
+    if (status != MLT_OK) {
         mlt_verify_fault_add(out, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0, "%s", err.text);
     }
     return 0;
@@ -217,7 +255,7 @@ int mlt_verify_url(struct mlt_cli *cli, const char *url, struct mlt_verify_trust
     if (code == 0) {
         struct mlt_bytes bytes = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&m->reply.body));
         name_signer(cli, bytes, signer);
-        code = open_checkpoint(cli, url, bytes, trust, &head, out);
+        code = open_checkpoint(m, url, bytes, trust, &head);
     }
     if (code == 0 && head.size > MLT_TREE_MAX) {
         code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the checkpoint names an impossible size");
@@ -228,6 +266,9 @@ int mlt_verify_url(struct mlt_cli *cli, const char *url, struct mlt_verify_trust
         code = walk(m);
     }
     out->verdict = code == 0 && out->num_faults == 0;
+    if (out->verdict && trust->known && m->chain.num_keys > 0) {
+        mlt_known_trail_replace(cli, url, &m->chain.keys[0]);
+    }
     mlt_reply_clear(&m->reply);
     return code;
 }

@@ -23,6 +23,7 @@ static const uint8_t GCM_NONCE[GCM_NONCE_LEN]; // zero: each secret, hence each 
 struct mlt_sealer {
     EVP_CIPHER_CTX *wrap;   // keyed with the key-encryption key
     EVP_CIPHER_CTX *unwrap; // keyed with the key-encryption key
+    EVP_CIPHER_CTX *other;  // keyed with another one that is accepted too; NULL: none
     EVP_CIPHER_CTX *seal;
     EVP_CIPHER_CTX *open;
 };
@@ -52,10 +53,22 @@ enum mlt_status mlt_sealer_new(struct mlt_sealer **out, const uint8_t kek[static
     return MLT_OK;
 }
 
+enum mlt_status mlt_sealer_accept(struct mlt_sealer *sealer, const uint8_t other_kek[static MLT_KEK_LEN],
+                                  struct mlt_error *err) {
+    if (!sealer->other) {
+        sealer->other = EVP_CIPHER_CTX_new();
+    }
+    if (!sealer->other || !EVP_DecryptInit_ex2(sealer->other, mlt_provider_aes256_gcm(), other_kek, NULL, NULL)) {
+        return mlt_provider_fail(err, MLT_INTERNAL, "set up AES-256-GCM");
+    }
+    return MLT_OK;
+}
+
 void mlt_sealer_free(struct mlt_sealer *sealer) {
     if (sealer) {
         EVP_CIPHER_CTX_free(sealer->wrap);
         EVP_CIPHER_CTX_free(sealer->unwrap);
+        EVP_CIPHER_CTX_free(sealer->other);
         EVP_CIPHER_CTX_free(sealer->seal);
         EVP_CIPHER_CTX_free(sealer->open);
         free(sealer);
@@ -100,30 +113,42 @@ enum mlt_status mlt_seal_wrap(struct mlt_sealer *sealer, uint8_t wrapped[static 
     return MLT_OK;
 }
 
-enum mlt_status mlt_seal_unwrap(struct mlt_sealer *sealer, uint8_t secret[static MLT_SECRET_LEN],
-                                const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_error *err) {
+// False without a word on the error queue when the tag does not fit.
+static enum mlt_status unwrap_with(EVP_CIPHER_CTX *unwrap, uint8_t room[static MLT_SECRET_LEN],
+                                   const uint8_t wrapped[static MLT_WRAPPED_LEN], bool *fits, struct mlt_error *err) {
     const uint8_t *text = wrapped + GCM_NONCE_LEN;
     uint8_t tag[MLT_SEAL_TAG_LEN];
-    uint8_t room[MLT_SECRET_LEN];
+    uint8_t none[1];
     int len = 0;
     memcpy(tag, text + MLT_SECRET_LEN, sizeof(tag));
-    if (!EVP_DecryptInit_ex2(sealer->unwrap, NULL, NULL, wrapped, NULL) ||
-        !EVP_DecryptUpdate(sealer->unwrap, NULL, &len, (const uint8_t *)WRAP_AAD, sizeof(WRAP_AAD) - 1) ||
-        !EVP_DecryptUpdate(sealer->unwrap, room, &len, text, MLT_SECRET_LEN) || len != MLT_SECRET_LEN ||
-        !EVP_CIPHER_CTX_ctrl(sealer->unwrap, EVP_CTRL_AEAD_SET_TAG, sizeof(tag), tag)) {
-        mlt_wipe(room, sizeof(room));
+    if (!EVP_DecryptInit_ex2(unwrap, NULL, NULL, wrapped, NULL) ||
+        !EVP_DecryptUpdate(unwrap, NULL, &len, (const uint8_t *)WRAP_AAD, sizeof(WRAP_AAD) - 1) ||
+        !EVP_DecryptUpdate(unwrap, room, &len, text, MLT_SECRET_LEN) || len != MLT_SECRET_LEN ||
+        !EVP_CIPHER_CTX_ctrl(unwrap, EVP_CTRL_AEAD_SET_TAG, sizeof(tag), tag)) {
         return mlt_provider_fail(err, MLT_INTERNAL, "unwrap a secret");
     }
-    uint8_t none[1];
-    if (EVP_DecryptFinal_ex(sealer->unwrap, none, &len) <= 0) {
-        mlt_wipe(room, sizeof(room));
-        mlt_wipe(secret, MLT_SECRET_LEN);
-        return mlt_provider_fail(err, MLT_CORRUPT,
-                                 "unwrap a secret: not wrapped with this key-encryption key, or altered since");
-    }
-    memcpy(secret, room, MLT_SECRET_LEN);
-    mlt_wipe(room, sizeof(room));
+    *fits = EVP_DecryptFinal_ex(unwrap, none, &len) > 0;
     return MLT_OK;
+}
+
+enum mlt_status mlt_seal_unwrap(struct mlt_sealer *sealer, uint8_t secret[static MLT_SECRET_LEN],
+                                const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_error *err) {
+    uint8_t room[MLT_SECRET_LEN];
+    bool fits = false;
+    enum mlt_status st = unwrap_with(sealer->unwrap, room, wrapped, &fits, err);
+    if (!st && !fits && sealer->other) {
+        st = unwrap_with(sealer->other, room, wrapped, &fits, err);
+    }
+    if (!st && !fits) {
+        mlt_wipe(secret, MLT_SECRET_LEN);
+        st = mlt_provider_fail(err, MLT_CORRUPT,
+                               "unwrap a secret: not wrapped with this key-encryption key, or altered since");
+    }
+    if (!st) {
+        memcpy(secret, room, MLT_SECRET_LEN);
+    }
+    mlt_wipe(room, sizeof(room));
+    return st;
 }
 
 static void derive_payload_key(uint8_t key[static GCM_KEY_LEN], const uint8_t secret[static MLT_SECRET_LEN]) {

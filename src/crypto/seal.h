@@ -28,10 +28,14 @@ struct mlt_sealer;
 enum mlt_status mlt_sealer_new(struct mlt_sealer **out, const uint8_t kek[static MLT_KEK_LEN],
                                struct mlt_error *err) MLT_MUST_USE;
 void mlt_sealer_free(struct mlt_sealer *sealer);
+// mlt_sealer_accept makes it unwrap also what was wrapped with another key-encryption key, while secrets go from one
+// key to the other. It wraps with the first one only.
+enum mlt_status mlt_sealer_accept(struct mlt_sealer *sealer, const uint8_t other_kek[static MLT_KEK_LEN],
+                                  struct mlt_error *err) MLT_MUST_USE;
 
 enum mlt_status mlt_seal_wrap(struct mlt_sealer *sealer, uint8_t wrapped[static MLT_WRAPPED_LEN],
                               const uint8_t secret[static MLT_SECRET_LEN], struct mlt_error *err) MLT_MUST_USE;
-// MLT_CORRUPT: these 40 bytes were not made with this key-encryption key.
+// MLT_CORRUPT: these 60 bytes were not made with this key-encryption key.
 enum mlt_status mlt_seal_unwrap(struct mlt_sealer *sealer, uint8_t secret[static MLT_SECRET_LEN],
                                 const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_error *err) MLT_MUST_USE;
 // `out` has room for plain.len + MLT_SEAL_TAG_LEN bytes.

@@ -103,7 +103,7 @@ enum mlt_status mlt_index_reload(struct mlt_index *ix, uint64_t size, const stru
     if (start >= size) {
         return MLT_OK;
     }
-    enum mlt_status status = mlt_sealer_new(&r.sealer, mlt_trail_keys(ix->trail)->kek, err);
+    enum mlt_status status = mlt_record_keys_sealer(&r.sealer, mlt_trail_keys(ix->trail), err);
     for (uint64_t at = start; at < size && status == MLT_OK;) {
         size_t count = RELOAD_ENTRIES - at % RELOAD_ENTRIES;
         count = size - at < count ? (size_t)(size - at) : count;

@@ -37,7 +37,7 @@ static enum mlt_status unseal(struct source *s, const struct mlt_entry *e, const
     enum mlt_status status = MLT_OK;
     pthread_mutex_lock(&s->lock);
     if (s->sealer == NULL) {
-        status = mlt_sealer_new(&s->sealer, mlt_trail_keys(s->ix->trail)->kek, err);
+        status = mlt_record_keys_sealer(&s->sealer, mlt_trail_keys(s->ix->trail), err);
     }
     if (status == MLT_OK) {
         status = mlt_entry_open_payload(e, s->sealer, wrapped, sealed, arena, plain, err);

@@ -103,6 +103,10 @@ enum mlt_status mlt_vkey_parse(struct mlt_vkey *out, struct mlt_bytes text, stru
     return st;
 }
 
+bool mlt_vkey_equal(const struct mlt_vkey *a, const struct mlt_vkey *b) {
+    return a->type == b->type && strcmp(a->name, b->name) == 0 && memcmp(a->key, b->key, sizeof(a->key)) == 0;
+}
+
 static void format_fields(char *out, size_t cap, const char *prefix, const struct mlt_vkey *key,
                           const uint8_t key_bytes[static 32]) {
     uint8_t bytes[KEY_BYTES_LEN];
@@ -121,23 +125,45 @@ void mlt_vkey_format(char out[static MLT_VKEY_TEXT_MAX], const struct mlt_vkey *
     format_fields(out, MLT_VKEY_TEXT_MAX, "", key, key->key);
 }
 
-enum mlt_status mlt_key_init(struct mlt_vkey *vkey, struct mlt_signing_key **key, enum mlt_key_type type,
-                             struct mlt_bytes name, const uint8_t seed[static 32], struct mlt_error *err) {
-    memset(vkey, 0, sizeof(*vkey));
-    *key = NULL;
+static enum mlt_status check_name(struct mlt_bytes name, struct mlt_error *err) {
     if (!mlt_note_name_valid(name)) {
         return mlt_fail(err, MLT_INVALID,
                         "key name must be 1..%d bytes of UTF-8 without spaces, control characters and '+'",
                         MLT_NOTE_NAME_MAX);
     }
-    enum mlt_status st = mlt_signing_key_new(key, seed, err);
-    if (st) {
-        return st;
-    }
+    return MLT_OK;
+}
+
+static void describe_key(struct mlt_vkey *vkey, const struct mlt_signing_key *key, enum mlt_key_type type,
+                         struct mlt_bytes name) {
     memcpy(vkey->name, name.ptr, name.len);
     vkey->type = type;
-    mlt_signing_key_public(*key, vkey->key);
+    mlt_signing_key_public(key, vkey->key);
     vkey->key_id = mlt_key_id(name, (uint8_t)type, mlt_bytes_of(vkey->key, sizeof(vkey->key)));
+}
+
+enum mlt_status mlt_key_init(struct mlt_vkey *vkey, struct mlt_signing_key **key, enum mlt_key_type type,
+                             struct mlt_bytes name, const uint8_t seed[static 32], struct mlt_error *err) {
+    memset(vkey, 0, sizeof(*vkey));
+    *key = NULL;
+    enum mlt_status st = check_name(name, err);
+    st = st ? st : mlt_signing_key_new(key, seed, err);
+    if (!st) {
+        describe_key(vkey, *key, type, name);
+    }
+    return st;
+}
+
+enum mlt_status mlt_signer_take(struct mlt_signer *out, struct mlt_bytes name, struct mlt_signing_key *key,
+                                struct mlt_error *err) {
+    memset(out, 0, sizeof(*out));
+    enum mlt_status st = check_name(name, err);
+    if (st) {
+        mlt_signing_key_free(key);
+        return st;
+    }
+    out->key = key;
+    describe_key(&out->vkey, key, MLT_KEY_ED25519, name);
     return MLT_OK;
 }
 

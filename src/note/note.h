@@ -22,6 +22,7 @@ struct mlt_vkey {
 #define MLT_VKEY_TEXT_MAX (MLT_NOTE_NAME_MAX + 1 + 8 + 1 + 44 + 1)
 // MLT_INVALID with what is wrong: form, base64, unknown type, length, key id that is not the hash, bad name.
 enum mlt_status mlt_vkey_parse(struct mlt_vkey *out, struct mlt_bytes text, struct mlt_error *err) MLT_MUST_USE;
+bool mlt_vkey_equal(const struct mlt_vkey *a, const struct mlt_vkey *b); // the same name, type and key
 void mlt_vkey_format(char out[static MLT_VKEY_TEXT_MAX], const struct mlt_vkey *key);
 uint32_t mlt_key_id(struct mlt_bytes name, uint8_t type, struct mlt_bytes public_key);
 bool mlt_note_name_valid(
@@ -34,6 +35,9 @@ struct mlt_signer {
 };
 #define MLT_SKEY_TEXT_MAX (MLT_VKEY_TEXT_MAX + 12)
 enum mlt_status mlt_signer_init(struct mlt_signer *out, struct mlt_bytes name, const uint8_t seed[static 32],
+                                struct mlt_error *err) MLT_MUST_USE;
+// mlt_signer_take makes a signer of a key that is there already; it owns `key` from here on, also when it fails.
+enum mlt_status mlt_signer_take(struct mlt_signer *out, struct mlt_bytes name, struct mlt_signing_key *key,
                                 struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_signer_parse(struct mlt_signer *out, struct mlt_bytes secret_text,
                                  struct mlt_error *err) MLT_MUST_USE;

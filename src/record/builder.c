@@ -48,7 +48,7 @@ enum mlt_status mlt_builder_new(struct mlt_builder **out, struct mlt_env *env, c
     }
     b->env = env;
     b->keys = *keys;
-    enum mlt_status status = mlt_sealer_new(&b->sealer, keys->kek, err);
+    enum mlt_status status = mlt_record_keys_sealer(&b->sealer, keys, err);
     if (status != MLT_OK) {
         mlt_builder_free(b);
         return status;

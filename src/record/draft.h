@@ -75,8 +75,14 @@ struct mlt_producer {
 // The trail's secrets that drafting needs.
 struct mlt_record_keys {
     uint8_t kek[MLT_KEK_LEN];
+    bool has_old_kek; // while secrets go from one key-encryption key to the next, some are still under the old one
+    uint8_t old_kek[MLT_KEK_LEN];
     uint8_t index_key[MLT_INDEX_KEY_LEN];
 };
+
+// mlt_record_keys_sealer makes a sealer that unwraps whatever these keys can.
+enum mlt_status mlt_record_keys_sealer(struct mlt_sealer **out, const struct mlt_record_keys *keys,
+                                       struct mlt_error *err) MLT_MUST_USE;
 
 // A builder holds scratch memory, cipher contexts and a pool of random bytes; one per thread.
 struct mlt_env;

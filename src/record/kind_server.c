@@ -9,7 +9,7 @@ static const struct mlt_member SOURCE[] = {
     MEMBERS_END,
 };
 const struct mlt_member mlt_members_control[] = {
-    MEMBER("control", STRING, REQ, "`setting`, `logging-started`, `logging-stopped`, `clock-step`, `key`, "
+    MEMBER("control", STRING, REQ, "`setting`, `logging-started`, `logging-stopped`, `clock-step`, `key-rotated`, `kek-rotated`, `recovered`, "
                                    "`rejected-input`, `damage`, `segment`, `denied-window`, `read-window` and "
                                    "others"),
     MEMBER_TIMESTAMP,

@@ -226,6 +226,7 @@ void mlt_handle_set(struct mlt_call *call);
 void mlt_handle_export(struct mlt_call *call);
 void mlt_handle_position(struct mlt_call *call);
 void mlt_handle_witnesses(struct mlt_call *call);
+void mlt_handle_trail_json(struct mlt_call *call);
 void mlt_handle_checkpoint(struct mlt_call *call);
 void mlt_handle_tile(struct mlt_call *call);
 void mlt_handle_add(struct mlt_call *call);

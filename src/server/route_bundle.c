@@ -9,8 +9,6 @@
 #include "server/segmenting.h"
 #include "server/witnessing.h"
 
-#define TRAIL_JSON_MAX 65536 // a few keys
-
 struct work {
     struct mlt_call *call;
     struct mlt_bytes request_id;
@@ -97,20 +95,13 @@ static enum mlt_status secret_of(void *ctx, uint64_t index, uint8_t secret[stati
     return mlt_call_secret(w->call, index, secret, err);
 }
 
-static enum mlt_status read_trail_json(struct work *w) {
-    struct mlt_trail *trail = w->call->api->trail;
-    const char *path = mlt_arena_printf(&w->call->arena, "%s/trail.json", mlt_trail_dir(trail));
-    return path ? mlt_env_read_file(mlt_trail_env(trail), path, TRAIL_JSON_MAX, &w->trail_json, w->err)
-                : mlt_fail(w->err, MLT_NOMEM, "no memory for a bundle");
-}
-
 static enum mlt_status make(struct work *w, struct mlt_buf *entries) {
     struct mlt_call *call = w->call;
     struct mlt_trail *trail = call->api->trail;
     enum mlt_status status = commit(w);
     status = status ? status : list_segments(w);
     status = status ? status : mlt_trail_sign_at(trail, call->source.size, &w->then, w->err);
-    status = status ? status : read_trail_json(w);
+    status = status ? status : mlt_trail_meta(w->call->api->trail, &w->trail_json, w->err);
     if (status) {
         return status;
     }

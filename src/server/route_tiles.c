@@ -18,6 +18,17 @@ void mlt_handle_checkpoint(struct mlt_call *call) {
     call->res->cache_control = "no-cache";
 }
 
+void mlt_handle_trail_json(struct mlt_call *call) {
+    struct mlt_error err = {0};
+    enum mlt_status status = mlt_trail_meta(call->api->trail, &call->res->body, &err);
+    if (status != MLT_OK) {
+        mlt_call_fail(call, status, &err);
+        return;
+    }
+    mlt_call_answer_json(call);
+    call->res->cache_control = "no-cache";
+}
+
 static enum mlt_status read_hashes(struct mlt_call *call, const struct mlt_tile_id *tile, struct mlt_error *err) {
     struct mlt_hash_source hashes = mlt_trail_hashes(call->api->trail);
     struct mlt_buf *out = &call->res->body;

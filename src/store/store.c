@@ -20,6 +20,7 @@ struct mlt_store {
     void *fatal_arg;
     bool started;
     bool read_only;
+    struct mlt_rewrap rewrapped; // how far slots got to another key-encryption key, as it was when opened
 
     // With the thread that commits.
     struct mlt_journal journal; // header part: under header_mu
@@ -86,6 +87,20 @@ static void store_free(struct mlt_store *s) {
     free(s);
 }
 
+// After recovery: it wrote no slot of a run, since the journal is emptied before the first one.
+static enum mlt_status resume_rewrap(struct mlt_store *s, const struct mlt_store_options *opt, struct mlt_error *err) {
+    if (!opt->rewrapping) {
+        return MLT_OK;
+    }
+    enum mlt_status st = mlt_rewrap_redo(&s->rewrapped, &s->files, err);
+    if (st || s->read_only || opt->keep_progress) {
+        return st;
+    }
+    memset(&s->rewrapped, 0, sizeof(s->rewrapped));
+    st = s->env->sync(s->env, s->files.file[MLT_FILE_SLOTS], err);
+    return st ? st : mlt_rewrap_forget(&s->files, err);
+}
+
 enum mlt_status mlt_store_open(struct mlt_store **out, struct mlt_env *env, const struct mlt_store_options *opt,
                                struct mlt_error *err) {
     char path[DIR_LEN + 32];
@@ -117,6 +132,7 @@ enum mlt_status mlt_store_open(struct mlt_store **out, struct mlt_env *env, cons
     st = st ? st : mlt_journal_open(&s->journal, s->env, path, err);
     st = st ? st : mlt_files_open(&s->files, s->env, opt->dir, &s->journal.header.mark, true, err);
     st = st ? st : mlt_recover(&s->journal, &s->files, &opt->head, &s->frontier, &s->committed, err);
+    st = st ? st : resume_rewrap(s, opt, err);
     if (st) {
         store_free(s);
         return st;
@@ -414,6 +430,22 @@ enum mlt_status mlt_store_erase(struct mlt_store *s, const uint64_t *indexes, si
         return MLT_OK;
     }
     return poison(s, &own, err);
+}
+
+enum mlt_status mlt_store_rewrap(struct mlt_store *s, mlt_rewrap_slot rewrap, void *ctx,
+                                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *progress_arg,
+                                 struct mlt_rewrap *out, struct mlt_error *err) {
+    enum mlt_status st = MLT_OK;
+    uint64_t size = s->committed.size;
+    assert(!s->started && !s->read_only);
+    *out = s->rewrapped;
+    while (!st && out->at < size) {
+        st = mlt_rewrap_run(out, &s->files, size, rewrap, ctx, err);
+        if (!st && progress) {
+            progress(progress_arg, out->at, size);
+        }
+    }
+    return st ? st : mlt_rewrap_forget(&s->files, err);
 }
 
 enum mlt_status mlt_store_space(struct mlt_store *s, uint64_t *free_bytes, struct mlt_error *err) {

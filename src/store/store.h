@@ -8,6 +8,7 @@
 #define MLT_STORE_STORE_H
 
 #include "store/recovery.h"
+#include "store/rewrap.h"
 
 #define MLT_RESERVE_BYTES_DEFAULT ((uint64_t)256 << 20) // some hundred thousand access records, after appends stopped
 
@@ -18,6 +19,8 @@ struct mlt_store_options {
     bool read_only; // over memory: nothing on disk changes
     uint64_t reserve_bytes;
     struct mlt_signed_head head;
+    bool rewrapping; // slots are on their way to another key-encryption key: what a crash left half done is done again
+    bool keep_progress; // … and it goes on now; otherwise how far it got is forgotten
     // Called when the store can no longer tell what is on disk, from whichever thread found out.
     void (*fatal)(void *arg, const struct mlt_error *err);
     void *fatal_arg;
@@ -51,6 +54,12 @@ enum mlt_status mlt_store_flush(struct mlt_store *s, struct mlt_error *err) MLT_
 // mlt_store_erase overwrites the slots of entries, everywhere: file and journal. Not beside begin…apply.
 enum mlt_status mlt_store_erase(struct mlt_store *s, const uint64_t *indexes, size_t num_indexes,
                                 struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_store_rewrap gives every slot to `rewrap` (rewrap.h), a run at a time, from where an interrupted call got to.
+// Only before mlt_store_start. `out` counts. MLT_IO: some of it is done; the next call goes on.
+enum mlt_status mlt_store_rewrap(struct mlt_store *s, mlt_rewrap_slot rewrap, void *ctx,
+                                 void (*progress)(void *arg, uint64_t done, uint64_t total), void *progress_arg,
+                                 struct mlt_rewrap *out, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_store_fail makes the store refuse everything from now on and tells `fatal` (once). Returns MLT_IO.
 enum mlt_status mlt_store_fail(struct mlt_store *s, const struct mlt_error *why);

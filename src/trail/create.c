@@ -18,23 +18,28 @@ static enum mlt_status check_absent(struct mlt_env *env, const char *dir, struct
     return mlt_fail(err, MLT_CONFLICT, "%s holds a trail already; another directory would be right", dir);
 }
 
-static enum mlt_status write_meta(struct mlt_env *env, const char *dir, const struct mlt_signer *signer, bool raw,
-                                  bool public_entries, struct mlt_error *err) {
+enum mlt_status mlt_trail_write_meta(struct mlt_env *env, const char *dir, struct mlt_meta *meta,
+                                     const struct mlt_signer *signer, struct mlt_error *err) {
     char path[MLT_PATH_MAX + 32];
     struct mlt_buf text = {0};
-    struct mlt_meta meta = {.created = env->now(env), .raw = raw, .public_entries = public_entries, .num_keys = 1};
-    (void)snprintf(meta.origin, sizeof(meta.origin), "%s", signer->vkey.name);
-    meta.keys[0] = signer->vkey;
-    enum mlt_status st = mlt_meta_sign(&meta, signer, err);
+    enum mlt_status st = mlt_meta_sign(meta, signer, err);
     if (st) {
         return st;
     }
-    mlt_meta_format(&text, &meta);
+    mlt_meta_format(&text, meta);
     (void)snprintf(path, sizeof(path), "%s/trail.json", dir);
     st = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for trail.json")
                      : mlt_env_replace_file(env, path, mlt_buf_bytes(&text), false, err);
     mlt_buf_clear(&text);
     return st;
+}
+
+static enum mlt_status first_meta(struct mlt_env *env, const char *dir, const struct mlt_signer *signer, bool raw,
+                                  bool public_entries, struct mlt_error *err) {
+    struct mlt_meta meta = {.created = env->now(env), .raw = raw, .public_entries = public_entries};
+    (void)snprintf(meta.origin, sizeof(meta.origin), "%s", signer->vkey.name);
+    mlt_key_chain_init(&meta.chain, &signer->vkey);
+    return mlt_trail_write_meta(env, dir, &meta, signer, err);
 }
 
 // trail.json is written last: without it there is no trail yet, and a creation that a crash interrupted is begun anew.
@@ -46,13 +51,16 @@ static enum mlt_status create_files(struct mlt_env *env, const struct mlt_trail_
     enum mlt_status st = env->mkdir(env, opt->dir, false, err);
     st = st == MLT_CONFLICT ? MLT_OK : st;
     st = st ? st : mlt_store_create(env, opt->dir, opt->journal_bytes, err);
-    st = st ? st : mlt_state_create(env, state_dir, origin, err);
-    st = st ? st : mlt_state_open(&state, env, state_dir, false, &head, err);
+    struct mlt_state_options so = {
+        .dir = state_dir, .pin = opt->pin, .signing_uri = opt->signing_uri, .kek_uri = opt->kek_uri};
+    st = st ? st : mlt_state_create(env, &so, origin, err);
+    so.writable = true; // trail.json is signed
+    st = st ? st : mlt_state_open(&state, env, &so, &head, err);
     if (!st) {
         (void)snprintf(path, sizeof(path), "%s/checkpoint", opt->dir);
         st = mlt_env_replace_file(env, path, mlt_bytes_of(head.note, head.note_len), false, err);
     }
-    st = st ? st : write_meta(env, opt->dir, &state.signer, raw, public_entries, err);
+    st = st ? st : first_meta(env, opt->dir, &state.signer, raw, public_entries, err);
     mlt_state_close(&state);
     return st;
 }

@@ -2,7 +2,7 @@
 
 #include <stdio.h>
 
-#include "record/json.h"
+#include "record/key_json.h"
 
 static void format_members(struct mlt_buf *out, const struct mlt_meta *m, bool with_signature) {
     char created[MLT_TIME_TEXT_LEN + 1];
@@ -15,14 +15,7 @@ static void format_members(struct mlt_buf *out, const struct mlt_meta *m, bool w
     mlt_jw_member(&w, "created", created);
     mlt_jw_member_bool(&w, "raw", m->raw);
     mlt_jw_member_bool(&w, "public", m->public_entries);
-    mlt_jw_name(&w, "keys");
-    mlt_jw_array(&w);
-    for (size_t i = 0; i < m->num_keys; i++) {
-        char vkey[MLT_VKEY_TEXT_MAX];
-        mlt_vkey_format(vkey, &m->keys[i]);
-        mlt_jw_cstr(&w, vkey);
-    }
-    mlt_jw_end_array(&w);
+    mlt_key_json_put(&w, &m->chain);
     if (with_signature) {
         mlt_jw_name(&w, "signature");
         mlt_jw_base64(&w, mlt_bytes_of(m->signature, sizeof(m->signature)));
@@ -55,7 +48,8 @@ bool mlt_meta_verify(const struct mlt_meta *m, struct mlt_bytes text, const stru
     mlt_meta_format(&again, m);
     signed_text(&message, m);
     bool good = !again.failed && !message.failed && mlt_bytes_equal(mlt_buf_bytes(&again), text) &&
-                mlt_ed25519_verify(key->key, mlt_buf_bytes(&message), m->signature);
+                mlt_ed25519_verify(m->chain.keys[0].key, mlt_buf_bytes(&message), m->signature) &&
+                mlt_key_chain_leads(&m->chain, key);
     mlt_buf_clear(&again);
     mlt_buf_clear(&message);
     return good;
@@ -67,25 +61,12 @@ static enum mlt_status invalid(struct mlt_error *err, const char *member, const 
 
 static enum mlt_status parse_keys(struct mlt_meta *out, const struct mlt_json *json, struct mlt_arena *arena,
                                   struct mlt_error *err) {
-    mlt_json_at keys = mlt_json_get(json, 0, "keys");
-    if (!mlt_json_is(json, keys, MLT_JSON_ARRAY)) {
-        return invalid(err, "/keys", "an array of verifier keys");
+    enum mlt_status st = mlt_key_json_get(&out->chain, json, arena, err);
+    if (st) {
+        return mlt_context(err, st, "trail.json");
     }
-    for (mlt_json_at at = mlt_json_first(json, keys); at != MLT_JSON_NONE; at = mlt_json_next(json, keys, at)) {
-        if (out->num_keys == MLT_META_KEYS_MAX || !mlt_json_is(json, at, MLT_JSON_STRING)) {
-            return invalid(err, "/keys", "an array of at most 16 strings");
-        }
-        struct mlt_vkey *key = &out->keys[out->num_keys];
-        enum mlt_status st = mlt_vkey_parse(key, mlt_json_string(json, at, arena), err);
-        if (st) {
-            return mlt_context(err, st, "trail.json: /keys/%zu", out->num_keys);
-        }
-        if (strcmp(key->name, out->origin) != 0 || key->type != MLT_KEY_ED25519) {
-            return invalid(err, "/keys", "an Ed25519 key named as the origin");
-        }
-        out->num_keys++;
-    }
-    return out->num_keys > 0 ? MLT_OK : invalid(err, "/keys", "at least one verifier key");
+    return strcmp(out->chain.keys[0].name, out->origin) == 0 ? MLT_OK
+                                                             : invalid(err, "/keys/0", "a key named as the origin");
 }
 
 static bool parse_bool(const struct mlt_json *json, const char *name, bool *out) {

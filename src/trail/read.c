@@ -11,6 +11,10 @@ const struct mlt_vkey *mlt_trail_vkey(const struct mlt_trail *t) {
     return &t->vkey;
 }
 
+const struct mlt_key_chain *mlt_trail_chain(const struct mlt_trail *t) {
+    return &t->meta.chain;
+}
+
 const struct mlt_record_keys *mlt_trail_keys(const struct mlt_trail *t) {
     return &t->state.keys;
 }
@@ -50,6 +54,12 @@ static enum mlt_status check_range(struct mlt_trail *t, uint64_t first, uint64_t
                         (unsigned long long)(first + (count ? count - 1 : 0)), (unsigned long long)mark.size);
     }
     return MLT_OK;
+}
+
+enum mlt_status mlt_trail_meta(struct mlt_trail *t, struct mlt_buf *text, struct mlt_error *err) {
+    char path[MLT_PATH_MAX + 32];
+    (void)snprintf(path, sizeof(path), "%s/trail.json", t->dir);
+    return mlt_env_read_file(t->env, path, MLT_META_LEN_MAX, text, err);
 }
 
 enum mlt_status mlt_trail_checkpoint(struct mlt_trail *t, struct mlt_buf *note, struct mlt_error *err) {

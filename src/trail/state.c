@@ -1,6 +1,7 @@
 #include "trail/state.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "store/crc32c.h"
 
@@ -89,55 +90,96 @@ static enum mlt_status first_head(struct mlt_env *env, const char *dir, const ch
     return st;
 }
 
-enum mlt_status mlt_state_create(struct mlt_env *env, const char *dir, const char *origin, struct mlt_error *err) {
+static enum mlt_status check_no_key(struct mlt_env *env, const char *dir, struct mlt_error *err) {
     char path[MLT_PATH_MAX + 32];
-    char text[MLT_SKEY_TEXT_MAX + 1];
-    uint8_t secrets[3][32];
-    struct mlt_signer signer = {0};
-    struct mlt_buf present = {0};
-    enum mlt_status st = env->mkdir(env, dir, true, err);
+    struct mlt_file *present = NULL;
     path_of(path, dir, "signing.key");
-    if (st == MLT_CONFLICT) {
-        st = mlt_env_read_file(env, path, SECRET_TEXT_MAX, &present, err);
-        st = st == MLT_NOTFOUND ? MLT_OK
-             : st               ? st
-                  : mlt_fail(err, MLT_CONFLICT, "%s holds the key of a trail already; another --state would be right",
-                             dir);
+    enum mlt_status st = env->open(env, &present, path, MLT_OPEN_READ, err);
+    if (st == MLT_NOTFOUND) {
+        mlt_error_clear(err);
+        return MLT_OK;
     }
-    st = st ? st : env->random(env, secrets, sizeof(secrets), err);
-    st = st ? st : mlt_signer_init(&signer, mlt_str(origin), secrets[0], err);
-    st = st ? st : write_secret_hex(env, dir, "kek", secrets[1], err);
-    st = st ? st : write_secret_hex(env, dir, "index.key", secrets[2], err);
-    st = st ? st : first_head(env, dir, origin, &signer, err);
     if (!st) {
-        mlt_signer_format_secret(text, mlt_str(origin), secrets[0]);
-        size_t len = strlen(text);
-        text[len] = '\n';
-        st = mlt_env_replace_file(env, path, mlt_bytes_of(text, len + 1), true, err);
+        env->close(env, present);
+        st = mlt_fail(err, MLT_CONFLICT, "%s holds the key of a trail already; another --state would be right", dir);
     }
-    mlt_signer_clear(&signer);
-    if (present.data) {
-        mlt_wipe(present.data, present.cap);
-    }
-    mlt_buf_clear(&present);
-    mlt_wipe(secrets, sizeof(secrets));
-    mlt_wipe(text, sizeof(text));
     return st;
 }
 
-static enum mlt_status read_signer(struct mlt_state *s, const char *dir, struct mlt_error *err) {
+static enum mlt_status create_kek(struct mlt_env *env, const struct mlt_state_options *opt, struct mlt_error *err) {
     char path[MLT_PATH_MAX + 32];
-    struct mlt_buf text = {0};
-    path_of(path, dir, "signing.key");
-    enum mlt_status st = mlt_env_read_file(s->env, path, SECRET_TEXT_MAX, &text, err);
-    if (!st) {
-        struct mlt_bytes line = mlt_buf_bytes(&text);
-        line.len -= line.len > 0 && line.ptr[line.len - 1] == '\n';
-        st = mlt_signer_parse(&s->signer, line, err);
-        st = st ? mlt_context(err, st, "%s", path) : MLT_OK;
-        mlt_wipe(text.data, text.cap);
+    struct mlt_kek kek = {0};
+    path_of(path, opt->dir, "kek");
+    if (opt->kek_uri) {
+        (void)snprintf(kek.uri, sizeof(kek.uri), "%s", opt->kek_uri);
     }
-    mlt_buf_clear(&text);
+    enum mlt_status st = env->random(env, kek.key, sizeof(kek.key), err);
+    st = st ? st : mlt_kek_write(env, path, &kek, opt->pin, err);
+    mlt_wipe(&kek, sizeof(kek));
+    return st;
+}
+
+static enum mlt_status create_index_key(struct mlt_env *env, const char *dir, struct mlt_error *err) {
+    uint8_t key[MLT_INDEX_KEY_LEN];
+    enum mlt_status st = env->random(env, key, sizeof(key), err);
+    st = st ? st : write_secret_hex(env, dir, "index.key", key, err);
+    mlt_wipe(key, sizeof(key));
+    return st;
+}
+
+enum mlt_status mlt_state_create(struct mlt_env *env, const struct mlt_state_options *opt, const char *origin,
+                                 struct mlt_error *err) {
+    char path[MLT_PATH_MAX + 32];
+    struct mlt_key_file file = {0};
+    struct mlt_signer signer = {0};
+    enum mlt_status st = opt->kek_uri ? mlt_hsm_check_uri(opt->kek_uri, err) : MLT_OK;
+    st = st ? st : env->mkdir(env, opt->dir, true, err);
+    st = st == MLT_CONFLICT ? check_no_key(env, opt->dir, err) : st;
+    st = st ? st : mlt_key_file_new(&file, &signer, env, origin, opt->signing_uri, opt->pin, err);
+    st = st ? st : create_kek(env, opt, err);
+    st = st ? st : create_index_key(env, opt->dir, err);
+    st = st ? st : first_head(env, opt->dir, origin, &signer, err);
+    path_of(path, opt->dir, "signing.key");
+    st = st ? st : mlt_key_file_write(env, path, &file, err);
+    mlt_signer_clear(&signer);
+    mlt_wipe(&file, sizeof(file));
+    return st;
+}
+
+static enum mlt_status read_signer(struct mlt_state *s, const struct mlt_state_options *opt, struct mlt_error *err) {
+    char path[MLT_PATH_MAX + 32];
+    path_of(path, opt->dir, "signing.key");
+    struct mlt_key_file *file = calloc(1, sizeof(*file));
+    if (!file) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for the signing key");
+    }
+    enum mlt_status st = mlt_key_file_read(file, s->env, path, err);
+    if (!st) {
+        s->chain = file->chain;
+        s->event = file->event;
+        s->signer.vkey = file->chain.keys[0];
+        s->signing_in_token = mlt_key_file_in_token(file);
+        if (opt->writable || !mlt_key_file_in_token(file)) {
+            st = mlt_key_file_signer(&s->signer, file, opt->pin, err);
+            st = st ? mlt_context(err, st, "%s", path) : MLT_OK;
+        }
+    }
+    mlt_wipe(file, sizeof(*file));
+    free(file);
+    return st;
+}
+
+static enum mlt_status read_kek(struct mlt_state *s, const struct mlt_state_options *opt, struct mlt_error *err) {
+    struct mlt_kek kek = {0};
+    enum mlt_status st = opt->writable ? mlt_kek_settle(s->env, opt->dir, err) : MLT_OK;
+    st = st ? st : mlt_kek_load(&s->keys, &kek, s->env, opt->dir, opt->pin, err);
+    s->has_kek = !st;
+    memcpy(s->kek_uri, kek.uri, sizeof(s->kek_uri));
+    mlt_wipe(&kek, sizeof(kek));
+    if (st == MLT_DENIED && !opt->writable) {
+        mlt_error_clear(err); // what can be read without the token is read
+        st = MLT_OK;
+    }
     return st;
 }
 
@@ -151,6 +193,35 @@ static enum mlt_status take_lock(struct mlt_state *s, const char *dir, struct ml
                       "another process signs with its key; a copy of a trail cannot be written beside the original");
     }
     return st;
+}
+
+// A head by a key that was replaced since: the newer key stands for the tree that it goes on with, which both signed.
+static void stand_for_link(struct mlt_head *head, const struct mlt_key_link *link) {
+    head->size = link->kept;
+    memcpy(head->root, link->kept_root, MLT_HASH_LEN);
+    head->note_len = 0;
+}
+
+static enum mlt_status take_head(struct mlt_state *s, struct mlt_head *head, struct mlt_error *err) {
+    struct mlt_checkpoint c;
+    size_t at = 0;
+    if (!mlt_key_chain_leads(&s->chain, &s->chain.keys[0])) {
+        return mlt_fail(err, MLT_CORRUPT, "a change of keys in signing.key has a bad signature (FORMAT.md, Keys)");
+    }
+    enum mlt_status st = mlt_key_chain_signer(&s->chain, &c, &at, mlt_bytes_of(head->note, head->note_len), err);
+    if (!st && at > 0 && c.size > s->chain.links[at - 1].size) {
+        st = mlt_fail(err, MLT_CORRUPT, "a head of size %llu by a key that was replaced at size %llu",
+                      (unsigned long long)c.size, (unsigned long long)s->chain.links[at - 1].size);
+    }
+    if (st) {
+        return st;
+    }
+    head->size = c.size;
+    memcpy(head->root, c.root, MLT_HASH_LEN);
+    if (at > 0) {
+        stand_for_link(head, &s->chain.links[0]);
+    }
+    return MLT_OK;
 }
 
 static enum mlt_status read_head(struct mlt_state *s, const char *dir, bool writable, struct mlt_head *head,
@@ -179,28 +250,25 @@ static enum mlt_status read_head(struct mlt_state *s, const char *dir, bool writ
     if (!found) {
         return mlt_fail(err, MLT_CORRUPT, "%s holds no valid head (FORMAT.md, head)", path);
     }
-    struct mlt_checkpoint c;
-    st = mlt_checkpoint_open(&c, mlt_bytes_of(head->note, head->note_len), &s->signer.vkey, err);
+    st = take_head(s, head, err);
     if (st) {
         return mlt_context(err, MLT_CORRUPT, "%s", path);
     }
-    head->size = c.size;
-    memcpy(head->root, c.root, MLT_HASH_LEN);
     // After a killed process the slot may still be in the page cache only; from here on it counts as durable.
     return writable ? s->env->sync(s->env, s->head_file, err) : MLT_OK;
 }
 
-enum mlt_status mlt_state_open(struct mlt_state *s, struct mlt_env *env, const char *dir, bool writable,
+enum mlt_status mlt_state_open(struct mlt_state *s, struct mlt_env *env, const struct mlt_state_options *opt,
                                struct mlt_head *head, struct mlt_error *err) {
     memset(s, 0, sizeof(*s));
     s->env = env;
     s->syncing = MLT_HEAD_SLOTS;
     (void)pthread_mutex_init(&s->mu, NULL);
-    enum mlt_status st = read_signer(s, dir, err);
-    st = st ? st : read_secret_hex(env, dir, "kek", s->keys.kek, err);
-    st = st ? st : read_secret_hex(env, dir, "index.key", s->keys.index_key, err);
-    st = st || !writable ? st : take_lock(s, dir, err);
-    st = st ? st : read_head(s, dir, writable, head, err);
+    enum mlt_status st = opt->writable ? take_lock(s, opt->dir, err) : MLT_OK;
+    st = st ? st : read_signer(s, opt, err);
+    st = st ? st : read_kek(s, opt, err);
+    st = st ? st : read_secret_hex(env, opt->dir, "index.key", s->keys.index_key, err);
+    st = st ? st : read_head(s, opt->dir, opt->writable, head, err);
     if (st) {
         mlt_state_close(s);
     }

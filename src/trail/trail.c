@@ -7,7 +7,8 @@
 
 static void end_process(void *arg, const struct mlt_error *err) {
     (void)arg;
-    (void)fprintf(stderr, "mltrail: what is on disk is unknown, stopping: %s\n", err->text);
+    (void)fprintf(stderr, "mltrail: %sstopping: %s\n",
+                  err->status == MLT_IO ? "what is on disk is unknown, " : "the trail cannot go on, ", err->text);
     _exit(3);
 }
 
@@ -23,6 +24,9 @@ enum mlt_status mlt_trail_sign(struct mlt_trail *t, struct mlt_head *out, uint64
     struct mlt_buf note = {0};
     if (!t->has_state) {
         return mlt_fail(err, MLT_DENIED, "no signing key: the state directory %s is not there", t->state_dir);
+    }
+    if (!t->state.signer.key) {
+        return mlt_fail(err, MLT_DENIED, "the signing key is in a PKCS#11 token, which is opened to write only");
     }
     memcpy(c.origin, t->meta.origin, sizeof(c.origin));
     memcpy(c.root, root, MLT_HASH_LEN);
@@ -112,10 +116,28 @@ static enum mlt_status take_lock(struct mlt_trail *t, struct mlt_error *err) {
     return st;
 }
 
-static enum mlt_status open_state(struct mlt_trail *t, struct mlt_head *head, struct mlt_error *err) {
-    enum mlt_status st = mlt_state_open(&t->state, t->env, t->state_dir, !t->read_only, head, err);
+// trail.json follows <state>/signing.key: after a crash in between, or in a restored copy, it names fewer keys.
+static enum mlt_status check_chain(struct mlt_trail *t, struct mlt_error *err) {
+    const struct mlt_key_chain *ours = &t->state.chain;
+    if (mlt_key_chain_ends_with(ours, &t->meta.chain)) {
+        return MLT_OK;
+    }
+    if (mlt_key_chain_ends_with(&t->meta.chain, ours)) {
+        return mlt_fail(err, MLT_CONFLICT,
+                        "trail.json names a key that is newer than the one in %s: that directory is an older copy",
+                        t->state_dir);
+    }
+    return mlt_fail(err, MLT_CONFLICT, "%s belongs to %s, the trail is %s; its own --state would be right",
+                    t->state_dir, ours->keys[0].name, t->meta.origin);
+}
+
+static enum mlt_status open_state(struct mlt_trail *t, const struct mlt_trail_options *opt, struct mlt_head *head,
+                                  struct mlt_error *err) {
+    const struct mlt_state_options so = {.dir = t->state_dir, .writable = !t->read_only, .pin = opt->pin};
+    enum mlt_status st = mlt_state_open(&t->state, t->env, &so, head, err);
     if (st == MLT_NOTFOUND && t->read_only) {
-        t->vkey = t->meta.keys[0];
+        mlt_error_clear(err);
+        t->vkey = t->meta.chain.keys[0];
         return MLT_OK; // a copy without its secrets can still be read
     }
     if (st) {
@@ -123,11 +145,17 @@ static enum mlt_status open_state(struct mlt_trail *t, struct mlt_head *head, st
     }
     t->has_state = true;
     t->vkey = t->state.signer.vkey;
-    if (strcmp(t->vkey.name, t->meta.origin) != 0) {
-        return mlt_fail(err, MLT_CONFLICT, "%s belongs to %s, the trail is %s; its own --state would be right",
-                        t->state_dir, t->vkey.name, t->meta.origin);
+    return check_chain(t, err);
+}
+
+// The key in use has its place in trail.json before it signs anything there.
+static enum mlt_status follow_chain(struct mlt_trail *t, struct mlt_error *err) {
+    if (!t->has_state || t->meta.chain.num_keys == t->state.chain.num_keys) {
+        return MLT_OK;
     }
-    return MLT_OK;
+    t->meta.chain = t->state.chain;
+    (void)snprintf(t->meta.origin, sizeof(t->meta.origin), "%s", t->vkey.name);
+    return t->read_only ? MLT_OK : mlt_trail_write_meta(t->env, t->dir, &t->meta, &t->state.signer, err);
 }
 
 // The published checkpoint must not be ahead of the tree, nor of another one. What is there but no checkpoint of ours
@@ -135,12 +163,15 @@ static enum mlt_status open_state(struct mlt_trail *t, struct mlt_head *head, st
 static enum mlt_status check_checkpoint(struct mlt_trail *t, struct mlt_error *err) {
     struct mlt_buf note = {0};
     struct mlt_checkpoint c;
+    struct mlt_checkpoint by_newest;
     uint8_t root[MLT_HASH_LEN];
     struct mlt_watermark mark;
     mlt_store_mark(t->store, &mark);
+    const struct mlt_key_chain *chain = t->has_state ? &t->state.chain : &t->meta.chain;
     enum mlt_status st = mlt_trail_checkpoint(t, &note, NULL);
-    if (!st && mlt_checkpoint_open(&c, mlt_buf_bytes(&note), &t->vkey, NULL) == MLT_OK) {
-        t->published = true;
+    if (!st && mlt_key_chain_open(chain, &c, mlt_buf_bytes(&note), NULL) == MLT_OK) {
+        // One by a key that was replaced is due to be signed again.
+        t->published = mlt_checkpoint_open(&by_newest, mlt_buf_bytes(&note), &t->vkey, NULL) == MLT_OK;
         t->published_size = c.size;
         if (c.size > mark.size) {
             st = mlt_fail(err, MLT_CONFLICT,
@@ -164,17 +195,23 @@ static enum mlt_status check_checkpoint(struct mlt_trail *t, struct mlt_error *e
 
 static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_options *opt, struct mlt_error *err) {
     struct mlt_head head = {0};
-    enum mlt_status st = open_state(t, &head, err);
+    enum mlt_status st = open_state(t, opt, &head, err);
     struct mlt_store_options so = {.dir = t->dir,
                                    .read_only = t->read_only,
                                    .reserve_bytes = opt->reserve_bytes,
                                    .fatal = t->fatal,
-                                   .fatal_arg = t->fatal_arg};
-    so.head.known = t->has_state;
+                                   .fatal_arg = t->fatal_arg,
+                                   .rewrapping = t->has_state && t->state.keys.has_old_kek,
+                                   .keep_progress = t->purpose == MLT_FOR_REWRAP};
+    so.head.known = t->has_state && t->purpose != MLT_FOR_RECOVER;
     so.head.size = head.size;
     memcpy(so.head.root, head.root, MLT_HASH_LEN);
     st = st ? st : mlt_store_open(&t->store, t->env, &so, err);
-    st = st ? st : check_checkpoint(t, err);
+    if (st || t->purpose == MLT_FOR_RECOVER) {
+        return st;
+    }
+    st = check_checkpoint(t, err);
+    st = st ? st : follow_chain(t, err);
     if (st) {
         return st;
     }
@@ -183,9 +220,11 @@ static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_op
     mlt_store_mark(t->store, &mark);
     t->last_received = mark.received;
     t->head = head;
-    if (t->has_state && (head.size != mark.size || head.note_len == 0)) {
+    bool is_signed = t->has_state && head.size == mark.size && head.note_len > 0;
+    if (!is_signed && t->has_state && t->state.signer.key) {
         st = mlt_trail_sign(t, &t->head, mark.size, mark.root, mark.received, err);
-    } else if (!t->has_state) {
+    } else if (!is_signed) {
+        t->head.note_len = 0;
         t->head.size = mark.size;
         memcpy(t->head.root, mark.root, MLT_HASH_LEN);
         t->head.received = mark.received;
@@ -203,12 +242,18 @@ static void init_changed(pthread_cond_t *cond) {
 
 enum mlt_status mlt_trail_open(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
                                struct mlt_error *err) {
+    return mlt_trail_open_for(out, env, opt, MLT_FOR_USE, err);
+}
+
+enum mlt_status mlt_trail_open_for(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
+                                   enum mlt_purpose purpose, struct mlt_error *err) {
     *out = NULL;
     struct mlt_trail *t = calloc(1, sizeof(*t));
     if (!t) {
         return mlt_fail(err, MLT_NOMEM, "no memory to open %s", opt->dir);
     }
     t->env = env;
+    t->purpose = purpose;
     t->read_only = opt->read_only;
     t->fatal = opt->fatal ? opt->fatal : end_process;
     t->fatal_arg = opt->fatal_arg;
@@ -275,7 +320,7 @@ enum mlt_status mlt_trail_start(struct mlt_trail *t, const struct mlt_admission 
     t->published = t->published && !t->cosign;
     t->started = t->accepting = !st;
     pthread_mutex_unlock(&t->mu);
-    return st;
+    return st ? st : mlt_trail_key_changes(t, err);
 }
 
 enum mlt_status mlt_trail_close(struct mlt_trail *t, struct mlt_error *err) {

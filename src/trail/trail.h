@@ -7,12 +7,13 @@
 #define MLT_TRAIL_TRAIL_H
 
 #include "base/env.h"
-#include "note/checkpoint.h"
+#include "note/chain.h"
 #include "record/draft.h"
 
 #define MLT_PATH_MAX 1024
 
 struct mlt_trail;
+struct mlt_pin_source;
 
 // A signed tree head: what a receipt carries.
 struct mlt_head {
@@ -86,6 +87,9 @@ struct mlt_trail_options {
     // forked ends the process. NULL: a line to stderr and _exit(3).
     void (*forked)(void *arg, const struct mlt_error *err);
     void *forked_arg;
+    const struct mlt_pin_source *pin; // of PKCS#11 tokens; NULL: none is known. Must outlive the trail.
+    const char *signing_uri;          // to create: a PKCS#11 URI of the signing key; NULL: a key in <state>
+    const char *kek_uri;              // to create: … of the AES key over the key-encryption key; NULL: none
 };
 
 #define MLT_QUEUE_BYTES_MAX ((uint64_t)64 << 20) // queued batches: a few groups; beyond, callers are told to wait
@@ -106,6 +110,7 @@ enum mlt_status mlt_trail_create(struct mlt_env *env, const struct mlt_trail_opt
 enum mlt_status mlt_trail_open(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
                                struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_start gives the trail its admission (NULL for raw trails) and starts the committer and publisher threads.
+// What a change of keys has not recorded yet (keys.h) is recorded first.
 enum mlt_status mlt_trail_start(struct mlt_trail *t, const struct mlt_admission *admission,
                                 struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_close commits what is queued, writes everything behind, syncs, publishes, and empties the journal.
@@ -130,6 +135,7 @@ enum mlt_status mlt_trail_erase(struct mlt_trail *t, const uint64_t *indexes, si
 // Reading. Thread-safe; sees everything acknowledged. Indexes at or above the size give MLT_NOTFOUND.
 const char *mlt_trail_origin(const struct mlt_trail *t);
 const struct mlt_vkey *mlt_trail_vkey(const struct mlt_trail *t);
+const struct mlt_key_chain *mlt_trail_chain(const struct mlt_trail *t); // the key in use first
 const struct mlt_record_keys *mlt_trail_keys(const struct mlt_trail *t);
 bool mlt_trail_is_raw(const struct mlt_trail *t);
 bool mlt_trail_is_public(const struct mlt_trail *t);
@@ -137,8 +143,11 @@ struct mlt_env *mlt_trail_env(const struct mlt_trail *t);
 const char *mlt_trail_dir(const struct mlt_trail *t);
 const char *mlt_trail_state_dir(const struct mlt_trail *t);
 void mlt_trail_head(struct mlt_trail *t, struct mlt_head *out); // the last acknowledged one
+// mlt_trail_meta gives trail.json as it lies there.
+enum mlt_status mlt_trail_meta(struct mlt_trail *t, struct mlt_buf *text, struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_trail_checkpoint(struct mlt_trail *t, struct mlt_buf *note, struct mlt_error *err) MLT_MUST_USE;
-// mlt_trail_sign_at signs the head of an earlier size again (Ed25519 is deterministic: the same bytes).
+// mlt_trail_sign_at signs the head of an earlier size again, with the key in use (Ed25519 is deterministic: the same
+// bytes until the key changes).
 enum mlt_status mlt_trail_sign_at(struct mlt_trail *t, uint64_t size, struct mlt_head *out,
                                   struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_trail_entry(struct mlt_trail *t, uint64_t index, struct mlt_arena *arena, struct mlt_bytes *entry,

@@ -26,6 +26,13 @@ struct mlt_job {
     struct mlt_receipt *receipts; // one per draft
 };
 
+// What a trail is opened for.
+enum mlt_purpose {
+    MLT_FOR_USE,
+    MLT_FOR_REWRAP,  // slots go from one key-encryption key to the other: how far they got is kept
+    MLT_FOR_RECOVER, // an older copy: the head signed last does not bind, and nothing is signed
+};
+
 struct mlt_trail {
     // Constant once open.
     struct mlt_env *env;
@@ -33,6 +40,7 @@ struct mlt_trail {
     char state_dir[MLT_PATH_MAX];
     struct mlt_meta meta;
     struct mlt_vkey vkey;
+    enum mlt_purpose purpose;
     bool read_only;
     bool has_state;
     int64_t publish_interval_ns;
@@ -83,6 +91,13 @@ struct mlt_trail {
     pthread_t publisher;
 };
 
+enum mlt_status mlt_trail_open_for(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
+                                   enum mlt_purpose purpose, struct mlt_error *err) MLT_MUST_USE;
+// mlt_trail_key_changes records what a change of keys left to be recorded. Called once threads run.
+enum mlt_status mlt_trail_key_changes(struct mlt_trail *t, struct mlt_error *err) MLT_MUST_USE;
+// mlt_trail_write_meta signs trail.json with the key in use and replaces it.
+enum mlt_status mlt_trail_write_meta(struct mlt_env *env, const char *dir, struct mlt_meta *meta,
+                                     const struct mlt_signer *signer, struct mlt_error *err) MLT_MUST_USE;
 void *mlt_committer_main(void *trail);
 void *mlt_publisher_main(void *trail);
 // mlt_trail_sign makes the signed head of a tree.

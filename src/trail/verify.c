@@ -39,7 +39,7 @@ struct known {
     struct mlt_meta meta;
     bool has_meta;
     struct mlt_buf meta_text;
-    struct mlt_vkey key;
+    struct mlt_key_chain chain; // of keys that may sign here
     bool has_key;
     struct mlt_buf note; // the checkpoint file
     struct mlt_checkpoint checkpoint;
@@ -71,7 +71,8 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
     struct mlt_error why = {0};
     (void)snprintf(dir, sizeof(dir), "%s%s", v->opt->state_dir ? v->opt->state_dir : v->dir,
                    v->opt->state_dir ? "" : ".state");
-    enum mlt_status st = mlt_state_open(&k->state, v->base, dir, false, &k->state_head, &why);
+    const struct mlt_state_options so = {.dir = dir, .pin = v->opt->pin};
+    enum mlt_status st = mlt_state_open(&k->state, v->base, &so, &k->state_head, &why);
     if (st == MLT_NOTFOUND && !v->opt->state_dir) {
         v->report->live = is_locked(v, v->dir);
         return MLT_OK; // a copy without its state, or one whose state is elsewhere
@@ -86,8 +87,9 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
     }
     k->has_state = true;
     v->report->live = is_locked(v, dir);
-    st = mlt_sealer_new(&v->sealer, k->state.keys.kek, err);
-    v->report->payloads_checked = !st;
+    st = k->state.has_kek ? mlt_record_keys_sealer(&v->sealer, &k->state.keys, err) : MLT_OK;
+    v->report->payloads_checked = v->sealer != NULL;
+    v->rewrapping = k->state.keys.has_old_kek;
     return st;
 }
 
@@ -109,22 +111,43 @@ static enum mlt_status load_meta(struct mlt_verify *v, struct known *k, struct m
     return st;
 }
 
+static void fault_meta(struct mlt_verify *v, const struct mlt_vkey *key) {
+    mlt_verify_fault(v, MLT_VERIFY_FILE, "trail.json", NO_INDEX,
+                     "not as it was signed by %s+%08x, or by a key that this one leads to (FORMAT.md, trail.json)",
+                     key->name, (unsigned)key->key_id);
+}
+
+// The chain in <state> may be ahead of trail.json by what a crash left undone; the one in trail.json is all that there
+// is in a copy.
+static void choose_chain(struct mlt_verify *v, struct known *k, const struct mlt_vkey *trusted) {
+    bool meta_good = k->has_meta && mlt_meta_verify(&k->meta, mlt_buf_bytes(&k->meta_text), &k->meta.chain.keys[0]);
+    k->has_key = true;
+    if (k->has_state && mlt_key_chain_leads(&k->state.chain, trusted)) {
+        k->chain = k->state.chain;
+        meta_good = meta_good && mlt_key_chain_ends_with(&k->chain, &k->meta.chain);
+    } else if (meta_good && mlt_key_chain_leads(&k->meta.chain, trusted)) {
+        k->chain = k->meta.chain;
+    } else {
+        mlt_key_chain_init(&k->chain, trusted);
+        meta_good = false;
+    }
+    if (k->has_meta && !meta_good) {
+        fault_meta(v, trusted);
+    }
+}
+
 // From outside, else from <state>, else the trail's own word for it.
 static void choose_key(struct mlt_verify *v, struct known *k) {
-    k->has_key = true;
     v->report->authenticated = true;
     if (v->opt->key) {
-        k->key = *v->opt->key;
+        choose_chain(v, k, v->opt->key);
     } else if (k->has_state) {
-        k->key = k->state.signer.vkey;
+        choose_chain(v, k, &k->state.chain.keys[0]);
     } else {
         v->report->authenticated = false;
-        k->has_key = k->has_meta;
-        k->key = k->meta.keys[0];
-    }
-    if (k->has_meta && !mlt_meta_verify(&k->meta, mlt_buf_bytes(&k->meta_text), &k->key)) {
-        mlt_verify_fault(v, MLT_VERIFY_FILE, "trail.json", NO_INDEX,
-                         "not as it was signed by %s (FORMAT.md, trail.json)", k->key.name);
+        if (k->has_meta) {
+            choose_chain(v, k, &k->meta.chain.keys[0]);
+        }
     }
 }
 
@@ -134,7 +157,7 @@ static enum mlt_status load_checkpoint(struct mlt_verify *v, struct known *k, st
     (void)snprintf(path, sizeof(path), "%s/checkpoint", v->dir);
     enum mlt_status st = mlt_env_read_file(v->base, path, MLT_NOTE_MAX, &k->note, &why);
     if (!st && k->has_key) {
-        st = mlt_checkpoint_open(&k->checkpoint, mlt_buf_bytes(&k->note), &k->key, &why);
+        st = mlt_key_chain_open(&k->chain, &k->checkpoint, mlt_buf_bytes(&k->note), &why);
     }
     k->has_checkpoint = !st && k->has_key;
     if (is_ours(st)) {
@@ -177,12 +200,15 @@ static void check_heads(struct mlt_verify *v, struct known *k) {
     if (k->has_state) {
         check_head(v, MLT_VERIFY_STATE, "head", k->state_head.size, k->state_head.root);
     }
+    for (size_t i = 0; k->has_key && i + 1 < k->chain.num_keys; i++) {
+        check_head(v, MLT_VERIFY_FILE, "trail.json", k->chain.links[i].kept, k->chain.links[i].kept_root);
+    }
     for (size_t i = 0; i < v->opt->num_heads; i++) {
         char name[32];
         struct mlt_checkpoint c;
         struct mlt_error why = {0};
         (void)snprintf(name, sizeof(name), "receipt %zu", i + 1);
-        if (!k->has_key || mlt_checkpoint_open(&c, v->opt->heads[i], &k->key, &why) != MLT_OK) {
+        if (!k->has_key || mlt_key_chain_open(&k->chain, &c, v->opt->heads[i], &why) != MLT_OK) {
             mlt_verify_fault(v, MLT_VERIFY_CHECKPOINT, name, NO_INDEX, "%s", why.text);
         } else {
             check_head(v, MLT_VERIFY_CHECKPOINT, name, c.size, c.root);

@@ -51,8 +51,11 @@ struct mlt_verify_report {
 
 struct mlt_verify_options {
     const char *dir;
-    const char *state_dir;      // NULL: "<dir>.state" if it is there
-    const struct mlt_vkey *key; // from outside; NULL: the one in <state>, else trail.json's, unauthenticated
+    const char *state_dir; // NULL: "<dir>.state" if it is there
+    // From outside; NULL: the one in <state>, else trail.json's, unauthenticated. An older or a newer key of the
+    // trail's chain does as well as the one in use.
+    const struct mlt_vkey *key;
+    const struct mlt_pin_source *pin; // of the token with the key-encryption key; NULL: payloads stay unchecked then
     // Signed heads handed out before (receipts): the tree must extend each of them.
     const struct mlt_bytes *heads;
     size_t num_heads;

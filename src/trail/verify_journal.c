@@ -1,6 +1,7 @@
 // The journal's part of verification: its groups read back and continue the tree; replayed in memory.
 #include <stdio.h>
 
+#include "store/rewrap.h"
 #include "trail/verify_private.h"
 
 #define NO_INDEX UINT64_MAX
@@ -126,7 +127,8 @@ static enum mlt_status open_files(struct mlt_verify *v, struct mlt_error *err) {
         return st;
     }
     v->files_open = true;
-    return MLT_OK;
+    struct mlt_rewrap ignored;
+    return v->rewrapping ? mlt_rewrap_redo(&ignored, &v->files, err) : MLT_OK;
 }
 
 static bool all_zero(const uint8_t *p, size_t len) {

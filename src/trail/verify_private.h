@@ -15,6 +15,7 @@ struct mlt_verify {
     struct mlt_verify_report *report;
     char dir[MLT_STORE_PATH_MAX];
     bool raw;
+    bool rewrapping; // slots are on their way from one key-encryption key to the next
     bool files_open;
     struct mlt_files files;
     bool closed; // the journal has no groups: every file ends exactly where the tree does

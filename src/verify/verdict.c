@@ -102,6 +102,8 @@ const char *mltrail_reason_name(enum mltrail_reason reason) {
         return "not-consistent";
     case MLTRAIL_OTHER_COMMITMENT:
         return "other-commitment";
+    case MLTRAIL_OTHER_KEY:
+        return "other-key";
     }
     return "unknown";
 }

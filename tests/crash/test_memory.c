@@ -10,6 +10,7 @@
 
 #include "base_posix/env_posix.h"
 #include "lib/records.h"
+#include "trail/keys.h"
 #include "trail/trail.h"
 #include "trail/verify.h"
 
@@ -122,7 +123,77 @@ static void test_sweep(void **state) {
     assert_int_equal(system(command), 0);
 }
 
+// A trail with a few entries, of which the changes of keys have something to move.
+static void make_trail(struct mlt_env *env, const struct mlt_trail_options *opt) {
+    struct mlt_head head = {0};
+    struct records r;
+    assert_int_equal(mlt_trail_create(env, opt, "example.org/memory", false, false, NULL), MLT_OK);
+    make_batch(env, opt, &r);
+    assert_true(session(env, opt, &r.batch, &head));
+    records_close(&r);
+}
+
+static enum mlt_status rotate_signing(struct mlt_env *env, const struct mlt_trail_options *opt) {
+    const struct mlt_key_change how = {.by = "local:test", .reason = "for the test"};
+    return mlt_trail_rotate_signing(env, opt, &how, NULL);
+}
+
+static enum mlt_status rotate_kek(struct mlt_env *env, const struct mlt_trail_options *opt) {
+    const struct mlt_key_change how = {.by = "local:test", .reason = "for the test"};
+    struct mlt_kek_change done;
+    return mlt_trail_rotate_kek(env, opt, &how, &done, NULL);
+}
+
+// A chain of keys is full before every allocation has failed: then another trail is taken.
+#define TRIES_PER_TRAIL 25
+
+static void sweep_change(enum mlt_status (*change)(struct mlt_env *env, const struct mlt_trail_options *opt)) {
+    struct mlt_env *env = mlt_env_posix();
+    struct mlt_verify_report *report = calloc(1, sizeof(*report));
+    char base[64] = "/tmp/mlt-memory-XXXXXX";
+    char dir[100];
+    char command[128];
+    assert_non_null(report);
+    assert_non_null(mkdtemp(base));
+    struct mlt_trail_options opt = {.dir = dir, .journal_bytes = 128 << 10, .fatal = ignore_fatal};
+    bool through = false;
+    long n;
+    for (n = 1; !through; n++) {
+        assert_true(n < 4000);
+        if (n % TRIES_PER_TRAIL == 1) {
+            (void)snprintf(dir, sizeof(dir), "%s/t%ld", base, n);
+            make_trail(env, &opt);
+        }
+        atomic_store(&failed_one, false);
+        atomic_store(&countdown, n);
+        enum mlt_status st = change(env, &opt);
+        atomic_store(&countdown, -1);
+        through = !st && !atomic_load(&failed_one);
+        const struct mlt_verify_options vo = {.dir = dir};
+        struct mlt_error err = {0};
+        if (mlt_verify_trail(env, &vo, report, &err) || !report->verdict || !report->payloads_checked) {
+            fail_msg("allocation %ld: %s %s: %s", n, err.text, report->faults[0].file, report->faults[0].text);
+        }
+    }
+    assert_true(n > 10); // some did fail
+    free(report);
+    (void)snprintf(command, sizeof(command), "rm -r %s", base);
+    assert_int_equal(system(command), 0);
+}
+
+// Whichever allocation fails while a key is replaced, the trail is whole afterwards, under one key or the other.
+static void test_sweep_signing(void **state) {
+    (void)state;
+    sweep_change(rotate_signing);
+}
+
+static void test_sweep_kek(void **state) {
+    (void)state;
+    sweep_change(rotate_kek);
+}
+
 int main(void) {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sweep)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_sweep), cmocka_unit_test(test_sweep_signing),
+                                       cmocka_unit_test(test_sweep_kek)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

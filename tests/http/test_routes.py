@@ -145,7 +145,14 @@ def test_a_read_is_recorded_before_its_answer(server, target):
     assert record["payload"]["query"] == f"GET {target}"
 
 
-@pytest.mark.parametrize("target", ["/checkpoint", "/tile/0/000.p/1", "/healthz", "/readyz", "/metrics", "/openapi.json",
+def test_trail_json_is_served_as_it_lies_there(server):
+    answer = server.get("/trail.json", who=None)
+    assert answer.status == 200
+    assert answer.json()["keys"] == [server.get("/readyz").json()["vkey"]]
+    assert answer.json()["origin"] == server.get("/checkpoint").body.decode().split("\n")[0]
+
+
+@pytest.mark.parametrize("target", ["/checkpoint", "/trail.json", "/tile/0/000.p/1", "/healthz", "/readyz", "/metrics", "/openapi.json",
                                     "/v1/questions", "/v1/records/0/proof"])
 def test_what_tells_no_record_is_not_recorded(server, target):
     before = server.size()

@@ -12,6 +12,7 @@
 #include "lib/vectors.h"
 #include "merkle/merkle.h"
 #include "mltrail/verify.h"
+#include "note/chain.h"
 #include "note/cosignature.h"
 
 #include <cmocka.h>
@@ -573,6 +574,62 @@ static void test_threads_share_a_trust(void **state) {
     mltrail_trust_free(trust);
 }
 
+static void check_change(enum mltrail_reason want, const char *vkey, struct mlt_bytes statement) {
+    struct mltrail_verdict v;
+    struct mltrail_key_change change;
+    struct mltrail_error err;
+    static const struct mltrail_key_change nothing;
+    assert_int_equal(mltrail_verify_key_change(&v, &change, vkey, strlen(vkey), statement.ptr, statement.len, &err),
+                     MLTRAIL_OK);
+    assert_int_equal(v.reason, want);
+    assert_int_equal(v.holds, want == MLTRAIL_HOLDS);
+    assert_int_equal(memcmp(&change, &nothing, sizeof(change)) == 0, want != MLTRAIL_HOLDS);
+}
+
+static void test_rungs_of_a_key_change(void **state) {
+    // Either key leads to the other; nobody else's does, and no statement that lacks a signature.
+    (void)state;
+    struct mlt_signer from;
+    struct mlt_signer to;
+    char old_key[MLT_VKEY_TEXT_MAX];
+    char new_key[MLT_VKEY_TEXT_MAX];
+    struct mlt_buf text = {0};
+    struct mltrail_verdict v;
+    struct mltrail_key_change change;
+    struct mltrail_error err;
+    const uint8_t seeds[2][32] = {{1}, {2}};
+    assert_int_equal(mlt_signer_init(&from, mlt_str("example.com/log"), seeds[0], NULL), MLT_OK);
+    assert_int_equal(mlt_signer_init(&to, mlt_str("example.com/log/2"), seeds[1], NULL), MLT_OK);
+    struct mlt_key_link link = {.size = 9, .root = {9}, .kept = 7, .kept_root = {7}};
+    assert_int_equal(mlt_key_link_sign(&link, &from, &to, NULL), MLT_OK);
+    mlt_key_link_format(&text, &link, &from.vkey, &to.vkey);
+    mlt_vkey_format(old_key, &from.vkey);
+    mlt_vkey_format(new_key, &to.vkey);
+    check_change(MLTRAIL_HOLDS, old_key, mlt_buf_bytes(&text));
+    check_change(MLTRAIL_HOLDS, new_key, mlt_buf_bytes(&text));
+    check_change(MLTRAIL_OTHER_KEY, LOG_VKEY, mlt_buf_bytes(&text));
+    assert_int_equal(mltrail_verify_key_change(&v, &change, old_key, strlen(old_key), text.data, text.len, &err),
+                     MLTRAIL_OK);
+    assert_string_equal(change.new_key, new_key);
+    assert_string_equal(change.old_key, old_key);
+    assert_true(change.size == 9 && change.root[0] == 9 && change.kept == 7 && change.kept_root[0] == 7);
+    for (int which = 0; which < 2; which++) {
+        struct mlt_key_link bad = link;
+        (which ? bad.new_signature : bad.old_signature)[8] ^= 1;
+        mlt_buf_reset(&text);
+        mlt_key_link_format(&text, &bad, &from.vkey, &to.vkey);
+        check_change(MLTRAIL_BAD_SIGNATURE, old_key, mlt_buf_bytes(&text));
+    }
+    assert_int_equal(mltrail_verify_key_change(&v, &change, old_key, strlen(old_key), NOTE15, strlen(NOTE15), &err),
+                     MLTRAIL_INVALID);
+    assert_false(v.holds);
+    assert_int_equal(mltrail_verify_key_change(&v, &change, "no key", 6, text.data, text.len, &err), MLTRAIL_INVALID);
+    assert_int_equal(mltrail_verify_key_change(&v, &change, NULL, 0, NULL, 0, NULL), MLTRAIL_INVALID);
+    mlt_buf_clear(&text);
+    mlt_signer_clear(&from);
+    mlt_signer_clear(&to);
+}
+
 static void test_words(void **state) {
     // Every status and reason has a word of its own; other numbers are unknown.
     (void)state;
@@ -580,7 +637,8 @@ static void test_words(void **state) {
         MLTRAIL_UNCHECKED,     MLTRAIL_HOLDS,      MLTRAIL_NO_LOG_KEY,        MLTRAIL_OTHER_ORIGIN,
         MLTRAIL_BAD_SIGNATURE, MLTRAIL_UNSIGNED,   MLTRAIL_BAD_COSIGNATURE,   MLTRAIL_NO_QUORUM,
         MLTRAIL_PROOF_LENGTH,  MLTRAIL_OTHER_ROOT, MLTRAIL_INDEX_BEYOND_TREE, MLTRAIL_EMPTY_TREE,
-        MLTRAIL_SHRUNK,        MLTRAIL_SPLIT_VIEW, MLTRAIL_NOT_CONSISTENT,    MLTRAIL_OTHER_COMMITMENT};
+        MLTRAIL_SHRUNK,        MLTRAIL_SPLIT_VIEW, MLTRAIL_NOT_CONSISTENT,    MLTRAIL_OTHER_COMMITMENT,
+        MLTRAIL_OTHER_KEY};
     const size_t num = sizeof(reasons) / sizeof(reasons[0]);
     for (size_t i = 0; i < num; i++) {
         assert_string_not_equal(mltrail_reason_name(reasons[i]), "unknown");
@@ -596,12 +654,19 @@ static void test_words(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_rungs_of_a_checkpoint),          cmocka_unit_test(test_what_a_good_checkpoint_says),
-        cmocka_unit_test(test_what_nobody_can_trust),          cmocka_unit_test(test_rungs_of_an_offline_proof),
-        cmocka_unit_test(test_what_is_no_proof_is_not_judged), cmocka_unit_test(test_rungs_of_inclusion),
-        cmocka_unit_test(test_rungs_of_consistency),           cmocka_unit_test(test_rungs_of_a_commitment),
-        cmocka_unit_test(test_a_tree_from_its_entries),        cmocka_unit_test(test_bundles),
-        cmocka_unit_test(test_threads_share_a_trust),          cmocka_unit_test(test_words),
+        cmocka_unit_test(test_rungs_of_a_checkpoint),
+        cmocka_unit_test(test_what_a_good_checkpoint_says),
+        cmocka_unit_test(test_what_nobody_can_trust),
+        cmocka_unit_test(test_rungs_of_an_offline_proof),
+        cmocka_unit_test(test_what_is_no_proof_is_not_judged),
+        cmocka_unit_test(test_rungs_of_inclusion),
+        cmocka_unit_test(test_rungs_of_consistency),
+        cmocka_unit_test(test_rungs_of_a_commitment),
+        cmocka_unit_test(test_a_tree_from_its_entries),
+        cmocka_unit_test(test_bundles),
+        cmocka_unit_test(test_threads_share_a_trust),
+        cmocka_unit_test(test_rungs_of_a_key_change),
+        cmocka_unit_test(test_words),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,463 @@
+// links: mlt_trail mlt_testlib
+//
+// The crash grid of the changes of keys: one fault at each operation that changes the disk, in a rotation of the
+// signing key, in one of the key-encryption key, and in a recovery. Afterwards the trail opens, with the old key or
+// with the new one; everything acknowledged is there, and receipts from before hold; `verify` says true; calling the
+// change again ends it; and the entry about it is there once. `test_crash_keys --seeds N` runs every fault at every
+// operation with N seeds; `--change C --seed S --fault F --at N` replays one run.
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "lib/records.h"
+#include "lib/simdisk.h"
+#include "store/files.h"
+#include "trail/keys.h"
+#include "trail/verify.h"
+
+#include <cmocka.h>
+
+#define MAX_RECEIPTS 64
+#define MAX_HEADS 16
+
+static const char *const FAULTS[] = {"none",         "error-applied", "error-not-applied",
+                                     "death-before", "death-during",  "death-after"};
+static const char *const CHANGES[] = {"signing", "kek", "recover"};
+enum change { SIGNING, KEK, RECOVER, NUM_CHANGES };
+static const char *const EVENTS[] = {"\"control\":\"key-rotated\"", "\"control\":\"kek-rotated\"",
+                                     "\"control\":\"recovered\""};
+
+struct session {
+    struct simdisk *disk;
+    struct mlt_env *env;
+    struct mlt_trail_options opt;
+    struct mlt_trail *trail;
+    struct records records;
+    struct mlt_receipt receipts[MAX_RECEIPTS];
+    size_t num_receipts;
+    struct mlt_head heads[MAX_HEADS];
+    size_t num_heads;
+    struct mlt_record_keys first_keys;
+    uint8_t last_kek[MLT_KEK_LEN];
+    size_t num_rotations; // of the key-encryption key, that ended
+    struct mlt_error err;
+};
+
+struct saved {
+    char path[128];
+    uint8_t *bytes;
+    uint64_t len;
+};
+#define MAX_SAVED 32
+
+static void ignore_fatal(void *arg, const struct mlt_error *err) {
+    (void)arg;
+    (void)err;
+}
+
+static bool opens(struct session *s) {
+    if (mlt_trail_open(&s->trail, s->env, &s->opt, &s->err) != MLT_OK) {
+        return false;
+    }
+    if (mlt_trail_start(s->trail, NULL, &s->err) != MLT_OK) {
+        (void)mlt_trail_close(s->trail, NULL);
+        s->trail = NULL;
+        return false;
+    }
+    uint64_t next = s->records.next;
+    records_open(&s->records, s->env, mlt_trail_keys(s->trail));
+    s->records.next = next;
+    return true;
+}
+
+static bool appends(struct session *s, size_t predictions) {
+    assert(s->num_receipts + predictions <= MAX_RECEIPTS && s->num_heads < MAX_HEADS);
+    mlt_batch_reset(&s->records.batch);
+    for (size_t i = 0; i < predictions; i++) {
+        records_prediction(&s->records, 100);
+    }
+    records_dataset(&s->records, 100); // without a payload: its slot is empty
+    struct mlt_receipt receipts[MAX_RECEIPTS];
+    bool good =
+        mlt_trail_append_wait(s->trail, &s->records.batch, false, receipts, &s->heads[s->num_heads], &s->err) == MLT_OK;
+    if (good) {
+        memcpy(&s->receipts[s->num_receipts], receipts, predictions * sizeof(receipts[0]));
+        s->num_receipts += predictions;
+        s->num_heads++;
+    }
+    return good;
+}
+
+static bool closes(struct session *s) {
+    records_close(&s->records);
+    bool good = mlt_trail_close(s->trail, &s->err) == MLT_OK;
+    s->trail = NULL;
+    return good;
+}
+
+static bool verifies(struct session *s, const struct mlt_vkey *key) {
+    struct mlt_bytes heads[MAX_HEADS];
+    for (size_t i = 0; i < s->num_heads; i++) {
+        heads[i] = mlt_bytes_of(s->heads[i].note, s->heads[i].note_len);
+    }
+    struct mlt_verify_options vo = {.dir = s->opt.dir, .key = key, .heads = heads, .num_heads = s->num_heads};
+    struct mlt_verify_report *r = calloc(1, sizeof(*r));
+    assert(r);
+    bool good = mlt_verify_trail(s->env, &vo, r, &s->err) == MLT_OK && r->verdict && r->payloads_checked;
+    if (!good && r->num_faults > 0) {
+        (void)snprintf(s->err.text, sizeof(s->err.text), "%s: %s", r->faults[0].file, r->faults[0].text);
+    }
+    free(r);
+    return good;
+}
+
+// --- an older copy ---
+
+static size_t paths_of(struct saved *out) {
+    static const char *const OTHERS[] = {"trail.json", "checkpoint", "journal/groups"};
+    size_t num = 0;
+    for (size_t i = 0; i < 3; i++) {
+        (void)snprintf(out[num++].path, sizeof(out->path), "/d/t/%s", OTHERS[i]);
+    }
+    for (unsigned id = 0; id < MLT_NUM_FILES; id++) {
+        (void)snprintf(out[num++].path, sizeof(out->path), "/d/t/%s", mlt_files_name(id));
+    }
+    assert(num <= MAX_SAVED);
+    return num;
+}
+
+static size_t save(struct session *s, struct saved *out) {
+    size_t num = paths_of(out);
+    for (size_t i = 0; i < num; i++) {
+        out[i].len = 0;
+        uint8_t *bytes = simdisk_bytes(s->disk, out[i].path, &out[i].len); // NULL as well when empty
+        out[i].bytes = malloc(out[i].len + 1);
+        assert(out[i].bytes);
+        if (bytes) {
+            memcpy(out[i].bytes, bytes, out[i].len);
+        }
+    }
+    return num;
+}
+
+static bool restores(struct session *s, struct saved *saved, size_t num) {
+    bool good = true;
+    for (size_t i = 0; i < num; i++) {
+        good = good && mlt_env_replace_file(s->env, saved[i].path, mlt_bytes_of(saved[i].bytes, saved[i].len), false,
+                                            &s->err) == MLT_OK;
+        free(saved[i].bytes);
+    }
+    return good;
+}
+
+static bool prepare(struct session *s, enum change change) {
+    struct saved saved[MAX_SAVED];
+    bool good = s->env->mkdir(s->env, "/d", false, &s->err) == MLT_OK &&
+                mlt_trail_create(s->env, &s->opt, "example.org/keys", false, false, &s->err) == MLT_OK &&
+                s->env->sync_dir(s->env, "", &s->err) == MLT_OK && opens(s) && appends(s, 3) && appends(s, 2);
+    if (!good) {
+        return false;
+    }
+    s->first_keys = *mlt_trail_keys(s->trail);
+    memcpy(s->last_kek, s->first_keys.kek, MLT_KEK_LEN);
+    good = closes(s);
+    if (good && change == RECOVER) {
+        size_t num_heads = s->num_heads;
+        size_t num_receipts = s->num_receipts;
+        size_t num = save(s, saved);
+        good = opens(s) && appends(s, 4) && closes(s) && restores(s, saved, num);
+        s->num_heads = num_heads; // the others are lost
+        s->num_receipts = num_receipts;
+    }
+    return good;
+}
+
+static enum mlt_status make(struct session *s, enum change change) {
+    const struct mlt_key_change how = {.by = "local:test", .reason = "as the plan says"};
+    struct mlt_kek_change kek;
+    struct mlt_recovery plan;
+    enum mlt_status st;
+    switch (change) {
+    case SIGNING:
+        return mlt_trail_rotate_signing(s->env, &s->opt, &how, &s->err);
+    case KEK:
+        return mlt_trail_rotate_kek(s->env, &s->opt, &how, &kek, &s->err);
+    default:
+        st = mlt_trail_plan_recovery(s->env, &s->opt, NULL, &plan, &s->err);
+        return st ? st : mlt_trail_recover(s->env, &s->opt, &plan, &how, &s->err);
+    }
+}
+
+// --- what must hold ---
+
+static bool complain(struct session *s, const char *what) {
+    (void)snprintf(s->err.text, sizeof(s->err.text), "%s", what);
+    return false;
+}
+
+static bool contains(struct mlt_bytes b, const char *needle) {
+    size_t len = strlen(needle);
+    for (size_t i = 0; i + len <= b.len; i++) {
+        if (memcmp(b.ptr + i, needle, len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static size_t count_events(struct session *s, enum change change) {
+    struct mlt_arena arena = {0};
+    struct mlt_bytes entry;
+    size_t num = 0;
+    for (uint64_t i = 0; mlt_trail_entry(s->trail, i, &arena, &entry, NULL) == MLT_OK; i++) {
+        num += contains(entry, EVENTS[change]);
+        mlt_arena_reset(&arena);
+    }
+    mlt_arena_clear(&arena);
+    return num;
+}
+
+static bool receipts_hold(struct session *s) {
+    struct mlt_arena arena = {0};
+    bool good = true;
+    for (size_t i = 0; i < s->num_receipts && good; i++) {
+        struct mlt_bytes entry;
+        uint8_t leaf[MLT_HASH_LEN];
+        good = mlt_trail_entry(s->trail, s->receipts[i].index, &arena, &entry, &s->err) == MLT_OK;
+        if (good) {
+            mlt_merkle_leaf(leaf, entry);
+            good = memcmp(leaf, s->receipts[i].leaf, MLT_HASH_LEN) == 0 || complain(s, "a receipt's entry is another");
+        }
+        mlt_arena_reset(&arena);
+    }
+    mlt_arena_clear(&arena);
+    return good;
+}
+
+// Every secret acknowledged opens with the trail's keys, and, once the old key is gone, none with the old one.
+static bool secrets_open(struct session *s, bool old_is_gone) {
+    struct mlt_sealer *now = NULL;
+    struct mlt_sealer *before = NULL;
+    struct mlt_arena arena = {0};
+    bool good = mlt_record_keys_sealer(&now, mlt_trail_keys(s->trail), &s->err) == MLT_OK &&
+                mlt_sealer_new(&before, s->first_keys.kek, &s->err) == MLT_OK;
+    for (size_t i = 0; i < s->num_receipts && good; i++) {
+        struct mlt_bytes sealed;
+        uint8_t wrapped[MLT_WRAPPED_LEN];
+        uint8_t secret[MLT_SECRET_LEN];
+        bool erased;
+        good = mlt_trail_sealed(s->trail, s->receipts[i].index, &arena, &sealed, wrapped, &erased, &s->err) == MLT_OK &&
+               mlt_seal_unwrap(now, secret, wrapped, &s->err) == MLT_OK;
+        if (good && old_is_gone && mlt_seal_unwrap(before, secret, wrapped, NULL) == MLT_OK) {
+            good = complain(s, "a secret opens with the key that was destroyed");
+        }
+    }
+    mlt_arena_clear(&arena);
+    mlt_sealer_free(now);
+    mlt_sealer_free(before);
+    return good;
+}
+
+static bool goes_on(struct session *s, enum change change, bool ended) {
+    if (!opens(s)) {
+        return false;
+    }
+    if (change == KEK && !mlt_trail_keys(s->trail)->has_old_kek &&
+        memcmp(mlt_trail_keys(s->trail)->kek, s->last_kek, MLT_KEK_LEN) != 0) {
+        s->num_rotations++;
+        memcpy(s->last_kek, mlt_trail_keys(s->trail)->kek, MLT_KEK_LEN);
+    }
+    size_t num_keys = mlt_trail_chain(s->trail)->num_keys;
+    bool good = receipts_hold(s) && secrets_open(s, change == KEK && ended) && appends(s, 2);
+    size_t num = count_events(s, change);
+    if (good && change != KEK && num != num_keys - 1) {
+        good = complain(s, "not one entry for each change of keys");
+    }
+    if (good && change == KEK && num != s->num_rotations) {
+        good = complain(s, "not one entry for each rotation that ended");
+    }
+    return closes(s) && good;
+}
+
+static bool survives(struct session *s, enum change change, const struct mlt_vkey *first_key) {
+    bool took = false;
+    if (change != RECOVER) {
+        if (!verifies(s, NULL) || !goes_on(s, change, false)) {
+            return false;
+        }
+    } else {
+        took = opens(s) && closes(s); // else it is refused as before, and recovered below
+    }
+    if (!took && make(s, change) != MLT_OK) {
+        return false;
+    }
+    // Whoever trusts the first key is led to the one in use.
+    return goes_on(s, change, true) && verifies(s, NULL) && verifies(s, first_key);
+}
+
+struct run {
+    enum change change;
+    uint64_t seed;
+    enum simdisk_fault fault;
+    uint64_t at;
+    bool lying;
+};
+
+static bool run_one(const struct run *r, uint64_t *operations, char why[static 256]) {
+    struct session *s = calloc(1, sizeof(*s));
+    struct mlt_vkey first_key = {0};
+    assert(s);
+    s->disk = simdisk_new(r->seed);
+    s->env = simdisk_env(s->disk);
+    s->opt = (struct mlt_trail_options){.dir = "/d/t",
+                                        .journal_bytes = 32 << 10,
+                                        .reserve_bytes = 1,
+                                        .publish_interval_ns = INT64_C(3600) * MLT_NS_PER_S,
+                                        .fatal = ignore_fatal};
+    bool good = prepare(s, r->change);
+    if (good) {
+        struct mlt_key_file *file = calloc(1, sizeof(*file));
+        assert(file);
+        good = mlt_key_file_read(file, s->env, "/d/t.state/signing.key", &s->err) == MLT_OK;
+        first_key = file->chain.keys[0];
+        free(file);
+    }
+    simdisk_lie(s->disk, r->lying);
+    simdisk_plan(s->disk, r->fault, r->at);
+    if (good) {
+        enum mlt_status st = make(s, r->change);
+        good = r->fault != SIMDISK_NONE || st == MLT_OK;
+        *operations = simdisk_operations(s->disk);
+        simdisk_plan(s->disk, SIMDISK_NONE, 0);
+        bool died = r->fault >= SIMDISK_DEATH_BEFORE || simdisk_dead(s->disk) || r->seed % 2 == 0;
+        simdisk_lie(s->disk, false);
+        if (died) {
+            simdisk_kill(s->disk);
+            simdisk_reboot(s->disk);
+        } else {
+            simdisk_restart(s->disk);
+        }
+        good = good && survives(s, r->change, &first_key);
+    }
+    if (!good) {
+        (void)snprintf(why, 256, "%.250s", s->err.text);
+    }
+    if (s->trail) {
+        (void)closes(s);
+    }
+    simdisk_free(s->disk);
+    free(s);
+    return good;
+}
+
+static bool run_reported(const struct run *r) {
+    uint64_t operations;
+    char why[256] = "";
+    bool good = run_one(r, &operations, why);
+    if (!good) {
+        fprintf(stderr, "replay with: test_crash_keys --change %s --seed %llu --fault %s --at %llu\n  %s\n",
+                CHANGES[r->change], (unsigned long long)r->seed, FAULTS[r->fault], (unsigned long long)r->at, why);
+    }
+    return good;
+}
+
+static size_t run_grid(enum change change, uint64_t num_seeds, bool every_fault) {
+    uint64_t length = 0;
+    size_t failed = 0;
+    char why[256] = "";
+    const struct run plain = {.change = change, .seed = 1};
+    if (!run_one(&plain, &length, why)) {
+        fprintf(stderr, "%s, without a fault: %s\n", CHANGES[change], why);
+        return 1;
+    }
+    for (uint64_t seed = 1; seed <= num_seeds; seed++) {
+        for (uint64_t at = 1; at <= length; at++) {
+            for (unsigned f = SIMDISK_ERROR_APPLIED; f <= SIMDISK_DEATH_AFTER; f++) {
+                if (every_fault || (at + seed) % 5 + 1 == f) {
+                    const struct run r = {change, seed, f, at, false};
+                    failed += !run_reported(&r);
+                }
+            }
+        }
+    }
+    printf("%s: %llu operations, %llu seeds, %zu failed\n", CHANGES[change], (unsigned long long)length,
+           (unsigned long long)num_seeds, failed);
+    return failed;
+}
+
+// Whatever operation of a rotation of the signing key fails: one key signs, and the other vouches for it.
+static void test_signing(void **state) {
+    (void)state;
+    assert_int_equal(run_grid(SIGNING, 2, false), 0);
+}
+
+// Whatever operation of a rotation of the key-encryption key fails: no secret is lost, and the old key opens none in
+// the end.
+static void test_kek(void **state) {
+    (void)state;
+    assert_int_equal(run_grid(KEK, 2, false), 0);
+}
+
+// Whatever operation of a recovery fails: the trail is refused as before, or is the successor.
+static void test_recover(void **state) {
+    (void)state;
+    assert_int_equal(run_grid(RECOVER, 2, false), 0);
+}
+
+// A disk that says it synced and did not is noticed by this grid: the net holds fish.
+static void test_lying_disk_is_caught(void **state) {
+    (void)state;
+    size_t caught = 0;
+    for (uint64_t at = 10; at <= 60; at += 5) {
+        uint64_t operations;
+        char why[256];
+        const struct run r = {.change = KEK, .seed = at, .fault = SIMDISK_DEATH_BEFORE, .at = at, .lying = true};
+        caught += !run_one(&r, &operations, why);
+    }
+    assert_true(caught > 0);
+}
+
+static unsigned named(const char *const *names, size_t num, const char *name) {
+    for (unsigned i = 0; i < num; i++) {
+        if (strcmp(names[i], name) == 0) {
+            return i;
+        }
+    }
+    fprintf(stderr, "no %s\n", name);
+    exit(2);
+}
+
+int main(int argc, char **argv) {
+    struct run r = {.seed = 1};
+    uint64_t seeds = 0;
+    for (int i = 1; i + 1 < argc; i += 2) {
+        if (strcmp(argv[i], "--seeds") == 0) {
+            seeds = strtoull(argv[i + 1], NULL, 10);
+        } else if (strcmp(argv[i], "--seed") == 0) {
+            r.seed = strtoull(argv[i + 1], NULL, 10);
+        } else if (strcmp(argv[i], "--change") == 0) {
+            r.change = named(CHANGES, NUM_CHANGES, argv[i + 1]);
+        } else if (strcmp(argv[i], "--fault") == 0) {
+            r.fault = named(FAULTS, sizeof(FAULTS) / sizeof(FAULTS[0]), argv[i + 1]);
+        } else if (strcmp(argv[i], "--at") == 0) {
+            r.at = strtoull(argv[i + 1], NULL, 10);
+        } else {
+            fprintf(stderr, "usage: test_crash_keys [--seeds N | --change C --seed S --fault F --at N]\n");
+            return 2;
+        }
+    }
+    if (r.fault) {
+        return run_reported(&r) ? 0 : 1;
+    }
+    if (seeds) {
+        size_t failed = 0;
+        for (unsigned c = 0; c < NUM_CHANGES; c++) {
+            failed += run_grid(c, seeds, true);
+        }
+        return failed ? 1 : 0;
+    }
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_signing), cmocka_unit_test(test_kek),
+                                       cmocka_unit_test(test_recover), cmocka_unit_test(test_lying_disk_is_caught)};
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
