@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token key recover index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token key recover witness index completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -88,6 +88,10 @@ _mltrail() {
     recover:--reason|recover:-r) return ;;
     recover:--origin|recover:-o) return ;;
     recover:--pkcs11) return ;;
+    witness:--name|witness:-n) return ;;
+    witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    witness:--listen|witness:-l) return ;;
+    witness:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     *:--trail|*:-t) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -97,8 +101,8 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --publish-interval' ;;
-    append) options=' --kind --receipts' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval' ;;
+    append) options=' --kind --ack --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
@@ -113,6 +117,7 @@ _mltrail() {
     token) options=' --allow --kinds --models --datasets --payloads --expires' ;;
     key) options=' --reason --pkcs11 --in-file --yes' ;;
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
+    witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
     completion) options='' ;;
     help) options='' ;;
@@ -134,6 +139,7 @@ _mltrail() {
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
     key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;
     recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W 'bash' -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
