@@ -6,7 +6,7 @@
 
 #include "cli/cli.h"
 
-#define CONFIG_MAX (64 * 1024) // more is not a configuration of six keys
+#define CONFIG_MAX (64 * 1024) // more is not a configuration of a few keys
 #define SYSTEM_CONFIG "/etc/mltrail/config"
 
 static struct mlt_bytes trim(struct mlt_bytes b) {
@@ -23,8 +23,9 @@ static char **config_place(struct mlt_cli_config *config, struct mlt_bytes key) 
     const struct {
         const char *name;
         char **place;
-    } keys[] = {{"trail", &config->trail},   {"state", &config->state}, {"token-file", &config->token_file},
-                {"cacert", &config->cacert}, {"cert", &config->cert},   {"key", &config->key}};
+    } keys[] = {{"trail", &config->trail},        {"state", &config->state}, {"token-file", &config->token_file},
+                {"cacert", &config->cacert},      {"cert", &config->cert},   {"key", &config->key},
+                {"tsa-roots", &config->tsa_roots}};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
         if (mlt_bytes_is(key, keys[i].name)) {
             return keys[i].place;
@@ -42,8 +43,10 @@ static void read_line(struct mlt_cli *cli, const char *path, size_t number, stru
     struct mlt_bytes key = trim(mlt_bytes_of(line.ptr, equals ? (size_t)(equals - line.ptr) : line.len));
     char **place = config_place(&cli->config, key);
     if (!equals || !place) {
-        mlt_cli_note(cli, "%s line %zu: \"%.*s\" is no setting; there are trail, state, token-file, cacert, cert, key",
-                     path, number, MLT_ARG(key));
+        mlt_cli_note(
+            cli,
+            "%s line %zu: \"%.*s\" is no setting; there are trail, state, token-file, cacert, cert, key, tsa-roots",
+            path, number, MLT_ARG(key));
         return;
     }
     if (!*place) { // the file read first wins

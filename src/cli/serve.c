@@ -2,10 +2,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "cli/cli.h"
+#include "cli/anchor.h"
 #include "cli/duration.h"
 #include "cli/pin.h"
 #include "cli/policy_file.h"
+#include "server/anchoring.h"
 #include "server/server.h"
 
 static const struct mlt_cli_option options[] = {
@@ -26,12 +27,16 @@ static const struct mlt_cli_option options[] = {
      "prefer: publish self-attested when the quorum is missing (default); require: publish only with the quorum.",
      "prefer require"},
     {"publish-interval", 0, "TIME", "At most how often a checkpoint is published, 100ms or more (default: 1s).", NULL},
+    {"tsa", 0, "URL[,URL…]", "Time-stamping authorities (RFC 3161) that stamp the checkpoint on a schedule.", NULL},
+    {"tsa-interval", 0, "TIME", "At most how often they are asked, 1s or more (default: 1h).", NULL},
+    {"tsa-roots", 0, "FILE", "PEM file of the certificates that their tokens must lead to.", "<file>"},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail serve trail", "serve on 127.0.0.1:8470 until SIGTERM or SIGINT"},
     {"mltrail serve /srv/trail --listen :8470 --tls-cert cert.pem --tls-key key.pem", "serve everybody, over TLS"},
     {"mltrail serve trail --policy witnesses.policy --witness-mode require", "publish what the witnesses cosigned"},
+    {"mltrail serve trail --tsa https://tsa.example.com/ --tsa-roots tsa-root.pem", "have it time-stamped every hour"},
     {"mltrail serve trail --listen 127.0.0.1:0 --port-file port", "let the system choose a port"},
     {0},
 };
@@ -70,6 +75,20 @@ static int read_witnessing(struct mlt_cli *cli, struct serving *s) {
     return code;
 }
 
+static int read_anchoring(struct mlt_cli *cli, struct mlt_anchoring_options *out) {
+    const char *interval = mlt_cli_value(cli, "tsa-interval");
+    if (!mlt_cli_value(cli, "tsa") && (interval || mlt_cli_value(cli, "tsa-roots"))) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--tsa-interval and --tsa-roots go with --tsa URL");
+    }
+    out->interval_ns = MLT_ANCHORING_INTERVAL_DEFAULT;
+    if (interval &&
+        (!mlt_duration_parse(&out->interval_ns, interval) || out->interval_ns < MLT_ANCHORING_INTERVAL_MIN)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--tsa-interval %s is no time of 1s or more; write it as 15m or 1h",
+                            interval);
+    }
+    return mlt_anchor_authorities(cli, "tsa-roots", out);
+}
+
 static int read_options(struct mlt_cli *cli, struct serving *s) {
     uint64_t threads = 0;
     const char *interval = mlt_cli_value(cli, "publish-interval");
@@ -83,6 +102,10 @@ static int read_options(struct mlt_cli *cli, struct serving *s) {
                      s->api.trail.publish_interval_ns < PUBLISH_MIN_NS)) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE,
                             "--publish-interval %s is no time of 100ms or more; write it as 500ms, 1s or 1m", interval);
+    }
+    int code = read_anchoring(cli, &s->api.anchoring);
+    if (code != 0) {
+        return code;
     }
     const char *listen = mlt_cli_value(cli, "listen");
     s->api.segments = true;

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "cli/anchor.h"
 #include "cli/pin.h"
 #include "cli/transport.h"
 #include "server/api.h"
@@ -132,6 +133,9 @@ static enum mlt_status open_dir(struct mlt_transport *t, const char *dir, struct
     struct mlt_api_options opt = {
         .trail = {.dir = dir, .state_dir = mlt_cli_state(t->cli), .pin = mlt_cli_pin(t->cli)}};
     opt.witnessing.cacert = mlt_cli_setting(t->cli, "cacert", NULL, t->cli->config.cacert);
+    if (mlt_anchor_authorities(t->cli, "roots", &opt.anchoring) != 0) {
+        return mlt_fail(err, MLT_INVALID, "nothing was done");
+    }
     enum mlt_status status = MLT_BUSY;
     for (int i = 0; status == MLT_BUSY && i < STARTING_TRIES; i++) {
         if (accepts(t->socket_path)) {

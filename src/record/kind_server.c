@@ -96,12 +96,22 @@ const struct mlt_member mlt_members_hold[] = {
 };
 
 const struct mlt_member mlt_members_anchor[] = {
-    MEMBER("anchor", STRING, REQ, "such as `rfc3161` or `witness`"),
+    MEMBER("anchor", STRING, REQ, "`rfc3161`: a time-stamp token over a checkpoint"),
     MEMBER("tree_size", COUNT, REQ, "the tree that was anchored"),
     MEMBER("root", STRING, REQ, "its root hash, in hexadecimal"),
     MEMBER_TIMESTAMP,
-    MEMBER("authority", STRING, 0, "who attests"),
-    MEMBER("token", STRING, 0, "the attestation, in base64"),
+    MEMBER("checkpoint", STRING, 0, "the published checkpoint that was stamped, verbatim, with its cosignatures"),
+    MEMBER("imprint", DIGEST, 0, "of that checkpoint: what the token is for"),
+    MEMBER("url", STRING, 0, "the service that was asked"),
+    MEMBER("authority", STRING, 0, "who attests: the name in the certificate that signed"),
+    MEMBER("gen_time", TIME, 0, "when, as the authority says"),
+    MEMBER("accuracy_ns", COUNT, 0, "how exact it says that is, in nanoseconds"),
+    MEMBER("serial", STRING, 0, "of the token, in hexadecimal"),
+    MEMBER("policy", STRING, 0, "under which it was issued: an object identifier"),
+    MEMBER("token", STRING, 0, "the token (DER), in base64"),
+    MEMBER("token_hash", DIGEST, 0, "digest of the token"),
+    MEMBER("roots", DIGEST, 0, "of the file of trusted certificates that the server checked the token with; absent: "
+                               "it did not"),
     MEMBERS_COMMON,
     MEMBERS_END,
 };

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "server/anchoring.h"
 #include "server/api_state.h"
 #include "server/grant.h"
 #include "server/proving.h"
@@ -186,6 +187,9 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
     if (status == MLT_OK && !api->raw) {
         status = mlt_segmenting_start(&api->segmenting, api, opt, err);
     }
+    if (status == MLT_OK && opt->anchoring.num_urls > 0 && !api->read_only) {
+        status = mlt_anchoring_start(&api->anchoring, api, &opt->anchoring, err);
+    }
     if (status != MLT_OK) {
         enum mlt_status ignored = mlt_api_close(api, NULL);
         (void)ignored;
@@ -205,6 +209,7 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
     if (!api) {
         return MLT_OK;
     }
+    mlt_anchoring_stop(api->anchoring);
     mlt_segmenting_stop(api->segmenting);
     mlt_api_end(api);
     keeper_stop(api);

@@ -78,11 +78,23 @@ struct mlt_witnessing_options {
     void (*log)(void *arg, const char *line); // a line when a witness begins or ceases to answer; NULL: stderr
     void *log_arg;
 };
+// Time-stamping authorities that stamp the published checkpoint (anchoring.h).
+struct mlt_anchoring_options {
+    const char *const *urls;
+    size_t num_urls;
+    int64_t interval_ns;    // 0: on demand only
+    const char *roots_file; // PEM file of trusted certificates; NULL: tokens are recorded unchecked against roots
+    void (*log)(void *arg, const char *line); // a line per failure; NULL: stderr
+    void *log_arg;
+};
 struct mlt_api_options {
     struct mlt_trail_options trail;
     bool segments;            // commit to the links of whole segments in the background (serve)
     uint64_t segment_entries; // of a whole segment; 0: the default
     struct mlt_witnessing_options witnessing;
+    bool segments;                          // commit to the links of whole segments in the background (serve)
+    uint64_t segment_entries;               // of a whole segment; 0: the default
+    struct mlt_anchoring_options anchoring; // num_urls 0: none
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
 };

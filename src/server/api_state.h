@@ -80,6 +80,7 @@ struct mlt_api {
     struct mlt_segmenting *segmenting; // NULL: a raw trail
     struct mlt_witnessing *witnessing; // NULL: no policy
     struct mlt_proving *proving;       // NULL: a raw or read-only trail
+    struct mlt_anchoring *anchoring;   // NULL: no authority is configured
 };
 
 // Pools (pool.c).
@@ -227,6 +228,7 @@ void mlt_handle_export(struct mlt_call *call);
 void mlt_handle_position(struct mlt_call *call);
 void mlt_handle_witnesses(struct mlt_call *call);
 void mlt_handle_trail_json(struct mlt_call *call);
+void mlt_handle_anchor(struct mlt_call *call);
 void mlt_handle_checkpoint(struct mlt_call *call);
 void mlt_handle_tile(struct mlt_call *call);
 void mlt_handle_add(struct mlt_call *call);

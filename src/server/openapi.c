@@ -50,7 +50,11 @@ static const char schemas[] =
     "\"Setting\":{\"type\":\"object\",\"required\":[\"name\",\"value\",\"entry\"],\"properties\":{"
     "\"name\":{\"type\":\"string\"},\"value\":{},\"entry\":{\"type\":\"integer\",\"nullable\":true}}},"
     "\"SettingList\":{\"type\":\"object\",\"required\":[\"items\",\"tree_size\"],\"properties\":{\"items\":{\"type\":"
-    "\"array\",\"items\":{\"$ref\":\"#/components/schemas/Setting\"}},\"tree_size\":{\"type\":\"integer\"}}}}";
+    "\"array\",\"items\":{\"$ref\":\"#/components/schemas/Setting\"}},\"tree_size\":{\"type\":\"integer\"}}},"
+    "\"AnchorList\":{\"type\":\"object\",\"required\":[\"items\"],\"properties\":{\"items\":{\"type\":\"array\","
+    "\"items\":{\"type\":\"object\",\"required\":[\"url\",\"anchored_size\",\"entry\",\"problem\"],\"properties\":{"
+    "\"url\":{\"type\":\"string\"},\"anchored_size\":{\"type\":\"integer\"},\"entry\":{\"type\":\"integer\","
+    "\"nullable\":true},\"problem\":{\"type\":\"string\",\"nullable\":true}}}}}}}";
 
 static const char record_body[] =
     "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"kind\"],"

@@ -1,6 +1,7 @@
 // Health and metrics.
 #include <inttypes.h>
 
+#include "server/anchoring.h"
 #include "server/api_state.h"
 #include "server/segmenting.h"
 #include "server/witnessing.h"
@@ -82,6 +83,7 @@ void mlt_handle_metrics(struct mlt_call *call) {
                mlt_segmenting_covered(call->api->segmenting));
     }
     mlt_witnessing_metrics(call->api->witnessing, out);
+    mlt_anchoring_metrics(call->api->anchoring, out);
     write_requests(out, m);
     mlt_call_answer_json(call);
 }

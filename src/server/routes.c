@@ -144,6 +144,8 @@ const struct mlt_route mlt_routes[] = {
     {"GET", "/trail.json", "getTrail",
      "What the trail says about itself: its keys and how each replaced the one before", 0,
      MLT_ROUTE_OPEN | MLT_ROUTE_RAW, NULL, NULL, MLT_TYPE_JSON, "Trail", 200, "404", mlt_handle_trail_json},
+    {"POST", "/v1/anchors", "anchorNow", "Have the checkpoint stamped now", MLT_MAY_ADMIN, 0, NULL, NULL, MLT_TYPE_JSON,
+     "AnchorList", 200, "409 503 507", mlt_handle_anchor},
     {"GET", "/checkpoint", "getCheckpoint", "The published checkpoint", 0, MLT_ROUTE_OPEN | MLT_ROUTE_RAW, NULL, NULL,
      MLT_TYPE_TEXT, "Text", 200, "404", mlt_handle_checkpoint},
     {"GET", "/tile/{tile...}", "getTile", "A hash tile, or a bundle of entries (tile/entries/…)", 0,

@@ -88,7 +88,13 @@ static const char *const SAMPLE_RECORDS[MLT_NUM_KINDS] = {
         " \"entries\":[41],\"reason\":\"litigation\"}",
     [MLT_KIND_ANCHOR] =
         "{\"kind\":\"anchor\",\"anchor\":\"rfc3161\",\"tree_size\":4096,\"timestamp\":\"2026-11-25T00:00:00Z\",\n"
-        " \"root\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\"authority\":\"tsa.example\",\"token\":\"MIIC\"}",
+        " \"root\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\",\n"
+        " \"checkpoint\":\"trail.example.com\\n4096\\nn4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=\\n\\n\u2014 trail.example.com AAAA\\n\",\n"
+        " \"imprint\":\"sha256:60303ae22b998861bce3b28f33eec1be758a213c86c93c076dbe9f558c11c752\",\n"
+        " \"url\":\"https://tsa.example.com/\",\"authority\":\"CN=Example TSA,O=Example\",\n"
+        " \"gen_time\":\"2026-11-25T00:00:00.000000000Z\",\"accuracy_ns\":1500000000,\"serial\":\"01\",\n"
+        " \"policy\":\"1.3.6.1.4.1.32473.1\",\"token\":\"MIIC\",\n"
+        " \"token_hash\":\"sha256:4d967a30111bf29f0eba01c448b375c1629b2fed01cdfcc3aed91f1b57d5dd5e\"}",
     [MLT_KIND_CUSTOM] =
         "{\"kind\":\"x-incident\",\"event_id\":\"inc-5\",\"timestamp\":\"2026-11-23T13:00:00Z\",\"public\":[\"severity\"],\n"
         " \"severity\":2,\"summary\":\"scores were late\"}",
