@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/anchor.h"
 #include "cli/lines.h"
 #include "cli/pin.h"
 #include "cli/transport.h"
@@ -20,6 +21,8 @@ static const struct mlt_cli_option options[] = {
     {"entry", 'e', "FILE", "The exact bytes of the entry that a tlog-proof is about.", "<file>"},
     {"receipts", 'r', "FILE", "Receipts of \"append --receipts\": the trail must extend each of them (directories).",
      "<file>"},
+    {"tsa-roots", 0, "FILE",
+     "Check anchors too, against the time-stamping certificates in this PEM file (directories).", "<file>"},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
@@ -73,8 +76,8 @@ static int read_heads(struct mlt_cli *cli, struct heads *out) {
 }
 
 static const char *what_name(enum mlt_verify_what what) {
-    static const char *const names[] = {"checkpoint", "journal", "entry", "tile",  "payload",
-                                        "slot",       "detail",  "file",  "state", "commitment"};
+    static const char *const names[] = {"checkpoint", "journal", "entry", "tile",       "payload", "slot",
+                                        "detail",     "file",    "state", "commitment", "anchor"};
     return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
 }
 
@@ -94,6 +97,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, c
     mlt_jw_member_u64(&w, "payloads", r->payloads);
     mlt_jw_member_u64(&w, "erased", r->erased);
     mlt_jw_member_u64(&w, "details", r->details);
+    mlt_jw_member_u64(&w, "anchors", r->anchors);
     mlt_jw_member_u64(&w, "journal_groups", r->journal_groups);
     mlt_jw_member_u64(&w, "commitments", r->commitments);
     mlt_jw_member_u64(&w, "committed", r->committed);
@@ -166,6 +170,9 @@ static void print_text(struct mlt_cli *cli, const struct mlt_verify_report *r, c
         mlt_cli_outf(cli, "%" PRIu64 " commitments to the links of entries below %" PRIu64 "\n", r->commitments,
                      r->committed);
     }
+    if (r->anchors > 0) {
+        mlt_cli_outf(cli, "%" PRIu64 " anchors\n", r->anchors);
+    }
     mlt_buf_clear(&key);
 }
 
@@ -212,7 +219,9 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_tr
     if (stat(dir, &st) != 0 && errno == ENOENT) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "there is no directory %s; give that of a trail, or a URL", dir);
     }
+    struct mlt_timestamp_roots *roots = NULL;
     int code = read_heads(cli, &heads);
+    code = code == 0 && mlt_cli_value(cli, "tsa-roots") ? mlt_anchor_roots(cli, "tsa-roots", &roots) : code;
     if (code != 0) {
         return code;
     }
@@ -231,6 +240,7 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_tr
         .pin = mlt_cli_pin(cli),
         .heads = heads.notes,
         .num_heads = heads.num,
+        .tsa_roots = roots,
         .progress = mlt_progress_step,
         .progress_arg = &progress,
     };
@@ -240,6 +250,7 @@ static int verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_tr
     report->commitments = segments.report.commitments;
     report->committed = segments.report.covered;
     mlt_verify_trust_report(trust, report);
+    mlt_timestamp_roots_free(roots);
     if (status == MLT_OK && report->live) {
         mlt_cli_note(cli, "the trail is being written: checked up to the head signed last, of size %" PRIu64,
                      report->size);
@@ -257,6 +268,11 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
     if (mlt_cli_is_url(trail)) {
         if (mlt_cli_value(cli, "receipts")) {
             return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--receipts checks directories; give the directory of the trail");
+        }
+        if (mlt_cli_value(cli, "tsa-roots")) {
+            return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                                "--tsa-roots checks directories; \"mltrail anchor verify --trail "
+                                "URL\" checks anchors from afar");
         }
         // A remembered key adds no log to those that a policy names.
         if (!trust->have_key && (!trust->policy || trust->policy->num_logs == 0)) {

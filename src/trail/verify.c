@@ -285,6 +285,9 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
         check_heads(v, k);
         st = look_further(v, err);
     }
+    if (!st && v->files_open && !v->raw && v->opt->tsa_roots) {
+        st = mlt_verify_anchors(v, k->has_meta ? k->meta.origin : NULL, err);
+    }
     return st;
 }
 

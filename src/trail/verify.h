@@ -3,6 +3,7 @@
 #ifndef MLT_TRAIL_VERIFY_H
 #define MLT_TRAIL_VERIFY_H
 
+#include "crypto/timestamp.h"
 #include "trail/trail.h"
 
 enum mlt_verify_what {
@@ -16,6 +17,7 @@ enum mlt_verify_what {
     MLT_VERIFY_FILE,
     MLT_VERIFY_STATE,
     MLT_VERIFY_COMMITMENT, // of a control entry to the links of others
+    MLT_VERIFY_ANCHOR,
 };
 
 // What a further check of a trail gets: entries 0 … size-1, of which each is the one that was signed.
@@ -44,6 +46,7 @@ struct mlt_verify_report {
     uint8_t root[MLT_HASH_LEN];
     uint64_t entries, payloads, erased, details, journal_groups;
     uint64_t commitments, committed; // of segments, and how far; filled in by whoever looks further
+    uint64_t anchors;                // checked against roots; 0 without any
     bool payloads_checked;           // false: no key-encryption key at hand
     struct mlt_verify_fault faults[MLT_VERIFY_FAULTS_MAX];
     uint64_t num_faults; // may exceed MLT_VERIFY_FAULTS_MAX
@@ -59,6 +62,7 @@ struct mlt_verify_options {
     // Signed heads handed out before (receipts): the tree must extend each of them.
     const struct mlt_bytes *heads;
     size_t num_heads;
+    const struct mlt_timestamp_roots *tsa_roots; // whom to believe the time; NULL: anchors are not checked
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
     // further looks at what the entries say, once they are found to be the signed ones. NULL: nobody does.
