@@ -13,6 +13,7 @@ struct checking {
     struct mlt_cli *cli;
     struct mlt_timestamp_roots *roots; // NULL: none given
     struct mlt_checkpoint head;        // of the trail
+    char at_size[24];
     // The tile of each level that was fetched last: the anchors of a trail ask for neighbours.
     struct {
         bool have;
@@ -85,6 +86,7 @@ static int read_head(struct checking *c) {
         code = mlt_cli_fail(c->cli, MLT_EXIT_FAILED, "the trail's checkpoint is none: %s", err.text);
     }
     mlt_reply_clear(&reply);
+    (void)snprintf(c->at_size, sizeof c->at_size, "%" PRIu64, c->head.size);
     code = code == 0 && c->head.size > 0 ? tree_root(c, c->head.size, root) : code;
     if (code == 0 && c->head.size > 0 && memcmp(root, c->head.root, sizeof root) != 0) {
         code = mlt_cli_fail(c->cli, MLT_EXIT_FAILED,
@@ -185,6 +187,7 @@ static int check_page(struct checking *c, char **next) {
     mlt_query_add(&query, "kind", "anchor");
     mlt_query_add(&query, "order", "asc");
     mlt_query_add(&query, "limit", PAGE);
+    mlt_query_add(&query, "at_size", c->at_size); // one that is made meanwhile may be for a larger tree
     mlt_query_add(&query, "cursor", *next);
     int code = mlt_cli_get(c->cli, "/v1/records", mlt_buf_cstr(&query), &reply);
     if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
@@ -250,9 +253,11 @@ int mlt_anchor_verify(struct mlt_cli *cli) {
     int code = mlt_anchor_roots(cli, "roots", &c->roots);
     code = code == 0 ? read_head(c) : code;
     char *next = NULL;
-    do {
-        code = code == 0 ? check_page(c, &next) : code;
-    } while (code == 0 && next);
+    bool more = c->head.size > 0;
+    while (code == 0 && more) {
+        code = check_page(c, &next);
+        more = next != NULL;
+    }
     if (code == 0) {
         bool verdict = c->num > 0 && c->num_good == c->num && c->roots;
         cli->json ? print_json(c, verdict) : print_text(c);

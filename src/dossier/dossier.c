@@ -34,6 +34,10 @@ static enum mlt_status write_dossier(struct mlt_dossier_writer *d, const struct 
                                      struct mlt_bytes request_id, struct mlt_error *err) {
     struct mlt_proof_set set = {.arena = d->arena};
     collect(&set, story, src->size);
+    if (story->served) {
+        set.has_primary = true;
+        set.primary = story->served->entry;
+    }
     mlt_jw_object(&d->w);
     mlt_jw_member_bytes(&d->w, "request_id", request_id);
     mlt_dossier_put_predictions(d, story);

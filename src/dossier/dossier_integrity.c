@@ -2,7 +2,7 @@
 // signed checkpoint. Nothing of this is taken from a stored verdict.
 #include <stdlib.h>
 
-#include "dossier/dossier_write.h"
+#include "dossier/dossier_time.h"
 
 #define PROOF_SET_FIRST 64 // most dossiers rest on fewer entries
 
@@ -20,7 +20,7 @@ void mlt_proof_set_add(struct mlt_proof_set *set, uint64_t index, struct mlt_byt
         set->items = items;
         set->cap = cap;
     }
-    set->items[set->num++] = (struct mlt_proof_item){index, bytes};
+    set->items[set->num++] = (struct mlt_proof_item){.index = index, .bytes = bytes};
 }
 
 void mlt_proof_set_add_node(struct mlt_proof_set *set, const struct mlt_node *node) {
@@ -152,6 +152,7 @@ static enum mlt_status put_entry_proof(struct mlt_dossier_writer *d, const struc
     }
     mlt_jw_end_array(&d->w);
     mlt_jw_member_bool(&d->w, "verified", *verified);
+    mlt_times_put_bounds(&d->w, item->bounds);
     mlt_jw_end_object(&d->w);
     return MLT_OK;
 }
@@ -178,7 +179,7 @@ static void put_checkpoint(struct mlt_json_writer *w, const struct mlt_source *s
     mlt_jw_end_object(w);
 }
 
-static void put_limits(struct mlt_json_writer *w) {
+static void put_limits(struct mlt_json_writer *w, bool stamped) {
     static const char *const limits[] = {
         "That what was recorded was true when it was recorded: the trail proves what was said and when it was stored, "
         "not that the world was so.",
@@ -195,7 +196,16 @@ static void put_limits(struct mlt_json_writer *w) {
     for (size_t i = 0; i < sizeof(limits) / sizeof(limits[0]); i++) {
         mlt_jw_cstr(w, limits[i]);
     }
+    mlt_jw_cstr(w, stamped ? "That the time-stamps are good: they are repeated as they were recorded; \"mltrail anchor "
+                             "verify --roots\" checks the tokens against certificates that you trust."
+                           : "When it was logged, by any clock but the server's own: no time-stamp of another party "
+                             "covers it.");
     mlt_jw_end_array(w);
+}
+
+static void put_assurance(struct mlt_dossier_writer *d, const char *assurance, bool stamped) {
+    mlt_jw_member(&d->w, "assurance",
+                  stamped && assurance ? mlt_arena_printf(d->arena, "%s, time-stamped", assurance) : assurance);
 }
 
 enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const struct mlt_source *src,
@@ -208,13 +218,23 @@ enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const st
         return mlt_fail(err, MLT_NOMEM, "no memory for the proofs");
     }
     mlt_proof_set_sort(set);
+    struct mlt_times *times = mlt_arena_take(d->arena, sizeof *times);
+    enum mlt_status status =
+        times ? mlt_times_find(times, d->arena, src, set, err) : mlt_fail(err, MLT_NOMEM, "no memory for times");
+    if (status == MLT_OK && set->failed) {
+        status = mlt_fail(err, MLT_NOMEM, "no memory for the proofs");
+    }
+    if (status) {
+        return status;
+    }
+    const bool stamped = set->has_primary ? times->primary_covered : times->all_covered;
     check_head(&head, src, ctx);
     if (ctx->vkey) {
         mlt_vkey_format(key, ctx->vkey);
     }
     mlt_jw_name(w, "integrity");
     mlt_jw_object(w);
-    mlt_jw_member(w, "assurance", ctx->assurance);
+    put_assurance(d, ctx->assurance, stamped);
     put_checkpoint(w, src, ctx, &head);
     mlt_jw_member(w, "key", ctx->vkey ? key : NULL);
     mlt_jw_name(w, "entries");
@@ -222,19 +242,21 @@ enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const st
     bool all = head.verified;
     for (size_t i = 0; i < set->num; i++) {
         bool verified = false;
-        const enum mlt_status status = put_entry_proof(d, src, &head, &set->items[i], &verified, err);
+        status = put_entry_proof(d, src, &head, &set->items[i], &verified, err);
         if (status) {
             return status;
         }
         all = all && verified;
     }
     mlt_jw_end_array(w);
-    mlt_jw_member(w, "verdict", !head.present ? "unchecked" : all ? "verified" : "failed");
+    const bool grown = mlt_times_put_anchors(w, src, times, head.verified ? head.checkpoint.root : NULL);
+    mlt_jw_member(w, "verdict", !head.present ? "unchecked" : all && grown ? "verified" : "failed");
     mlt_jw_member(w, "problem",
                   head.why ? head.why
-                  : all    ? NULL
-                           : "an entry is not in the tree that the checkpoint signs; see entries");
-    put_limits(w);
+                  : !all   ? "an entry is not in the tree that the checkpoint signs; see entries"
+                  : !grown ? "a tree that was time-stamped is not the beginning of this one; see anchors"
+                           : NULL);
+    put_limits(w, stamped);
     mlt_jw_end_object(w);
     return MLT_OK;
 }

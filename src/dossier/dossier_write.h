@@ -11,16 +11,20 @@ struct mlt_dossier_writer {
     struct mlt_buf scratch;
 };
 
+struct mlt_time_bounds;
 // The entries that the answer rests on, each once, in log order.
 struct mlt_proof_set {
     struct mlt_arena *arena;
     struct mlt_proof_item {
         uint64_t index;
         struct mlt_bytes bytes; // empty: to be read from the source
+        const struct mlt_time_bounds *bounds;
     } * items;
     size_t num;
     size_t cap;
     bool failed; // memory is out
+    bool has_primary;
+    uint64_t primary; // the entry that the dossier is about
 };
 void mlt_proof_set_add(struct mlt_proof_set *set, uint64_t index, struct mlt_bytes bytes);
 void mlt_proof_set_add_node(struct mlt_proof_set *set, const struct mlt_node *node);

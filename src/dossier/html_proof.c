@@ -25,6 +25,36 @@ void mlt_html_completeness(struct mlt_view *v, struct mlt_buf *out) {
                          "could not check\xe2\x80\x9d are different results.</p></section>\n");
 }
 
+static void put_times(struct mlt_view *v, mlt_json_at entry, struct mlt_buf *out) {
+    struct mlt_buf text = {0};
+    mlt_view_bounds(v, entry, &text);
+    if (text.len > 0) {
+        mlt_buf_put_str(out, "<br><span class=\"times\">");
+        mlt_html_text(out, mlt_buf_bytes(&text));
+        mlt_buf_put_str(out, "</span>");
+    }
+    mlt_buf_clear(&text);
+}
+
+static void put_anchors(struct mlt_view *v, mlt_json_at integrity, struct mlt_buf *out) {
+    const mlt_json_at anchors = mlt_view_at(v, integrity, "anchors");
+    struct mlt_buf text = {0};
+    if (mlt_view_count(v, anchors) == 0) {
+        return;
+    }
+    mlt_buf_put_str(out, "<h3>Anchors</h3><p>Time-stamps of other parties over this log, as it recorded them:</p><ul>");
+    MLT_VIEW_EACH(v, anchors, a) {
+        text.len = 0;
+        mlt_buf_printf(&text, "anchor %.*s: ", MLT_ARG(mlt_view_shown(v, a, "entry")));
+        mlt_view_anchor(v, a, &text);
+        mlt_buf_put_str(out, "<li>");
+        mlt_html_text(out, mlt_buf_bytes(&text));
+        mlt_buf_put_str(out, "</li>");
+    }
+    mlt_buf_put_str(out, "</ul>");
+    mlt_buf_clear(&text);
+}
+
 static void put_proofs(struct mlt_view *v, mlt_json_at integrity, struct mlt_buf *out) {
     mlt_buf_put_str(out,
                     "<div class=\"wide\"><table class=\"proofs\"><caption>Each entry this dossier rests on: its leaf "
@@ -36,7 +66,9 @@ static void put_proofs(struct mlt_view *v, mlt_json_at integrity, struct mlt_buf
                        (unsigned long long)index, (unsigned long long)index,
                        mlt_view_true(v, e, "verified") ? "verified" : "<strong class=\"bad\">not proved</strong>");
         mlt_html_text(out, mlt_view_string(v, e, "leaf"));
-        mlt_buf_printf(out, "</code><details><summary>path of %zu hashes</summary>",
+        mlt_buf_put_str(out, "</code>");
+        put_times(v, e, out);
+        mlt_buf_printf(out, "<details><summary>path of %zu hashes</summary>",
                        mlt_view_count(v, mlt_view_at(v, e, "proof")));
         MLT_VIEW_EACH(v, mlt_view_at(v, e, "proof"), h) {
             mlt_buf_put_str(out, "<code>");
@@ -76,6 +108,7 @@ void mlt_html_integrity(struct mlt_view *v, struct mlt_buf *out) {
     }
     mlt_buf_put_str(out, "</pre>");
     put_proofs(v, integrity, out);
+    put_anchors(v, integrity, out);
     mlt_buf_put_str(out,
                     "<h3>How to check it yourself</h3><p>Get the verifier key of the log from somewhere other than "
                     "this file, then:</p><pre>mltrail verify TRAIL --key KEY\n"

@@ -66,6 +66,49 @@ static void put_verify_hint(struct mlt_text *t) {
     mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail prove INDEX"));
 }
 
+// Entries with the same bounds that follow each other share a line.
+static void put_times(struct mlt_text *t, struct mlt_view *v, mlt_json_at integrity) {
+    struct mlt_buf line = {0}, bounds = {0}, last = {0};
+    bool first = true;
+    MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "entries"), e) {
+        bounds.len = 0;
+        mlt_view_bounds(v, e, &bounds);
+        if (bounds.len == 0) {
+            continue;
+        }
+        const bool same = line.len > 0 && mlt_bytes_equal(mlt_buf_bytes(&bounds), mlt_buf_bytes(&last));
+        if (!same && line.len > 0) {
+            mlt_buf_put_str(&line, "] ");
+            mlt_buf_put_bytes(&line, mlt_buf_bytes(&last));
+            mlt_text_row(t, 2, 12, mlt_str(first ? "times" : ""), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+            first = false;
+            line.len = 0;
+        }
+        mlt_buf_printf(&line, "%s%.*s", same ? ", " : "[", MLT_ARG(mlt_view_shown(v, e, "index")));
+        last.len = 0;
+        mlt_buf_put_bytes(&last, mlt_buf_bytes(&bounds));
+    }
+    if (line.len > 0) {
+        mlt_buf_put_str(&line, "] ");
+        mlt_buf_put_bytes(&line, mlt_buf_bytes(&last));
+        mlt_text_row(t, 2, 12, mlt_str(first ? "times" : ""), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    }
+    mlt_buf_clear(&line);
+    mlt_buf_clear(&bounds);
+    mlt_buf_clear(&last);
+}
+
+static void put_anchors(struct mlt_text *t, struct mlt_view *v, mlt_json_at integrity) {
+    struct mlt_buf line = {0};
+    MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "anchors"), a) {
+        line.len = 0;
+        mlt_buf_printf(&line, "[%.*s] ", MLT_ARG(mlt_view_shown(v, a, "entry")));
+        mlt_view_anchor(v, a, &line);
+        mlt_text_row(t, 2, 12, mlt_str("anchor"), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    }
+    mlt_buf_clear(&line);
+}
+
 void mlt_text_integrity(struct mlt_text *t, struct mlt_view *v) {
     const mlt_json_at integrity = mlt_json_get(&v->json, 0, "integrity");
     struct mlt_buf line = {0};
@@ -86,6 +129,8 @@ void mlt_text_integrity(struct mlt_text *t, struct mlt_view *v) {
             mlt_text_row(t, 2, 12, mlt_str("unproved"), MLT_STYLE_BAD, mlt_buf_bytes(&line));
         }
     }
+    put_times(t, v, integrity);
+    put_anchors(t, v, integrity);
     mlt_text_line(t);
     mlt_text_wrap(t, 2, 2, MLT_STYLE_PLAIN, mlt_str("What this does not show:"));
     MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "what_this_does_not_show"), s) {

@@ -54,6 +54,10 @@ mlt_json_at mlt_view_by_text(struct mlt_view *v, const char *list, const char *n
 
 // mlt_view_answer puts the plain answer, one paragraph.
 void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out);
+// mlt_view_bounds puts when an entry of integrity.entries was logged, as the anchors around it say; nothing when it has
+// no bounds of its own. mlt_view_anchor puts one of integrity.anchors in words.
+void mlt_view_bounds(struct mlt_view *v, mlt_json_at entry, struct mlt_buf *out);
+void mlt_view_anchor(struct mlt_view *v, mlt_json_at anchor, struct mlt_buf *out);
 // mlt_view_verdict puts one sentence on the integrity, and mlt_view_open_findings one on the findings.
 void mlt_view_verdict(struct mlt_view *v, struct mlt_buf *out);
 void mlt_view_findings_line(struct mlt_view *v, struct mlt_buf *out);

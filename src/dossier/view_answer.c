@@ -129,6 +129,51 @@ void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {
     put_training(v, out, version);
 }
 
+static void put_bound(struct mlt_view *v, struct mlt_buf *out, const char *word, mlt_json_at bound) {
+    mlt_buf_printf(out, "%s %.*s (anchor %.*s)", word, MLT_ARG(mlt_view_time(v, bound, "time")),
+                   MLT_ARG(mlt_view_shown(v, bound, "entry")));
+}
+
+void mlt_view_bounds(struct mlt_view *v, mlt_json_at entry, struct mlt_buf *out) {
+    const mlt_json_at bounds = mlt_view_at(v, entry, "time_bounds");
+    const mlt_json_at before = mlt_view_at(v, bounds, "not_before");
+    const mlt_json_at after = mlt_view_at(v, bounds, "not_after");
+    if (mlt_view_absent(v, bounds)) {
+        return;
+    }
+    if (mlt_view_absent(v, before) && mlt_view_absent(v, after)) {
+        mlt_buf_put_str(out, "logged at a time that no anchor bounds");
+        return;
+    }
+    if (mlt_view_absent(v, before)) {
+        put_bound(v, out, "logged before", after);
+    } else if (mlt_view_absent(v, after)) {
+        put_bound(v, out, "logged after", before);
+        mlt_buf_put_str(out, ", no later anchor covers it yet");
+    } else {
+        put_bound(v, out, "logged between", before);
+        put_bound(v, out, " and", after);
+    }
+    if (!mlt_view_true(v, bounds, "received_fits")) {
+        mlt_buf_put_str(out, "; THE TIME THAT THE SERVER RECORDED DOES NOT FIT");
+    }
+}
+
+void mlt_view_anchor(struct mlt_view *v, mlt_json_at anchor, struct mlt_buf *out) {
+    mlt_buf_printf(out, "the first %.*s entries existed at %.*s, says %.*s",
+                   MLT_ARG(mlt_view_shown(v, anchor, "tree_size")), MLT_ARG(mlt_view_time(v, anchor, "time")),
+                   MLT_ARG(mlt_view_shown(v, anchor, "authority")));
+    if (mlt_view_absent(v, mlt_view_at(v, anchor, "checked_with"))) {
+        mlt_buf_put_str(out, "; the server did not check the token against roots");
+    } else {
+        mlt_buf_printf(out, "; the server checked the token against the roots %.*s",
+                       MLT_ARG(mlt_view_shown(v, anchor, "checked_with")));
+    }
+    if (!mlt_view_absent(v, mlt_view_at(v, anchor, "consistent")) && !mlt_view_true(v, anchor, "consistent")) {
+        mlt_buf_put_str(out, "; THAT TREE IS NOT THE BEGINNING OF THIS ONE");
+    }
+}
+
 void mlt_view_verdict(struct mlt_view *v, struct mlt_buf *out) {
     const mlt_json_at integrity = mlt_json_get(&v->json, 0, "integrity");
     const size_t num = mlt_view_count(v, mlt_view_at(v, integrity, "entries"));

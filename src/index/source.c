@@ -121,6 +121,12 @@ static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, s
     return mlt_merkle_prove_inclusion(&hashes, index, s->size, out, err);
 }
 
+static enum mlt_status extends(void *ctx, uint64_t size, struct mlt_proof *out, struct mlt_error *err) {
+    const struct source *s = ctx;
+    struct mlt_hash_source hashes = mlt_trail_hashes(s->ix->trail);
+    return mlt_merkle_prove_consistency(&hashes, size, s->size, out, err);
+}
+
 enum mlt_status mlt_index_source(struct mlt_index *ix, uint64_t size, bool payloads, struct mlt_source *out,
                                  struct mlt_error *err) {
     *out = (struct mlt_source){0};
@@ -148,6 +154,7 @@ enum mlt_status mlt_index_source(struct mlt_index *ix, uint64_t size, bool paylo
     out->find = find;
     out->stream = stream;
     out->prove = prove;
+    out->extends = extends;
     return MLT_OK;
 }
 

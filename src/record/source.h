@@ -51,6 +51,8 @@ struct mlt_source {
                               size_t *num_runs, struct mlt_error *err);
     // prove gives the inclusion proof of an entry in the tree of `size`.
     enum mlt_status (*prove)(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err);
+    // extends gives the consistency proof from the tree of an earlier `size` to that of the source. NULL: none is given.
+    enum mlt_status (*extends)(void *ctx, uint64_t size, struct mlt_proof *out, struct mlt_error *err);
     // watch (may be NULL) is told of each term that is asked by, with the values that it was made of: whoever records a
     // walk learns from it what the walk looked for, also where it found nothing.
     void (*watch)(void *ctx, const struct mlt_term *term, const struct mlt_bytes *values, size_t num_values);

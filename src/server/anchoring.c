@@ -12,7 +12,8 @@
 #define ANSWER_TIMEOUT_MS 30000 // an authority signs within seconds; beyond, it is busy and asked again later
 #define RETRY_FIRST_MAX_NS (60 * MLT_NS_PER_S) // the first pause: a sixteenth of the interval, at most a minute
 #define RETRY_FIRST_PART 16
-#define LAST_ANCHORS_MAX 64 // entries looked at to find when each authority was asked last
+#define LOOK_AGAIN_NS (5 * MLT_NS_PER_S) // due, but nothing is new: what comes is then stamped soon
+#define LAST_ANCHORS_MAX 64              // entries looked at to find when each authority was asked last
 
 #define QUERY_TYPE "application/timestamp-query"
 #define REPLY_TYPE "application/timestamp-reply"
@@ -237,9 +238,13 @@ static enum mlt_status read_head(struct mlt_anchoring *an, struct mlt_buf *note,
     return status;
 }
 
-// has_news: something was logged since the last anchor, apart from what anchoring itself added.
+// has_news: something was logged since the last anchor, apart from what anchoring itself added. The tree of a trail
+// that was just made is empty: a stamp on it says nothing.
 static bool has_news(const struct mlt_anchoring *an, const struct authority *a, uint64_t size) {
-    return !a->has_anchored || (size > a->anchored_size && size - a->anchored_size > an->written - a->written_then);
+    if (!a->has_anchored) {
+        return size > 0;
+    }
+    return size > a->anchored_size && size - a->anchored_size > an->written - a->written_then;
 }
 
 static void ask_scheduled(struct mlt_anchoring *an, struct authority *a) {
@@ -249,7 +254,7 @@ static void ask_scheduled(struct mlt_anchoring *an, struct authority *a) {
     uint64_t entry;
     enum mlt_status status = read_head(an, &note, &head, &err);
     if (status == MLT_OK && !has_news(an, a, head.size)) {
-        a->due = now(an) + an->interval;
+        a->due = now(an) + (an->interval < LOOK_AGAIN_NS ? an->interval : LOOK_AGAIN_NS);
     } else {
         status = status ? status : stamp(an, a, mlt_buf_bytes(&note), &head, &entry, &err);
         if (status == MLT_OK) {

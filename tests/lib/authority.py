@@ -6,9 +6,11 @@ Run as a program it writes the vectors of tests/vectors/timestamp anew.
 import datetime
 import hashlib
 import http.server
+import itertools
 import pathlib
 import subprocess
 import sys
+import tempfile
 import threading
 
 from cryptography import x509
@@ -21,6 +23,7 @@ POLICY = "1.3.6.1.4.1.32473.1"  # the arc of RFC 5612 for examples
 TST_INFO = "1.2.840.113549.1.9.16.1.4"
 YEAR = datetime.timedelta(days=365)
 ACCURACY_S = 1.5
+NUMBERS = itertools.count(1)  # of certificates, which may have a name in common
 
 
 def run(*args, stdin=None):
@@ -61,7 +64,7 @@ class Root:
                    .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True))
         if usage:
             builder = builder.add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical)
-        stem = self.folder / common_name.replace(" ", "-").lower()
+        stem = self.folder / f"{next(NUMBERS)}-{common_name.replace(' ', '-').lower()}"
         cert_file, key_file = stem.with_suffix(".pem"), stem.with_suffix(".key")
         cert_file.write_bytes(builder.sign(self.key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         key_file.write_bytes(pem_key(key))
@@ -77,10 +80,12 @@ class Authority:
         self.digests = digests
 
     def reply(self, query):
-        folder = self.root.folder
+        with tempfile.TemporaryDirectory(dir=self.root.folder) as folder:
+            return self.reply_in(pathlib.Path(folder), query)
+
+    def reply_in(self, folder, query):
         config, serial = folder / "tsa.cnf", folder / "serial"
-        if not serial.exists():
-            serial.write_text("01\n")
+        serial.write_text(f"{x509.random_serial_number():040X}\n")
         config.write_text(f"""[tsa]
 default_tsa = it
 [it]
@@ -213,7 +218,5 @@ def write_vectors(out, scratch):
 
 
 if __name__ == "__main__":
-    import tempfile
-
     with tempfile.TemporaryDirectory() as folder:
         write_vectors(pathlib.Path(sys.argv[1]), pathlib.Path(folder))

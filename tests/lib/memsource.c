@@ -223,6 +223,12 @@ static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, s
     return mlt_merkle_prove_inclusion(&hashes, index, m->num, out, err);
 }
 
+static enum mlt_status extends(void *ctx, uint64_t size, struct mlt_proof *out, struct mlt_error *err) {
+    const struct mlt_memsource *m = ctx;
+    const struct mlt_hash_source hashes = {.ctx = ctx, .read = read_hashes};
+    return mlt_merkle_prove_consistency(&hashes, size, m->num, out, err);
+}
+
 struct mlt_source mlt_memsource_source(struct mlt_memsource *m) {
     struct mlt_source s = {
         .ctx = m,
@@ -234,6 +240,7 @@ struct mlt_source mlt_memsource_source(struct mlt_memsource *m) {
         .find = find,
         .stream = stream,
         .prove = prove,
+        .extends = extends,
     };
     memcpy(s.index_key, m->keys.index_key, sizeof(s.index_key));
     return s;
