@@ -3,7 +3,7 @@
 #include "cli/list.h"
 
 static const struct mlt_cli_option options[] = {
-    {"tsa", 0, "URL[,URL…]", "Time-stamping authorities to ask (with now, on a directory that nobody serves).", NULL},
+    {"tsa", 0, "URLS", "Time-stamping authorities to ask (with now, on a directory that nobody serves).", NULL},
     {"roots", 0, "FILE", "PEM file of the certificates that are trusted to stamp time (with now and verify).",
      "<file>"},
     {"output", 'o', "DIR", "Where to write the files (with save; default: here).", "<dir>"},

@@ -27,7 +27,7 @@ static const struct mlt_cli_option options[] = {
      "prefer: publish self-attested when the quorum is missing (default); require: publish only with the quorum.",
      "prefer require"},
     {"publish-interval", 0, "TIME", "At most how often a checkpoint is published, 100ms or more (default: 1s).", NULL},
-    {"tsa", 0, "URL[,URL…]", "Time-stamping authorities (RFC 3161) that stamp the checkpoint on a schedule.", NULL},
+    {"tsa", 0, "URLS", "Time-stamping authorities (RFC 3161) that stamp the checkpoint on a schedule.", NULL},
     {"tsa-interval", 0, "TIME", "At most how often they are asked, 1s or more (default: 1h).", NULL},
     {"tsa-roots", 0, "FILE", "PEM file of the certificates that their tokens must lead to.", "<file>"},
     {0},

@@ -53,8 +53,9 @@ static enum mlt_status load(struct finder *f, uint64_t entry, struct mlt_time_an
 
 static enum mlt_status find(struct finder *f, uint64_t from, bool descending, uint64_t found[static PAGE],
                             size_t *num) {
+    bool more = false;
     *num = 0;
-    return f->src->find(f->src->ctx, &f->term, 1, from, descending, PAGE, found, num, NULL, NULL, f->err);
+    return f->src->find(f->src->ctx, &f->term, 1, from, descending, PAGE, found, num, NULL, &more, f->err);
 }
 
 // newest_before finds the newest anchor entry below `index`.
@@ -73,11 +74,11 @@ static enum mlt_status newest_before(struct finder *f, uint64_t index, struct ml
     return status;
 }
 
-// oldest_covering finds the oldest anchor of a tree that holds `index`; `*next` is the first anchor entry behind
-// `index`, whatever it covers, UINT64_MAX: none.
+// oldest_covering finds the oldest anchor of a tree that holds `index`; `*next` is the first anchor entry from
+// `index` on, whatever it covers, UINT64_MAX: none.
 static enum mlt_status oldest_covering(struct finder *f, uint64_t index, struct mlt_time_anchor **out, uint64_t *next) {
     uint64_t found[PAGE];
-    uint64_t from = index + 1;
+    uint64_t from = index;
     size_t num = PAGE;
     enum mlt_status status = MLT_OK;
     *out = NULL;
@@ -91,7 +92,7 @@ static enum mlt_status oldest_covering(struct finder *f, uint64_t index, struct 
             status = load(f, found[i], out);
             from = found[i] + 1;
             if (*out && (*out)->says.tree_size <= index) {
-                *out = NULL; // asked for before the entry was there, recorded after
+                *out = NULL; // asked for before the entry was there, recorded after; or the entry itself
             }
         }
     }
@@ -101,17 +102,16 @@ static enum mlt_status oldest_covering(struct finder *f, uint64_t index, struct 
 // -- entries ----------------------------------------------------------------------------------------------------------
 
 // Neighbours in the log mostly lie between the same anchors: what was found for one entry holds for the next one as
-// long as no anchor entry is in between, and the anchor found covers it too.
-static enum mlt_status bracket(struct finder *f, const struct mlt_time_bounds *last, uint64_t last_index,
-                               uint64_t *next, uint64_t index, struct mlt_time_bounds *out) {
+// long as no anchor entry is in between (`*next` is the first one), and the anchor found covers it too.
+static enum mlt_status bracket(struct finder *f, const struct mlt_time_bounds *last, uint64_t *next, uint64_t index,
+                               struct mlt_time_bounds *out) {
     enum mlt_status status = MLT_OK;
-    if (last && (*next == UINT64_MAX || index <= *next)) {
+    if (last && index <= *next) {
         out->before = last->before;
     } else {
         status = newest_before(f, index, &out->before);
     }
-    if (last && index > last_index && (*next == UINT64_MAX || index < *next) &&
-        (!last->after || last->after->says.tree_size > index)) {
+    if (last && index < *next && (!last->after || last->after->says.tree_size > index)) {
         out->after = last->after;
     } else if (status == MLT_OK) {
         status = oldest_covering(f, index, &out->after, next);
@@ -174,7 +174,7 @@ enum mlt_status mlt_times_find(struct mlt_times *times, struct mlt_arena *arena,
     struct finder f = {.src = src, .arena = arena, .times = times, .err = err};
     const struct mlt_bytes kind = mlt_str(mlt_kind_info(MLT_KIND_ANCHOR)->name);
     const struct mlt_time_bounds *last = NULL;
-    uint64_t last_index = 0, next = 0;
+    uint64_t next = 0;
     enum mlt_status status = MLT_OK;
     *times = (struct mlt_times){.all_covered = set->num > 0, .primary_covered = false};
     mlt_source_term(src, &f.term, MLT_DIM_KIND, &kind, 1);
@@ -184,7 +184,7 @@ enum mlt_status mlt_times_find(struct mlt_times *times, struct mlt_arena *arena,
         if (!bounds) {
             return mlt_fail(err, MLT_NOMEM, "no memory for times");
         }
-        status = bracket(&f, last, last_index, &next, item->index, bounds);
+        status = bracket(&f, last, &next, item->index, bounds);
         status = status ? status : check_received(&f, item, bounds);
         mark_used(bounds->before);
         mark_used(bounds->after);
@@ -193,7 +193,6 @@ enum mlt_status mlt_times_find(struct mlt_times *times, struct mlt_arena *arena,
             times->primary_covered || (set->has_primary && item->index == set->primary && bounds->after);
         item->bounds = bounds;
         last = bounds;
-        last_index = item->index;
     }
     if (status == MLT_OK) {
         add_anchors(set, times);

@@ -66,36 +66,43 @@ static void put_verify_hint(struct mlt_text *t) {
     mlt_text_wrap(t, 4, 6, MLT_STYLE_PLAIN, mlt_str("mltrail prove INDEX"));
 }
 
+struct times_line {
+    struct mlt_buf entries, bounds; // of the line being gathered
+    bool labelled;
+};
+
+static void put_times_line(struct mlt_text *t, struct times_line *line) {
+    if (line->entries.len > 0) {
+        mlt_buf_put_str(&line->entries, "] ");
+        mlt_buf_put_bytes(&line->entries, mlt_buf_bytes(&line->bounds));
+        mlt_text_row(t, 2, 12, mlt_str(line->labelled ? "" : "times"), MLT_STYLE_PLAIN, mlt_buf_bytes(&line->entries));
+        line->labelled = true;
+        line->entries.len = 0;
+    }
+}
+
 // Entries with the same bounds that follow each other share a line.
 static void put_times(struct mlt_text *t, struct mlt_view *v, mlt_json_at integrity) {
-    struct mlt_buf line = {0}, bounds = {0}, last = {0};
-    bool first = true;
+    struct times_line line = {0};
+    struct mlt_buf bounds = {0};
     MLT_VIEW_EACH(v, mlt_view_at(v, integrity, "entries"), e) {
         bounds.len = 0;
         mlt_view_bounds(v, e, &bounds);
         if (bounds.len == 0) {
             continue;
         }
-        const bool same = line.len > 0 && mlt_bytes_equal(mlt_buf_bytes(&bounds), mlt_buf_bytes(&last));
-        if (!same && line.len > 0) {
-            mlt_buf_put_str(&line, "] ");
-            mlt_buf_put_bytes(&line, mlt_buf_bytes(&last));
-            mlt_text_row(t, 2, 12, mlt_str(first ? "times" : ""), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
-            first = false;
-            line.len = 0;
+        if (!mlt_bytes_equal(mlt_buf_bytes(&bounds), mlt_buf_bytes(&line.bounds))) {
+            put_times_line(t, &line);
+            line.bounds.len = 0;
+            mlt_buf_put_bytes(&line.bounds, mlt_buf_bytes(&bounds));
         }
-        mlt_buf_printf(&line, "%s%.*s", same ? ", " : "[", MLT_ARG(mlt_view_shown(v, e, "index")));
-        last.len = 0;
-        mlt_buf_put_bytes(&last, mlt_buf_bytes(&bounds));
+        mlt_buf_printf(&line.entries, "%s%.*s", line.entries.len > 0 ? ", " : "[",
+                       MLT_ARG(mlt_view_shown(v, e, "index")));
     }
-    if (line.len > 0) {
-        mlt_buf_put_str(&line, "] ");
-        mlt_buf_put_bytes(&line, mlt_buf_bytes(&last));
-        mlt_text_row(t, 2, 12, mlt_str(first ? "times" : ""), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
-    }
-    mlt_buf_clear(&line);
+    put_times_line(t, &line);
+    mlt_buf_clear(&line.entries);
+    mlt_buf_clear(&line.bounds);
     mlt_buf_clear(&bounds);
-    mlt_buf_clear(&last);
 }
 
 static void put_anchors(struct mlt_text *t, struct mlt_view *v, mlt_json_at integrity) {

@@ -20,9 +20,7 @@ static void put_digest(struct mlt_json_writer *w, const char *name, const uint8_
 
 void mlt_anchor_put(struct mlt_json_writer *w, const struct mlt_anchor *anchor) {
     char gen_time[MLT_TIME_TEXT_LEN + 1];
-    uint8_t token_hash[MLT_HASH_LEN];
     mlt_time_format(gen_time, anchor->says.gen_time);
-    mlt_sha256_one(token_hash, anchor->token);
     mlt_jw_member(w, "anchor", RFC3161);
     mlt_jw_member_u64(w, "tree_size", anchor->tree_size);
     mlt_jw_name(w, "root");
@@ -39,7 +37,7 @@ void mlt_anchor_put(struct mlt_json_writer *w, const struct mlt_anchor *anchor) 
     mlt_jw_member(w, "policy", anchor->says.policy);
     mlt_jw_name(w, "token");
     mlt_jw_base64(w, anchor->token);
-    put_digest(w, "token_hash", token_hash);
+    put_digest(w, "token_hash", anchor->token_hash);
     if (anchor->roots.len > 0) {
         mlt_jw_member_bytes(w, "roots", anchor->roots);
     }
@@ -112,7 +110,7 @@ enum mlt_status mlt_anchor_read(struct mlt_anchor *out, struct mlt_arena *arena,
     if (!out->is_timestamp) {
         return MLT_OK;
     }
-    if (!read_says(&r, &out->says)) {
+    if (!read_says(&r, &out->says) || !read_digest(out->token_hash, text_of(&r, "token_hash"))) {
         return mlt_fail(err, MLT_CORRUPT, "the anchor does not say what its token says");
     }
     out->checkpoint = text_of(&r, "checkpoint");
@@ -162,7 +160,7 @@ static bool says_the_same(const struct mlt_timestamp *a, const struct mlt_timest
 }
 
 static bool fits_token(const struct mlt_anchor *a, struct mlt_timestamp_verdict *verdict) {
-    uint8_t imprint[MLT_HASH_LEN];
+    uint8_t imprint[MLT_HASH_LEN], token_hash[MLT_HASH_LEN];
     struct mlt_timestamp says;
     struct mlt_error err = {0};
     mlt_sha256_one(imprint, a->checkpoint);
@@ -172,7 +170,8 @@ static bool fits_token(const struct mlt_anchor *a, struct mlt_timestamp_verdict 
     if (memcmp(says.imprint, imprint, MLT_HASH_LEN) != 0) {
         return judge_false(verdict, "the token is for other bytes than this checkpoint");
     }
-    if (!says_the_same(&says, &a->says)) {
+    mlt_sha256_one(token_hash, a->token);
+    if (!says_the_same(&says, &a->says) || memcmp(token_hash, a->token_hash, sizeof token_hash) != 0) {
         return judge_false(verdict, "the token says something else than the anchor");
     }
     return true;

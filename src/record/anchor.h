@@ -16,6 +16,7 @@ struct mlt_anchor {
     uint8_t root[MLT_HASH_LEN];
     struct mlt_bytes checkpoint; // verbatim; empty: not there (a spilled fact that was not put back)
     struct mlt_bytes token;      // DER; empty likewise
+    uint8_t token_hash[MLT_HASH_LEN];
     struct mlt_bytes url;
     struct mlt_bytes roots; // digest of what the server checked the token with; empty: it did not
     struct mlt_timestamp says;

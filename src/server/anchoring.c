@@ -149,6 +149,7 @@ static enum mlt_status stamp(struct mlt_anchoring *an, struct authority *a, stru
     enum mlt_status status = exchange(an, a, imprint, &token, err);
     if (status == MLT_OK) {
         anchor.token = mlt_buf_bytes(&token);
+        mlt_sha256_one(anchor.token_hash, anchor.token);
         status = mlt_timestamp_read(&anchor.says, anchor.token, err);
     }
     status = status ? status : check_token(an, &anchor, err);
@@ -406,12 +407,13 @@ static void find_last(struct mlt_anchoring *an) {
     const struct mlt_bytes kind = mlt_str("anchor");
     uint64_t found[LAST_ANCHORS_MAX];
     size_t num = 0;
+    bool more = false;
     mlt_trail_head(an->api->trail, &head);
     if (mlt_index_source(an->api->index, head.size, false, &src, NULL) != MLT_OK) {
         return;
     }
     mlt_source_term(&src, &term, MLT_DIM_KIND, &kind, 1);
-    if (src.find(src.ctx, &term, 1, UINT64_MAX, true, LAST_ANCHORS_MAX, found, &num, NULL, NULL, NULL) == MLT_OK) {
+    if (src.find(src.ctx, &term, 1, UINT64_MAX, true, LAST_ANCHORS_MAX, found, &num, NULL, &more, NULL) == MLT_OK) {
         for (size_t i = 0; i < num; i++) {
             read_last(an, &src, found[i]);
         }
