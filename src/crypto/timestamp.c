@@ -233,7 +233,8 @@ static void refusal_text(char *out, size_t cap, TS_STATUS_INFO *info) {
     const uint8_t *text = first ? ASN1_STRING_get0_data(first) : NULL;
     size_t used = 0;
     for (size_t i = 0; i < len && used + 1 < cap; i++) {
-        out[used++] = text[i] >= ' ' && text[i] < 0x7f ? (char)text[i] : '?';
+        const bool printable = text[i] >= ' ' && text[i] < 0x7f;
+        out[used++] = (char)(printable ? text[i] : '?');
     }
     out[used] = '\0';
 }

@@ -6,8 +6,6 @@
 // dossier made again elsewhere is the same.
 #include "dossier/dossier_time.h"
 
-#include <stdlib.h>
-
 #define PAGE 16         // anchors looked at together: those under way when an entry was logged are few
 #define SCANNED_MAX 256 // and all that are looked at for one entry; then it counts as not covered
 // The server's clock and that of an authority may differ a little; a time that is forged for a purpose differs by more.
@@ -22,6 +20,16 @@ struct finder {
 };
 
 // -- anchors ----------------------------------------------------------------------------------------------------------
+
+// Entries are looked at in log order, and their anchors come nearly so.
+static void put_in_order(struct mlt_times *times, struct mlt_time_anchor *a) {
+    size_t at = times->num++;
+    while (at > 0 && times->list[at - 1]->entry > a->entry) {
+        times->list[at] = times->list[at - 1];
+        at--;
+    }
+    times->list[at] = a;
+}
 
 // load reads the anchor at an entry, once. `*out` NULL: it is no time-stamp, or cannot be read as one.
 static enum mlt_status load(struct finder *f, uint64_t entry, struct mlt_time_anchor **out) {
@@ -44,7 +52,7 @@ static enum mlt_status load(struct finder *f, uint64_t entry, struct mlt_time_an
     if (status == MLT_OK && mlt_anchor_read(&a->says, f->arena, &e.json, e.facts, NULL) == MLT_OK &&
         a->says.is_timestamp && times->num < MLT_TIMES_ANCHORS_MAX) {
         // The slices point into the entry's bytes or the arena, which both outlive the tape.
-        times->list[times->num++] = a;
+        put_in_order(times, a);
         *out = a;
     }
     mlt_entry_clear(&e);
@@ -163,12 +171,6 @@ static void mark_used(struct mlt_time_anchor *a) {
     }
 }
 
-static int by_entry(const void *a, const void *b) {
-    const struct mlt_time_anchor *const *x = a;
-    const struct mlt_time_anchor *const *y = b;
-    return (*x)->entry < (*y)->entry ? -1 : (*x)->entry > (*y)->entry;
-}
-
 enum mlt_status mlt_times_find(struct mlt_times *times, struct mlt_arena *arena, const struct mlt_source *src,
                                struct mlt_proof_set *set, struct mlt_error *err) {
     struct finder f = {.src = src, .arena = arena, .times = times, .err = err};
@@ -197,9 +199,6 @@ enum mlt_status mlt_times_find(struct mlt_times *times, struct mlt_arena *arena,
     if (status == MLT_OK) {
         add_anchors(set, times);
         mlt_proof_set_sort(set);
-        if (times->num > 1) {
-            qsort(times->list, times->num, sizeof times->list[0], by_entry);
-        }
     }
     return status;
 }
