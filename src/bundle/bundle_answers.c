@@ -1,12 +1,15 @@
 // answers.json: what the walk was told and what nothing in the bundle proves.
 //
 //   {"finds":[{"terms":[{"dimension","values"},…],"from":n|null,"descending":bool,"limit":n,"entries":[…],"total":n,
-//    "more":bool},…],"streams":[{"dimension","values","runs":[[first sequence, count, first entry, last entry],…]},…]}
+//    "more":bool},…],"streams":[{"dimension","values","runs":[[first sequence, count, first entry, last entry],…]},…],
+//    "growth":[{"size","proof":[hex,…]},…]}
 //
+// `growth`, only when there are anchors: consistency proofs from the trees that were stamped to that of the dossier.
 // `from` is null for "from the end".
 #include "bundle/bundle_parts.h"
 
 #define FINDS_MAX 20000  // of one story
+#define GROWTHS_MAX 4096 // anchors that a dossier shows
 #define RUNS_MAX 1000000 // of one stream: beyond what a story takes in
 
 static void put_find(struct mlt_json_writer *w, const struct mlt_bundle_find *f) {
@@ -55,6 +58,18 @@ static void put_stream(struct mlt_json_writer *w, const struct mlt_bundle_stream
     mlt_jw_end_object(w);
 }
 
+static void put_growth(struct mlt_json_writer *w, const struct mlt_bundle_growth *g) {
+    mlt_jw_object(w);
+    mlt_jw_member_u64(w, "size", g->size);
+    mlt_jw_name(w, "proof");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < g->proof.num_hashes; i++) {
+        mlt_jw_hex(w, mlt_bytes_of(g->proof.hash[i], MLT_HASH_LEN));
+    }
+    mlt_jw_end_array(w);
+    mlt_jw_end_object(w);
+}
+
 void mlt_bundle_put_answers(struct mlt_buf *out, const struct mlt_bundle_answers *a) {
     struct mlt_json_writer w;
     mlt_jw_init(&w, out);
@@ -73,6 +88,14 @@ void mlt_bundle_put_answers(struct mlt_buf *out, const struct mlt_bundle_answers
         put_stream(&w, &a->streams[i]);
     }
     mlt_jw_end_array(&w);
+    if (a->num_growths > 0) {
+        mlt_jw_name(&w, "growth");
+        mlt_jw_array(&w);
+        for (size_t i = 0; i < a->num_growths; i++) {
+            put_growth(&w, &a->growths[i]);
+        }
+        mlt_jw_end_array(&w);
+    }
     mlt_jw_end_object(&w);
     mlt_buf_put_u8(out, '\n');
 }
@@ -152,6 +175,42 @@ static bool get_stream(struct mlt_bundle_stream *s, const struct mlt_json *j, ml
     return s->runs != NULL;
 }
 
+static bool get_growth(struct mlt_bundle_growth *g, const struct mlt_json *j, mlt_json_at at, struct mlt_arena *arena) {
+    const mlt_json_at proof = mlt_json_get(j, at, "proof");
+    g->proof.num_hashes = 0;
+    if (!mlt_json_u64(j, mlt_json_get(j, at, "size"), &g->size) || !mlt_json_is(j, proof, MLT_JSON_ARRAY) ||
+        j->tape[proof].count > MLT_PROOF_MAX) {
+        return false;
+    }
+    for (mlt_json_at h = mlt_json_first(j, proof); h != MLT_JSON_NONE; h = mlt_json_next(j, proof, h)) {
+        if (!mlt_hex_decode(g->proof.hash[g->proof.num_hashes++], MLT_HASH_LEN, mlt_json_string(j, h, arena))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum mlt_status get_growths(struct mlt_bundle_answers *out, const struct mlt_json *j, struct mlt_arena *arena,
+                                   struct mlt_error *err) {
+    const mlt_json_at list = mlt_json_get(j, 0, "growth");
+    if (list == MLT_JSON_NONE) {
+        return MLT_OK;
+    }
+    if (!mlt_json_is(j, list, MLT_JSON_ARRAY) || j->tape[list].count > GROWTHS_MAX) {
+        return mlt_fail(err, MLT_INVALID, "an array of at most %d was expected in growth", GROWTHS_MAX);
+    }
+    out->growths = mlt_arena_take(arena, (j->tape[list].count + 1) * sizeof(*out->growths));
+    if (!out->growths) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for answers");
+    }
+    for (mlt_json_at g = mlt_json_first(j, list); g != MLT_JSON_NONE; g = mlt_json_next(j, list, g)) {
+        if (!get_growth(&out->growths[out->num_growths++], j, g, arena)) {
+            return mlt_fail(err, MLT_INVALID, "/growth/%zu is not as FORMAT.md has it", out->num_growths - 1);
+        }
+    }
+    return MLT_OK;
+}
+
 static enum mlt_status get_all(struct mlt_bundle_answers *out, const struct mlt_json *j, struct mlt_arena *arena,
                                struct mlt_error *err) {
     const mlt_json_at finds = mlt_json_get(j, 0, "finds"), streams = mlt_json_get(j, 0, "streams");
@@ -174,7 +233,7 @@ static enum mlt_status get_all(struct mlt_bundle_answers *out, const struct mlt_
             return mlt_fail(err, MLT_INVALID, "/streams/%zu is not as FORMAT.md has it", out->num_streams - 1);
         }
     }
-    return MLT_OK;
+    return get_growths(out, j, arena, err);
 }
 
 enum mlt_status mlt_bundle_get_answers(struct mlt_bundle_answers *out, struct mlt_bytes text, struct mlt_arena *arena,

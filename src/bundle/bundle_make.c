@@ -295,6 +295,8 @@ static enum mlt_status tell_and_prove(struct maker *m) {
     m->answers.num_finds = MLT_BUNDLE_VECTOR_LEN(m->rec.finds, *m->answers.finds);
     m->answers.streams = (void *)m->rec.streams.data;
     m->answers.num_streams = MLT_BUNDLE_VECTOR_LEN(m->rec.streams, *m->answers.streams);
+    m->answers.growths = (void *)m->rec.growths.data;
+    m->answers.num_growths = MLT_BUNDLE_VECTOR_LEN(m->rec.growths, *m->answers.growths);
     status = take_segments(m);
     status = status ? status : prove_links(m);
     status = status ? status : judge_finds(m);

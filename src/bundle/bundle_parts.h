@@ -97,11 +97,18 @@ struct mlt_bundle_stream {
     struct mlt_stream_run *runs;
     size_t num_runs;
 };
+// A proof that an earlier tree, one that was time-stamped, grew into that of the dossier. It proves itself.
+struct mlt_bundle_growth {
+    uint64_t size;
+    struct mlt_proof proof;
+};
 struct mlt_bundle_answers {
     struct mlt_bundle_find *finds;
     size_t num_finds;
     struct mlt_bundle_stream *streams;
     size_t num_streams;
+    struct mlt_bundle_growth *growths;
+    size_t num_growths;
 };
 void mlt_bundle_put_answers(struct mlt_buf *out, const struct mlt_bundle_answers *a); // finds: those asserted
 enum mlt_status mlt_bundle_get_answers(struct mlt_bundle_answers *out, struct mlt_bytes text, struct mlt_arena *arena,

@@ -147,6 +147,16 @@ static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, s
     return r->inner->prove(r->inner->ctx, index, out, err);
 }
 
+static enum mlt_status extends(void *ctx, uint64_t size, struct mlt_proof *out, struct mlt_error *err) {
+    struct mlt_bundle_recorder *r = ctx;
+    const enum mlt_status status = r->inner->extends(r->inner->ctx, size, out, err);
+    if (!status) {
+        const struct mlt_bundle_growth growth = {.size = size, .proof = *out};
+        mlt_buf_put(&r->growths, &growth, sizeof(growth));
+    }
+    return status;
+}
+
 void mlt_bundle_recorder_init(struct mlt_bundle_recorder *r, const struct mlt_bundle_request *req) {
     *r = (struct mlt_bundle_recorder){.inner = req->src, .req = req};
     r->src = *req->src;
@@ -157,12 +167,14 @@ void mlt_bundle_recorder_init(struct mlt_bundle_recorder *r, const struct mlt_bu
     r->src.find = find;
     r->src.stream = stream;
     r->src.prove = prove;
+    r->src.extends = req->src->extends ? extends : NULL;
     r->src.watch = watch;
     r->src.watch_ctx = r;
 }
 
 void mlt_bundle_recorder_clear(struct mlt_bundle_recorder *r) {
-    struct mlt_buf *const vectors[] = {&r->entries, &r->details, &r->payloads, &r->terms, &r->finds, &r->streams};
+    struct mlt_buf *const vectors[] = {&r->entries, &r->details, &r->payloads, &r->terms,
+                                       &r->finds,   &r->streams, &r->growths};
     for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
         mlt_buf_clear(vectors[i]);
     }
@@ -214,6 +226,11 @@ static int by_stream(const void *a, const void *b) {
     return compare_terms(&x->term, &y->term);
 }
 
+static int by_size(const void *a, const void *b) {
+    const struct mlt_bundle_growth *x = a, *y = b;
+    return (x->size > y->size) - (x->size < y->size);
+}
+
 static void settle(struct mlt_buf *vector, size_t item, int (*compare)(const void *, const void *)) {
     const size_t num = vector->len / item;
     if (num < 2) {
@@ -231,7 +248,7 @@ static void settle(struct mlt_buf *vector, size_t item, int (*compare)(const voi
 
 enum mlt_status mlt_bundle_recorder_settle(struct mlt_bundle_recorder *r, struct mlt_error *err) {
     if (r->failed || r->entries.failed || r->details.failed || r->payloads.failed || r->terms.failed ||
-        r->finds.failed || r->streams.failed) {
+        r->finds.failed || r->streams.failed || r->growths.failed) {
         return mlt_fail(err, MLT_NOMEM, "no memory to record what the dossier rests on");
     }
     settle(&r->entries, sizeof(struct mlt_bundle_seen_entry), by_index);
@@ -239,5 +256,6 @@ enum mlt_status mlt_bundle_recorder_settle(struct mlt_bundle_recorder *r, struct
     settle(&r->payloads, sizeof(struct mlt_bundle_seen_payload), by_owner);
     settle(&r->finds, sizeof(struct mlt_bundle_find), by_question);
     settle(&r->streams, sizeof(struct mlt_bundle_stream), by_stream);
+    settle(&r->growths, sizeof(struct mlt_bundle_growth), by_size);
     return MLT_OK;
 }

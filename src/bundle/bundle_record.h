@@ -26,7 +26,7 @@ struct mlt_bundle_recorder {
     const struct mlt_source *inner;
     const struct mlt_bundle_request *req;
     struct mlt_arena arena;
-    struct mlt_buf entries, details, payloads, terms, finds, streams;
+    struct mlt_buf entries, details, payloads, terms, finds, streams, growths;
     bool failed; // memory is out, or a term was asked by that nobody announced
     struct mlt_source src;
 };

@@ -265,6 +265,18 @@ static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, s
     return MLT_OK;
 }
 
+static enum mlt_status extends(void *ctx, uint64_t size, struct mlt_proof *out, struct mlt_error *err) {
+    const struct mlt_bundle_reading *r = ctx;
+    for (size_t i = 0; i < r->answers.num_growths; i++) {
+        if (r->answers.growths[i].size == size) {
+            *out = r->answers.growths[i].proof;
+            return MLT_OK;
+        }
+    }
+    return mlt_fail(err, MLT_NOTFOUND, "that the tree of %llu entries grew into this one is not proved",
+                    (unsigned long long)size);
+}
+
 struct mlt_source mlt_bundle_read_source(struct mlt_bundle_reading *r) {
     struct mlt_source s = {
         .ctx = r,
@@ -276,6 +288,7 @@ struct mlt_source mlt_bundle_read_source(struct mlt_bundle_reading *r) {
         .find = find,
         .stream = stream,
         .prove = prove,
+        .extends = extends,
         .watch = watch,
         .watch_ctx = r,
     };

@@ -552,8 +552,8 @@ static enum mlt_status tell_again(struct mlt_bundle_reading *r) {
     const struct mlt_source src = mlt_bundle_read_source(r);
     const char *assurance = mlt_arena_cstr(
         r->arena,
-        mlt_json_string(&r->dossier, mlt_json_get(&r->dossier, mlt_json_get(&r->dossier, 0, "integrity"), "assurance"),
-                        r->arena));
+        mlt_dossier_assurance_given(mlt_json_string(
+            &r->dossier, mlt_json_get(&r->dossier, mlt_json_get(&r->dossier, 0, "integrity"), "assurance"), r->arena)));
     const struct mlt_dossier_context ctx = {
         .build = r->report->build, .vkey = &r->report->key, .checkpoint = r->note_then, .assurance = assurance};
     struct mlt_buf again = {0};

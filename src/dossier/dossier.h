@@ -13,6 +13,10 @@ struct mlt_dossier_context {
     const char *assurance;       // "self-attested", "witnessed k of n", …
 };
 
+// mlt_dossier_assurance_given takes from a dossier's integrity.assurance what its context was given: without what the
+// log itself adds (", time-stamped").
+struct mlt_bytes mlt_dossier_assurance_given(struct mlt_bytes stated);
+
 // mlt_dossier_json writes the dossier of design section 10 for `request_id` as of src->size. Every entry it rests on
 // is proved: leaf hash recomputed from the entry's bytes, inclusion proof made and verified against the checkpoint.
 // MLT_NOTFOUND: no such prediction. Same source, size and build give the same bytes.

@@ -203,9 +203,19 @@ static void put_limits(struct mlt_json_writer *w, bool stamped) {
     mlt_jw_end_array(w);
 }
 
+#define STAMPED ", time-stamped"
+
 static void put_assurance(struct mlt_dossier_writer *d, const char *assurance, bool stamped) {
     mlt_jw_member(&d->w, "assurance",
-                  stamped && assurance ? mlt_arena_printf(d->arena, "%s, time-stamped", assurance) : assurance);
+                  stamped && assurance ? mlt_arena_printf(d->arena, "%s" STAMPED, assurance) : assurance);
+}
+
+struct mlt_bytes mlt_dossier_assurance_given(struct mlt_bytes stated) {
+    const size_t len = sizeof(STAMPED) - 1;
+    if (stated.len >= len && memcmp(stated.ptr + stated.len - len, STAMPED, len) == 0) {
+        stated.len -= len;
+    }
+    return stated;
 }
 
 enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const struct mlt_source *src,

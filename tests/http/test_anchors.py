@@ -296,7 +296,7 @@ def facts_of(entry):
     return json.loads(entry["bytes"])["facts"]
 
 
-def test_a_dossier_brackets_its_entries(start, service, root, tmp_path):
+def test_a_dossier_brackets_its_entries(start, service, root, binary, tmp_path):
     """Each entry lies between the anchors around it, which the dossier carries whole: tokens, checkpoints, proofs."""
     server = start(service, interval="1h")
     server.append({"kind": "model.version", "model": "a-credit", "model_version": "3"})
@@ -323,6 +323,12 @@ def test_a_dossier_brackets_its_entries(start, service, root, tmp_path):
         (tmp_path / "token").write_bytes(base64.b64decode(facts["token"]))
         assert tsa.openssl_verifies(tmp_path / "token", tmp_path / "note", root.pem)
         assert facts["gen_time"] == anchor["time"] and anchor["checked_with"] == facts["roots"]
+
+    # A bundle carries the same bounds and anchors, and the dossier follows from what is in it.
+    bundle = tmp_path / "p-1.zip"
+    assert mltrail(binary, "report", "p-1", "--trail", server.dir, "--format", "bundle", "-o", bundle)[0] == 0
+    code, out, err = mltrail(binary, "verify", bundle, "--key", server.get("/readyz").json()["vkey"])
+    assert code == 0, out + err
 
     late = server.get("/v1/predictions/p-2/dossier").json()["integrity"]
     bounds = {e["index"]: e["time_bounds"] for e in late["entries"]}

@@ -93,14 +93,15 @@ static void test_same_bytes(void **state) {
 }
 
 static void test_asserted(void **state) {
-    // the stream's runs are asserted and named, nothing else is
+    // the stream's runs are asserted and named, and that there is no anchor; nothing else is
     struct fixture *f = *state;
     assert_true(verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey));
     for (size_t i = 0; i < f->report.num_asserted; i++) {
         print_message("asserted: %s\n", f->report.asserted[i]);
     }
-    assert_int_equal(f->report.num_asserted, 1);
+    assert_int_equal(f->report.num_asserted, 2);
     assert_non_null(strstr(f->report.asserted[0], "the stream"));
+    assert_non_null(strstr(f->report.asserted[1], "\"anchor\": 0 in all"));
 }
 
 static bool dossier_says(const struct fixture *f, const char *what) {
