@@ -317,7 +317,7 @@ static void wait_until(struct mlt_anchoring *an, int64_t due) {
 static void *run(void *arg) {
     struct mlt_anchoring *an = arg;
     pthread_mutex_lock(&an->lock);
-    while (!an->stop) {
+    while (!an->stop && !atomic_load(&an->stopped)) {
         pthread_mutex_unlock(&an->lock);
         pthread_mutex_lock(&an->asking);
         for (size_t i = 0; i < an->num && !atomic_load(&an->stopped); i++) {
@@ -481,11 +481,17 @@ enum mlt_status mlt_anchoring_start(struct mlt_anchoring **out, struct mlt_api *
     return MLT_OK;
 }
 
+void mlt_anchoring_interrupt(struct mlt_anchoring *an) {
+    if (an) {
+        atomic_store(&an->stopped, true);
+    }
+}
+
 void mlt_anchoring_stop(struct mlt_anchoring *an) {
     if (!an) {
         return;
     }
-    atomic_store(&an->stopped, true);
+    mlt_anchoring_interrupt(an);
     if (an->running) {
         pthread_mutex_lock(&an->lock);
         an->stop = true;

@@ -19,6 +19,8 @@ enum mlt_status mlt_anchoring_check(struct mlt_env *env, const struct mlt_anchor
 // mlt_anchoring_start begins; the API must be open and take records. With `opt->interval_ns` 0 it asks on demand only.
 enum mlt_status mlt_anchoring_start(struct mlt_anchoring **out, struct mlt_api *api,
                                     const struct mlt_anchoring_options *opt, struct mlt_error *err) MLT_MUST_USE;
+// mlt_anchoring_interrupt gives up an exchange under way and begins no other; NULL accepted.
+void mlt_anchoring_interrupt(struct mlt_anchoring *an);
 void mlt_anchoring_stop(struct mlt_anchoring *an); // waits for an exchange under way, about a second; NULL accepted
 
 // What became of one question.

@@ -200,6 +200,7 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
 }
 
 void mlt_api_end(struct mlt_api *api) {
+    mlt_anchoring_interrupt(api->anchoring);
     if (api->proving) {
         mlt_proving_end(api->proving);
     }
@@ -210,6 +211,7 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
         return MLT_OK;
     }
     mlt_anchoring_stop(api->anchoring);
+    api->anchoring = NULL;
     mlt_segmenting_stop(api->segmenting);
     mlt_api_end(api);
     keeper_stop(api);

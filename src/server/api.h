@@ -92,8 +92,6 @@ struct mlt_api_options {
     bool segments;            // commit to the links of whole segments in the background (serve)
     uint64_t segment_entries; // of a whole segment; 0: the default
     struct mlt_witnessing_options witnessing;
-    bool segments;                          // commit to the links of whole segments in the background (serve)
-    uint64_t segment_entries;               // of a whole segment; 0: the default
     struct mlt_anchoring_options anchoring; // num_urls 0: none
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
@@ -101,7 +99,8 @@ struct mlt_api_options {
 // mlt_api_open opens trail and index, starts the committer, and records `logging-started`.
 enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const struct mlt_api_options *opt,
                              struct mlt_error *err) MLT_MUST_USE;
-// mlt_api_end lets nothing wait for a proof any more: what does is answered at once. Before connections are closed.
+// mlt_api_end lets nothing wait for a proof or for a time-stamping authority any more: what does is answered soon.
+// Before connections are closed.
 void mlt_api_end(struct mlt_api *api);
 // mlt_api_close records `logging-stopped`, closes trail and index.
 enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err);

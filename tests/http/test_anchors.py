@@ -6,6 +6,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
@@ -274,12 +275,18 @@ def test_without_roots_a_strange_authority_is_recorded_as_unchecked(start, servi
 
 
 def test_a_slow_authority_does_not_hold_up_the_end(start, service):
-    """A server stops although an authority does not answer."""
+    """A server stops although an authority does not answer, also when somebody waits for that answer."""
     service.answer = lambda query: time.sleep(25) or service.honest(query)
     server = start(service)
     wait(lambda: service.queries)
+    answers = []
+    waiting = threading.Thread(target=lambda: answers.append(server.ask("POST", "/v1/anchors")), daemon=True)
+    waiting.start()
+    time.sleep(1)
     before = time.monotonic()
     assert server.stop() == 0 and time.monotonic() - before < 10
+    waiting.join(10)
+    assert "stopped" in answers[0].json()["items"][0]["problem"]
 
 
 def test_who_may_ask_now(start, service, server):
