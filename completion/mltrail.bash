@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token key recover witness index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token anchor key recover witness index completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -19,6 +19,9 @@ _mltrail() {
     serve:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     serve:--witness-mode) COMPREPLY=($(compgen -W 'prefer require' -- "$cur")); return ;;
     serve:--publish-interval) return ;;
+    serve:--tsa) return ;;
+    serve:--tsa-interval) return ;;
+    serve:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
     append:--ack) COMPREPLY=($(compgen -W 'durable proven' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -50,6 +53,7 @@ _mltrail() {
     verify:--policy|verify:-p) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--entry|verify:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--receipts|verify:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    verify:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     prove:--output|prove:-o) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     prove:--entry|prove:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     access:--resource|access:-r) COMPREPLY=($(compgen -W 'model_registry prediction_log training_data trail config other' -- "$cur")); return ;;
@@ -83,6 +87,10 @@ _mltrail() {
     token:--models) return ;;
     token:--datasets) return ;;
     token:--expires|token:-e) return ;;
+    anchor:--tsa) return ;;
+    anchor:--roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    anchor:--output|anchor:-o) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    anchor:--limit|anchor:-n) return ;;
     key:--reason|key:-r) return ;;
     key:--pkcs11) return ;;
     recover:--reason|recover:-r) return ;;
@@ -101,20 +109,21 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots' ;;
     append) options=' --kind --ack --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
     ask) options=' --request-id --model --model-version --at --at-size --limit' ;;
     lineage) options=' --forward --limit --cursor' ;;
-    verify) options=' --key --policy --entry --receipts' ;;
+    verify) options=' --key --policy --entry --receipts --tsa-roots' ;;
     prove) options=' --output --entry' ;;
     access) options=' --resource --principal --from --to --limit' ;;
     export) options=' --from --to --from-entry --to-entry --kind --model --format --output' ;;
     approve) options=' --reference --verdict --approver --reason --artifact-hash --expires-at --role --condition --evidence --key --statement-only --statement --signature' ;;
     settings) options=' --reason' ;;
     token) options=' --allow --kinds --models --datasets --payloads --expires' ;;
+    anchor) options=' --tsa --roots --output --limit' ;;
     key) options=' --reason --pkcs11 --in-file --yes' ;;
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
     witness) options=' --name --policy --listen --port-file --insecure' ;;
@@ -137,6 +146,7 @@ _mltrail() {
     verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
     settings) COMPREPLY=($(compgen -W 'set' -- "$cur")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
+    anchor) COMPREPLY=($(compgen -W 'now list verify save' -- "$cur")) ;;
     key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;
     recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
     witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
