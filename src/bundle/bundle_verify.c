@@ -242,6 +242,17 @@ static void copy_text(char *out, size_t cap, struct mlt_bytes text) {
                    text.ptr ? (const char *)text.ptr : "");
 }
 
+// Who else signed is for a policy from outside to say; what the dossier says of it is passed on as its word.
+static void assert_assurance(struct mlt_bundle_reading *r) {
+    const struct mlt_json *j = &r->dossier;
+    const struct mlt_bytes says =
+        mlt_json_string(j, mlt_json_get(j, mlt_json_get(j, 0, "integrity"), "assurance"), r->arena);
+    if (says.len > 0 && !mlt_bytes_is(says, "self-attested") && !mlt_bytes_is(says, "self-attested, time-stamped")) {
+        mlt_bundle_assert(r, "the dossier says of itself: %.*s (a policy proves who cosigned; see --policy)",
+                          says.len > 150 ? 150 : (int)says.len, (const char *)says.ptr);
+    }
+}
+
 static enum mlt_status read_dossier(struct mlt_bundle_reading *r) {
     const struct mlt_bundle_member *m = need_member(r, "dossier.json");
     if (!m || !r->head.origin[0]) {
@@ -266,6 +277,7 @@ static enum mlt_status read_dossier(struct mlt_bundle_reading *r) {
         (void)mlt_context(r->err, status, "/integrity/checkpoint/note");
         return blame(r, "dossier.json", status);
     }
+    assert_assurance(r);
     return MLT_OK;
 }
 
