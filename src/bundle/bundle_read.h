@@ -43,13 +43,37 @@ struct mlt_bundle_read_term {
     struct mlt_bundle_term made_of;
 };
 
+// bundle_report.c
 // mlt_bundle_fault notes that `where` is not as it must be.
 void mlt_bundle_fault(struct mlt_bundle_reading *r, const char *where, const char *fmt, ...) MLT_PRINTF(3, 4);
 void mlt_bundle_assert(struct mlt_bundle_reading *r, const char *fmt, ...) MLT_PRINTF(2, 3);
 
+// mlt_bundle_blame makes a fault of a status that the bundle's bytes brought about, and gives MLT_OK; another one is
+// the machine's, and is given back.
+enum mlt_status mlt_bundle_blame(struct mlt_bundle_reading *r, const char *where, enum mlt_status status);
+void mlt_bundle_copy_text(char *out, size_t cap, struct mlt_bytes text);
+
+// bundle_members.c
+enum mlt_status mlt_bundle_read_members(struct mlt_bundle_reading *r, struct mlt_bytes zip) MLT_MUST_USE;
+enum mlt_status mlt_bundle_check_manifests(struct mlt_bundle_reading *r) MLT_MUST_USE;
 // mlt_bundle_member_find gives a member and counts it as asked for; NULL: there is none.
 struct mlt_bundle_member *mlt_bundle_member_find(struct mlt_bundle_reading *r, const char *name);
+struct mlt_bundle_member *mlt_bundle_member_need(struct mlt_bundle_reading *r, const char *name); // NULL is a fault
+// mlt_bundle_check_form: what was read, written again into `again` (cleared here), gives the same bytes.
+void mlt_bundle_check_form(struct mlt_bundle_reading *r, const struct mlt_bundle_member *m, struct mlt_buf *again);
+
+// bundle_signer.c: sets `checkpoint` and, when it is signed, `head`.
+enum mlt_status mlt_bundle_check_trail(struct mlt_bundle_reading *r, const struct mlt_vkey *key) MLT_MUST_USE;
+
+// bundle_entries.c
+enum mlt_status mlt_bundle_read_entries(struct mlt_bundle_reading *r) MLT_MUST_USE;
+void mlt_bundle_check_details(struct mlt_bundle_reading *r);
+void mlt_bundle_read_proofs_then(struct mlt_bundle_reading *r);
 struct mlt_bundle_read_entry *mlt_bundle_entry_find(struct mlt_bundle_reading *r, uint64_t index); // NULL: none
+
+// bundle_absent.c
+enum mlt_status mlt_bundle_check_absence(struct mlt_bundle_reading *r) MLT_MUST_USE;
+enum mlt_status mlt_bundle_read_answers(struct mlt_bundle_reading *r) MLT_MUST_USE;
 
 // mlt_bundle_read_source is a source over what was proved, as of the dossier's size. Valid as long as `r`.
 struct mlt_source mlt_bundle_read_source(struct mlt_bundle_reading *r);

@@ -22,7 +22,7 @@ struct mlt_bytes mlt_dossier_assurance_given(struct mlt_bytes stated);
 // MLT_NOTFOUND: no such prediction. Same source, size and build give the same bytes.
 //
 // A record is {"kind","entry","entries","id","time","received","producer", the members of its kind (null: not recorded;
-// {"withheld":"erased"|"not-granted"|"missing","commitment"}: there and not to be shown), whatever else it said,
+// {"withheld":"erased"|"masked"|"not-granted"|"missing","commitment"}: there and not to be shown), whatever else it said,
 // "other_entries":[{"entry","relation","differs",…}]}; a prediction has "served" (null: cannot be told) and "resolved"
 // too. A record's own member whose name is one of these stands as "recorded_<name>". integrity.verdict is about proofs
 // alone: "verified", "failed" (with `problem`), "unchecked" (no checkpoint or key). Each of integrity.entries has

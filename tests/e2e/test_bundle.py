@@ -13,6 +13,7 @@ import pytest
 import demo as demonstration
 from proofs import leaf_hash, open_checkpoint, root_from_inclusion
 from test_kill import vkey_of
+from test_page import CHROMIUM, check  # noqa: F401 (a fixture)
 
 PATIENTS = 4
 
@@ -110,6 +111,14 @@ def test_what_is_masked_is_nowhere(evidence):
         assert not any(subject in masked.read(name) for name in masked.namelist())
         prediction = json.loads(masked.read("dossier.json"))["predictions"][0]
     assert prediction["subject"]["withheld"] == prediction["feature_values"]["withheld"] == "masked"
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium to open the page in")
+@pytest.mark.parametrize("file", ["whole.zip", "masked.zip"])
+def test_the_page_in_it_checks_itself(evidence, check, file):  # noqa: F811
+    with zipfile.ZipFile(evidence.away / file) as packed:
+        result, text = check(packed.read("dossier.html").decode())
+    assert result == "good", text
 
 
 @pytest.mark.parametrize("file", ["whole.zip", "extract.zip"])

@@ -412,3 +412,32 @@ def test_witness_killed_at_any_moment(make, binary):
     # What the witness keeps bears its own signature over exactly this size.
     line = [x for x in witness.head().split("\n") if x.startswith("\u2014 w0.example.com ")][0]
     assert len(base64.b64decode(line.split(" ")[2])) == 4 + 8 + 64
+
+
+def test_an_evidence_bundle_carries_the_cosignatures(binary, make, tmp_path):
+    """The checkpoint in it was cosigned, so a policy that asks for the witnesses is satisfied offline; one that asks for others is not."""
+    server = make(2, 2)
+    server.append(prediction("r-1"))
+    answer = server.get("/v1/predictions/r-1/dossier?format=bundle")
+    assert answer.status == 200, answer.body
+    bundle = tmp_path / "bundle.zip"
+    bundle.write_bytes(answer.body)
+    lines = [f"log {server.vkey}"] + [f"witness {w.name} {w.vkey}" for w in server.witnesses]
+    policy = tmp_path / "offline.policy"
+    policy.write_text("\n".join(lines + ["group all 2 w0 w1", "quorum all"]) + "\n")
+    for thing in [server, *server.witnesses]:  # nobody is there to be asked
+        thing.stop()
+
+    def verify(*options):
+        return subprocess.run([binary, "verify", bundle, *options], capture_output=True, text=True, timeout=START_S)
+
+    done = verify("--policy", policy)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "cosigned by 2 of the policy's 2 witnesses" in done.stdout
+    report = json.loads(verify("--policy", policy, "--json").stdout)
+    assert report["policy"]["holds"] and report["policy"]["num_cosigned"] == 2
+    stranger = Witness(binary, tmp_path, "stranger")
+    policy.write_text("\n".join(lines + [f"witness x {stranger.vkey}", "group all all w0 w1 x", "quorum all"]) + "\n")
+    done = verify("--policy", policy)
+    assert done.returncode == 1 and "the policy is not satisfied" in done.stdout
+    assert "the dossier says of itself: self-attested; the witness policy of entry" in verify("--key", server.vkey).stdout
