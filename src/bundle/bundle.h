@@ -6,6 +6,7 @@
 
 #include "archive/archive.h"
 #include "dossier/dossier.h"
+#include "record/anchor.h"
 
 // Bounds of a bundle, for maker and reader alike.
 #define MLT_BUNDLE_BYTES_MAX ((uint64_t)256 << 20) // the file: it is held in memory, as its dossier is
@@ -62,6 +63,12 @@ struct mlt_bundle_fault {
     char where[160]; // member of the archive; "" for the archive
     char text[512];
 };
+// A time stamp in the bundle: consistent with the checkpoint that it stamps; who vouches for the authority is for the
+// caller to ask (mlt_anchor_judge).
+struct mlt_bundle_stamp {
+    uint64_t entry;
+    struct mlt_anchor anchor; // in the arena given to the verifier
+};
 struct mlt_bundle_report {
     bool verdict;
     bool signed_by_key; // by the key that the verifier was given; else by the one in trail.json
@@ -73,6 +80,10 @@ struct mlt_bundle_report {
     uint64_t size, checkpoint_size; // of the dossier; of the checkpoint
     uint8_t root[MLT_HASH_LEN];     // of the checkpoint
     uint64_t entries, details, payloads, shown, masked, segments, links;
+    struct mlt_bundle_stamp *stamps;
+    size_t num_stamps;
+    // The bounds that they set to when the served prediction was logged; empty: none.
+    char not_before[MLT_TIME_TEXT_LEN + 1], not_after[MLT_TIME_TEXT_LEN + 1];
     struct mlt_bytes checkpoint; // in the arena given; for policies
     struct mlt_bytes dossier;    // the same
     char asserted[MLT_BUNDLE_ASSERTED_MAX][256];

@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "bundle/bundle_anchors.h"
 #include "bundle/bundle_record.h"
 
 struct maker {
@@ -176,6 +177,28 @@ static enum mlt_status add_entries(struct maker *m) {
     return status;
 }
 
+static enum mlt_status add_anchor(struct maker *m, const struct mlt_bundle_seen_entry *e) {
+    const struct mlt_detail_source details = {m->rec.src.ctx, m->rec.src.detail, false};
+    const unsigned long long index = e->index;
+    struct mlt_anchor anchor;
+    if (!mlt_bundle_anchor_read(&anchor, e->bytes, &details, m->arena)) {
+        return MLT_OK;
+    }
+    const enum mlt_status status = add_member(m, mlt_arena_printf(m->arena, "anchors/%llu.tst", index), anchor.token);
+    return status ? status
+                  : add_member(m, mlt_arena_printf(m->arena, "anchors/%llu.checkpoint", index), anchor.checkpoint);
+}
+
+// Reads details of anchors, which come into the bundle too.
+static enum mlt_status add_anchors(struct maker *m) {
+    const struct mlt_bundle_seen_entry *e = (const void *)m->rec.entries.data;
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 0; !status && i < MLT_BUNDLE_VECTOR_LEN(m->rec.entries, *e); i++) {
+        status = add_anchor(m, &e[i]);
+    }
+    return status ? status : mlt_bundle_recorder_settle(&m->rec, m->err);
+}
+
 static enum mlt_status add_details(struct maker *m) {
     const struct mlt_bundle_seen_detail *d = (const void *)m->rec.details.data;
     enum mlt_status status = MLT_OK;
@@ -304,8 +327,8 @@ static enum mlt_status tell_and_prove(struct maker *m) {
 }
 
 static enum mlt_status add_members(struct maker *m) {
-    enum mlt_status (*const steps[])(struct maker *) = {add_renderings,  add_entries, add_details,  add_payloads,
-                                                        add_consistency, add_rest,    add_manifests};
+    enum mlt_status (*const steps[])(struct maker *) = {add_renderings, add_anchors,     add_entries, add_details,
+                                                        add_payloads,   add_consistency, add_rest,    add_manifests};
     enum mlt_status status = MLT_OK;
     for (size_t i = 0; !status && i < sizeof(steps) / sizeof(steps[0]); i++) {
         status = steps[i](m);

@@ -75,6 +75,9 @@ struct mlt_bundle_read_entry *mlt_bundle_entry_find(struct mlt_bundle_reading *r
 enum mlt_status mlt_bundle_check_absence(struct mlt_bundle_reading *r) MLT_MUST_USE;
 enum mlt_status mlt_bundle_read_answers(struct mlt_bundle_reading *r) MLT_MUST_USE;
 
+// bundle_anchors.c
+enum mlt_status mlt_bundle_check_anchors(struct mlt_bundle_reading *r) MLT_MUST_USE;
+
 // mlt_bundle_read_source is a source over what was proved, as of the dossier's size. Valid as long as `r`.
 struct mlt_source mlt_bundle_read_source(struct mlt_bundle_reading *r);
 

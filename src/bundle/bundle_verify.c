@@ -171,6 +171,7 @@ static enum mlt_status climb(struct mlt_bundle_reading *r, struct mlt_bytes zip,
     status = status ? status : mlt_bundle_read_answers(r);
     status = status ? status : tell_again(r);
     status = status ? status : render_again(r);
+    status = status ? status : mlt_bundle_check_anchors(r);
     if (!status && r->report->num_faults == 0) {
         check_used(r);
     }

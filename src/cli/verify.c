@@ -22,7 +22,7 @@ static const struct mlt_cli_option options[] = {
     {"receipts", 'r', "FILE", "Receipts of \"append --receipts\": the trail must extend each of them (directories).",
      "<file>"},
     {"tsa-roots", 0, "FILE",
-     "Check anchors too, against the time-stamping certificates in this PEM file (directories).", "<file>"},
+     "Check anchors too, against the time-stamping certificates in this PEM file (directories, bundles).", "<file>"},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
@@ -271,7 +271,7 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
         }
         if (mlt_cli_value(cli, "tsa-roots")) {
             return mlt_cli_fail(cli, MLT_EXIT_USAGE,
-                                "--tsa-roots checks directories; \"mltrail anchor verify --trail "
+                                "--tsa-roots checks directories and bundles; \"mltrail anchor verify --trail "
                                 "URL\" checks anchors from afar");
         }
         // A remembered key adds no log to those that a policy names.

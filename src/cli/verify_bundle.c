@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "bundle/extract.h"
+#include "cli/anchor.h"
 #include "cli/verify.h"
 #include "dossier/visible.h"
 #include "server/api_state.h"
@@ -73,8 +74,23 @@ static void print_proved(struct mlt_cli *cli, const struct mlt_bundle_report *r)
          r->links, plural(r->links), r->size, r->segments, plural(r->segments));
 }
 
+static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r, bool stamps_checked) {
+    if (r->num_stamps == 0) {
+        line(cli, "asserted: when it was logged, by the server's own clock alone (no time stamps)");
+        return;
+    }
+    if (r->not_before[0] || r->not_after[0]) {
+        line(cli, "%s: the prediction was logged%s%s%s%s", stamps_checked ? "proved" : "asserted",
+             r->not_before[0] ? " at or after " : "", r->not_before, r->not_after[0] ? ", and existed at " : "",
+             r->not_after);
+    }
+    line(cli, "%s: %zu time stamp%s%s", stamps_checked ? "proved" : "asserted", r->num_stamps, plural(r->num_stamps),
+         stamps_checked ? ", by the certificates given"
+                        : ": not checked; give the authority's certificates with --tsa-roots");
+}
+
 static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
-                       bool trusted) {
+                       bool trusted, bool stamps_checked) {
     for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
         line(cli, "%s%s%s", r->faults[i].where, r->faults[i].where[0] ? ": " : "", r->faults[i].text);
     }
@@ -90,6 +106,7 @@ static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     }
     print_proved(cli, r);
     mlt_verify_trust_print(cli, trust);
+    print_stamps(cli, r, stamps_checked);
     for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
         line(cli, "asserted: %s", r->asserted[i]);
     }
@@ -118,7 +135,7 @@ static void put_lists(struct mlt_json_writer *w, const struct mlt_bundle_report 
 }
 
 static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
-                       bool trusted) {
+                       bool trusted, bool stamps_checked) {
     struct mlt_buf out = {0};
     struct mlt_json_writer w;
     char vkey[MLT_VKEY_TEXT_MAX] = "";
@@ -144,6 +161,10 @@ static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     mlt_jw_member_u64(&w, "members_masked", r->masked);
     mlt_jw_member_u64(&w, "segments", r->segments);
     mlt_jw_member_u64(&w, "links", r->links);
+    mlt_jw_member_u64(&w, "time_stamps", r->num_stamps);
+    mlt_jw_member_bool(&w, "time_stamps_checked", stamps_checked);
+    mlt_jw_member(&w, "not_before", r->not_before[0] ? r->not_before : NULL);
+    mlt_jw_member(&w, "not_after", r->not_after[0] ? r->not_after : NULL);
     mlt_verify_trust_json(&w, trust);
     put_lists(&w, r);
     mlt_jw_end_object(&w);
@@ -166,27 +187,52 @@ void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, str
     mlt_arena_clear(&arena);
 }
 
+// Each stamp against certificates from outside; one that is false is a fault.
+static enum mlt_status judge_stamps(struct mlt_bundle_report *r, const struct mlt_timestamp_roots *roots,
+                                    struct mlt_error *err) {
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 0; roots && !status && i < r->num_stamps; i++) {
+        struct mlt_timestamp_verdict verdict;
+        status = mlt_anchor_judge(&r->stamps[i].anchor, r->origin, roots, &verdict, err);
+        if (!status && !verdict.good && r->num_faults < MLT_BUNDLE_FAULTS_MAX) {
+            struct mlt_bundle_fault *f = &r->faults[r->num_faults++];
+            (void)snprintf(f->where, sizeof f->where, "anchors/%" PRIu64 ".tst", r->stamps[i].entry);
+            (void)snprintf(f->text, sizeof f->text, "%s", verdict.why);
+            r->verdict = false;
+        }
+    }
+    return status;
+}
+
 static int verify_evidence(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust) {
     struct mlt_buf zip = {0};
+    struct mlt_timestamp_roots *roots = NULL;
     struct mlt_error err = {0};
     struct mlt_bundle_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
     if (!report) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
+    }
+    const int code = mlt_cli_value(cli, "tsa-roots") ? mlt_anchor_roots(cli, "tsa-roots", &roots) : 0;
+    if (code != 0) {
+        return code;
     }
     enum mlt_status status = mlt_env_read_file(cli->env, path, MLT_BUNDLE_BYTES_MAX, &zip, &err);
     if (status == MLT_OK) {
         status = mlt_bundle_verify(mlt_buf_bytes(&zip), trust->have_key ? &trust->key : NULL, MLT_BUILD, &cli->arena,
                                    report, &err);
     }
+    status = status ? status : judge_stamps(report, roots, &err);
+    const bool stamps_checked = roots != NULL;
+    mlt_timestamp_roots_free(roots);
     if (status != MLT_OK) {
         mlt_buf_clear(&zip);
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s could not be checked: %s", path, err.text);
     }
     const bool trusted = report->signed_by_key && (!trust->policy || trust->judged.holds);
     if (cli->json) {
-        print_json(cli, report, trust, trusted);
+        print_json(cli, report, trust, trusted, stamps_checked);
     } else {
-        print_text(cli, report, trust, trusted);
+        print_text(cli, report, trust, trusted, stamps_checked);
     }
     mlt_buf_clear(&zip);
     return report->verdict && trusted ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;

@@ -154,9 +154,20 @@ static int print(struct mlt_cli *cli, const struct mlt_extract_report *r, const 
     return r->verdict && trusted ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
 }
 
+static int check_options(struct mlt_cli *cli) {
+    if (mlt_cli_value(cli, "tsa-roots")) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--tsa-roots checks directories and bundles; this is an extract");
+    }
+    return 0;
+}
+
 int mlt_verify_extract_archive(struct mlt_cli *cli, const char *path, struct mlt_archive *a,
                                const struct mlt_verify_trust *trust) {
     struct mlt_error err = {0};
+    const int code = check_options(cli);
+    if (code != 0) {
+        return code;
+    }
     struct mlt_extract_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
     if (!report || mlt_extract_archive(a, trust->have_key ? &trust->key : NULL, report, &err) != MLT_OK) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s could not be checked: %s", path,
@@ -209,7 +220,8 @@ static int verify_lines(struct mlt_cli *cli, const char *path, FILE *in, struct 
     struct mlt_error err = {0};
     struct mlt_bytes statement;
     struct mlt_extract_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
-    const int code = last_line(cli, path, in, &statement);
+    int code = check_options(cli);
+    code = code == 0 ? last_line(cli, path, in, &statement) : code;
     if (code != 0 || !report) {
         return code != 0 ? code : mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
     }

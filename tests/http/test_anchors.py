@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 
 import pytest
 from conftest import ROOT, Server, prediction
@@ -351,3 +352,35 @@ def test_a_dossier_brackets_its_entries(start, service, root, binary, tmp_path):
     server.ask("POST", "/v1/anchors")
     assert server.get(f"/v1/predictions/p-2/dossier?at_size={size}").body == before
     assert "time-stamped" in server.get("/v1/predictions/p-2/dossier").json()["integrity"]["assurance"]
+
+
+def test_an_evidence_bundle_carries_the_stamps(start, service, root, binary, tmp_path):
+    """Tokens and what they stamp are files in it; the verifier holds them against roots from outside, and openssl does."""
+    server = start(service)
+    wait(lambda: anchors(server))
+    server.append(prediction("p-1"))
+    covered = server.get("/v1/records?kind=prediction").json()["items"][0]["index"]
+    wait(lambda: any(a["entry"]["facts"]["tree_size"] > covered for a in anchors(server)))
+    answer = server.get("/v1/predictions/p-1/dossier?format=bundle")
+    assert answer.status == 200 and answer.headers["Content-Type"] == "application/zip"
+    (tmp_path / "b.zip").write_bytes(answer.body)
+    with zipfile.ZipFile(tmp_path / "b.zip") as packed:
+        packed.extractall(tmp_path / "b")
+    assert server.stop() == 0
+    (tmp_path / "vkey").write_text(json.loads((server.dir / "trail.json").read_text())["keys"][0])
+    tokens = sorted((tmp_path / "b" / "anchors").glob("*.tst"))
+    assert len(tokens) == 2  # the anchors before and after the prediction
+    for token in tokens:
+        assert tsa.openssl_verifies(token, token.with_suffix(".checkpoint"), root.pem)
+    verify = ("verify", tmp_path / "b.zip", "--key", tmp_path / "vkey")
+    code, out, _ = mltrail(binary, *verify, "--tsa-roots", root.pem, "--json")
+    report = json.loads(out)
+    assert code == 0 and report["time_stamps"] == 2 and report["time_stamps_checked"], out
+    assert report["not_before"] < report["not_after"]
+    code, out, _ = mltrail(binary, *verify, "--tsa-roots", root.pem)
+    assert code == 0 and "proved: the prediction was logged at or after" in out
+    code, out, _ = mltrail(binary, *verify)
+    assert code == 0 and "asserted: 2 time stamps: not checked" in out
+    other = tsa.Root(tmp_path / "other", "Another Root")
+    code, out, _ = mltrail(binary, *verify, "--tsa-roots", other.pem)
+    assert code == 1 and "issuer" in out and "anchors/" in out
