@@ -212,8 +212,12 @@ static enum mlt_status find(void *ctx, const struct mlt_term *terms, size_t num_
                             size_t limit, uint64_t *out, size_t *num_out, uint64_t *total, bool *more,
                             struct mlt_error *err) {
     struct mlt_bundle_reading *r = ctx;
-    struct mlt_bundle_find f = {.from = from, .descending = descending, .limit = limit, .entries = out};
+    struct mlt_bundle_find f = {.from = from, .descending = descending, .limit = limit};
     *num_out = 0;
+    f.entries = mlt_arena_take(r->arena, (limit + 1) * sizeof(*f.entries));
+    if (!f.entries) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for a look-up");
+    }
     for (size_t i = 0; i < num_terms; i++) {
         if (num_terms > MLT_BUNDLE_TERMS_MAX || !made_of(r, &terms[i], &f.terms[f.num_terms++])) {
             return mlt_fail(err, MLT_INTERNAL, "a look-up that no bundle answers");
@@ -224,6 +228,9 @@ static enum mlt_status find(void *ctx, const struct mlt_term *terms, size_t num_
         return status;
     }
     *num_out = f.num_entries;
+    if (f.num_entries > 0) {
+        memcpy(out, f.entries, f.num_entries * sizeof(*out));
+    }
     if (total) {
         *total = f.total;
     }
