@@ -87,9 +87,12 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
     }
     k->has_state = true;
     v->report->live = is_locked(v, dir);
-    st = k->state.has_kek ? mlt_record_keys_sealer(&v->sealer, &k->state.keys, err) : MLT_OK;
+    v->keys = k->state.keys;
+    v->rewrapping = v->keys.has_old_kek;
+    if (k->state.has_kek && !v->opt->no_payloads) {
+        st = mlt_record_keys_sealer(&v->sealer, &v->keys, err);
+    }
     v->report->payloads_checked = v->sealer != NULL;
-    v->rewrapping = k->state.keys.has_old_kek;
     return st;
 }
 
@@ -288,6 +291,23 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
     return st;
 }
 
+void mlt_verify_clear_scratch(struct mlt_verify *v) {
+    mlt_sealer_free(v->sealer);
+    mlt_wipe(&v->keys, sizeof(v->keys));
+    mlt_arena_clear(&v->arena);
+    mlt_entry_clear(&v->entry);
+    mlt_json_clear(&v->plain);
+    mlt_buf_clear(&v->erased);
+    mlt_buf_clear(&v->erasures);
+}
+
+void mlt_verify_state_clear(struct mlt_verify_state *s) {
+    mlt_buf_clear(&s->erased_indexes);
+    mlt_buf_clear(&s->erasures);
+    free(s->faults);
+    *s = (struct mlt_verify_state){0};
+}
+
 enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_options *opt,
                                  struct mlt_verify_report *out, struct mlt_error *err) {
     struct mlt_error own = {0};
@@ -318,10 +338,7 @@ enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_op
     if (v) {
         mlt_files_close(&v->files);
         mlt_overlay_free(v->env);
-        mlt_sealer_free(v->sealer);
-        mlt_arena_clear(&v->arena);
-        mlt_buf_clear(&v->erased);
-        mlt_buf_clear(&v->erasures);
+        mlt_verify_clear_scratch(v);
     }
     if (k) {
         mlt_state_close(&k->state);
