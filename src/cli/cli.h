@@ -98,6 +98,8 @@ const char *mlt_cli_state(struct mlt_cli *cli); // NULL: the default beside the 
 const char *mlt_cli_state_of(struct mlt_cli *cli, const char *dir); // never NULL
 const char *mlt_cli_setting(struct mlt_cli *cli, const char *option, const char *env, const char *file);
 const char *mlt_cli_home_file(struct mlt_cli *cli, const char *name); // ~/.config/mltrail/<name>; NULL: no home
+const char *mlt_cli_state_file(struct mlt_cli *cli, const char *name); // ~/.local/state/mltrail/<name>; NULL: no home
+void mlt_cli_make_parents(struct mlt_cli *cli, const char *path);      // the directories above it, private
 bool mlt_cli_is_url(const char *trail);
 
 // help.c
@@ -124,9 +126,12 @@ struct mlt_progress {
     struct mlt_cli *cli;
     const char *what;
     int64_t next_ns;
+    int64_t begin_ns; // when it began at `begin`: what the rate is reckoned from
+    uint64_t begin;
     bool drawn;
 };
 void mlt_progress_init(struct mlt_progress *p, struct mlt_cli *cli, const char *what);
+void mlt_progress_phase(struct mlt_progress *p, const char *what); // another thing is counted now, from its beginning
 void mlt_progress_step(void *progress, uint64_t done, uint64_t total); // total 0: unknown
 void mlt_progress_end(struct mlt_progress *p);
 

@@ -280,8 +280,13 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
     }
     limit_to_signed(v, k);
     v->report->size = v->mark.size;
-    if (v->files_open) {
+    if (v->files_open && v->opt->state && k->has_key) {
+        st = mlt_verify_take_up(v, &k->key, err);
+    }
+    if (v->files_open && !st) {
         st = mlt_verify_entries(v, err);
+        enum mlt_status kept = v->state ? mlt_verify_leave_off(v, st ? NULL : err) : MLT_OK;
+        st = st ? st : kept;
         st = st || v->report->live ? st : mlt_verify_erasures(v, err);
     }
     if (!st) {
@@ -299,13 +304,6 @@ void mlt_verify_clear_scratch(struct mlt_verify *v) {
     mlt_json_clear(&v->plain);
     mlt_buf_clear(&v->erased);
     mlt_buf_clear(&v->erasures);
-}
-
-void mlt_verify_state_clear(struct mlt_verify_state *s) {
-    mlt_buf_clear(&s->erased_indexes);
-    mlt_buf_clear(&s->erasures);
-    free(s->faults);
-    *s = (struct mlt_verify_state){0};
 }
 
 enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_options *opt,

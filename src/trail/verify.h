@@ -45,7 +45,7 @@ struct mlt_verify_state {
     uint64_t at;
     // The records of the entries below `records` were checked; `payload_end` is where their payloads end.
     uint64_t records, records_at, payload_end;
-    uint64_t payloads, erased, details; // counted so far
+    uint64_t payloads, erased, details; // counted up to there
     bool payloads_checked;              // unsealed, too
     struct mlt_buf erased_indexes, erasures; // u64 each, in host order
     uint64_t num_faults;
@@ -80,7 +80,7 @@ struct mlt_verify_options {
     // Signed heads handed out before (receipts): the tree must extend each of them.
     const struct mlt_bytes *heads;
     size_t num_heads;
-    void (*progress)(void *arg, uint64_t done, uint64_t total); // both passes together: an entry counts twice
+    void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total); // `what`: "entries", then "payloads"
     void *progress_arg;
     // further looks at what the entries say, once they are found to be the signed ones. NULL: nobody does.
     enum mlt_status (*further)(void *arg, const struct mlt_verify_view *view, struct mlt_error *err);

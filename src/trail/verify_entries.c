@@ -423,8 +423,7 @@ static enum mlt_status take_slice(struct walk *w, struct bundle *b, const struct
 static void tell_progress(const struct walk *w, uint64_t done) {
     const struct mlt_verify_options *opt = w->v->opt;
     if (opt->progress) {
-        uint64_t size = w->v->mark.size;
-        opt->progress(opt->progress_arg, w->pass == MLT_PASS_TREE ? done : size + done, 2 * size);
+        opt->progress(opt->progress_arg, w->pass == MLT_PASS_TREE ? "entries" : "payloads", done, w->v->mark.size);
     }
 }
 
@@ -442,6 +441,7 @@ static void note_place(struct walk *w, uint64_t done) {
         s->records_at = w->at;
         s->payload_end = w->payload_end;
     }
+    mlt_verify_note_counts(w->v);
 }
 
 static enum mlt_status run_pass(struct walk *w, struct bundle *b, uint64_t first, struct mlt_error *err) {

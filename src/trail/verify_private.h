@@ -5,6 +5,7 @@
 // verify_entries.c  the walk in order: judges whatever is not as it should be, and says where
 // verify_slice.c    a stretch of entries in which everything is as it should be; by several threads at once
 // verify_record.c   what an entry binds beyond its own bytes
+// verify_place.c    going on where an earlier run stopped
 #ifndef MLT_TRAIL_VERIFY_PRIVATE_H
 #define MLT_TRAIL_VERIFY_PRIVATE_H
 
@@ -30,6 +31,8 @@ struct mlt_verify {
     struct mlt_record_keys keys; // a sealer is one thread's: others make theirs from these
     struct mlt_sealer *sealer; // NULL: no key-encryption key
     struct mlt_verify_state *state; // NULL: nobody asks how far it came
+    size_t state_erased, state_erasures; // bytes of the two below at the place that `state` has
+    uint64_t faults_before;              // the entries: found again by whoever goes on
     struct mlt_arena arena;    // of one entry
     struct mlt_entry entry;    // the one that is being looked at
     struct mlt_json plain;     // its payload
@@ -49,6 +52,13 @@ enum mlt_status mlt_verify_record(struct mlt_verify *v, uint64_t index, struct m
                                   const uint8_t slot[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
                                   struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_verify_erasures(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
+
+// The place that a verification has reached. verify_place.c
+// mlt_verify_take_up goes on where `v->opt->state` is, after it was held against the trail.
+enum mlt_status mlt_verify_take_up(struct mlt_verify *v, const struct mlt_vkey *key,
+                                   struct mlt_error *err) MLT_MUST_USE;
+void mlt_verify_note_counts(struct mlt_verify *v);
+enum mlt_status mlt_verify_leave_off(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
 
 // Two passes over the entries: their bytes and the tree first, then what they bind.
 enum mlt_verify_pass { MLT_PASS_TREE, MLT_PASS_RECORDS };
