@@ -1,13 +1,10 @@
 #include "trail/verify_state.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
-#include "record/json.h"
+#include "record/json_sum.h"
 
 #define VERSION 1
-#define SUM_NAME ",\"sha256\":\""
-#define SUM_LEN (sizeof(SUM_NAME) - 1 + (size_t)2 * MLT_HASH_LEN + 2) // up to and with "}
 
 static void put_indexes(struct mlt_json_writer *w, const char *name, const struct mlt_buf *indexes) {
     struct mlt_buf bytes = {0};
@@ -41,7 +38,6 @@ static void put_faults(struct mlt_json_writer *w, const struct mlt_verify_state 
 void mlt_verify_state_format(struct mlt_buf *out, const struct mlt_verify_state *s) {
     struct mlt_json_writer w;
     char key[MLT_VKEY_TEXT_MAX];
-    uint8_t sum[MLT_HASH_LEN];
     mlt_vkey_format(key, &s->key);
     mlt_buf_reset(out);
     mlt_jw_init(&w, out);
@@ -63,11 +59,7 @@ void mlt_verify_state_format(struct mlt_buf *out, const struct mlt_verify_state 
     put_indexes(&w, "erasures", &s->erasures);
     mlt_jw_member_u64(&w, "num_faults", s->num_faults);
     put_faults(&w, s);
-    mlt_sha256_one(sum, mlt_buf_bytes(out));
-    mlt_jw_name(&w, "sha256");
-    mlt_jw_hex(&w, mlt_bytes_of(sum, sizeof(sum)));
-    mlt_jw_end_object(&w);
-    mlt_buf_put_u8(out, '\n');
+    mlt_json_sum_end(&w);
 }
 
 struct reader {
@@ -159,28 +151,12 @@ static void take_all(struct reader *r, struct mlt_verify_state *s) {
     r->failed = r->failed || s->records > s->frontier.size || s->records % MLT_TILE_WIDTH != 0;
 }
 
-static bool sum_fits(struct mlt_bytes text) {
-    uint8_t sum[MLT_HASH_LEN];
-    char end[SUM_LEN + 1];
-    char hex[2 * MLT_HASH_LEN + 1];
-    if (text.len < SUM_LEN) {
-        return false;
-    }
-    mlt_sha256_one(sum, mlt_bytes_of(text.ptr, text.len - SUM_LEN));
-    mlt_hex_encode(hex, mlt_bytes_of(sum, sizeof(sum)));
-    (void)snprintf(end, sizeof(end), SUM_NAME "%s\"}", hex);
-    return memcmp(text.ptr + text.len - SUM_LEN, end, SUM_LEN) == 0;
-}
-
 enum mlt_status mlt_verify_state_parse(struct mlt_verify_state *out, struct mlt_bytes text, struct mlt_error *err) {
     struct mlt_json json = {0};
     struct mlt_arena arena = {0};
     struct reader r = {.json = &json, .arena = &arena};
     *out = (struct mlt_verify_state){0};
-    if (text.len > 0 && text.ptr[text.len - 1] == '\n') {
-        text.len--;
-    }
-    r.failed = !sum_fits(text) || mlt_json_scan(&json, text, NULL) != MLT_OK;
+    r.failed = !mlt_json_sum_scan(&json, text);
     if (!r.failed) {
         take_all(&r, out);
     }
