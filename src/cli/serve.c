@@ -26,6 +26,9 @@ static const struct mlt_cli_option options[] = {
      "prefer: publish self-attested when the quorum is missing (default); require: publish only with the quorum.",
      "prefer require"},
     {"publish-interval", 0, "TIME", "At most how often a checkpoint is published, 100ms or more (default: 1s).", NULL},
+    {"scrub-interval", 0, "TIME", "How long between two readings of the whole trail, 1s or more, or off (default: 24h).",
+     "off"},
+    {"scrub-rate", 0, "BYTES", "At most how much of the trail is read in a second, as in 20MB (default: 20MB).", NULL},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
@@ -39,6 +42,7 @@ static const struct mlt_cli_example examples[] = {
 #define LISTEN_DEFAULT "127.0.0.1:8470"
 #define PUBLISH_MIN_NS (MLT_NS_PER_S / 10)
 #define THREADS_MAX 1024
+#define SCRUB_INTERVAL_DEFAULT_NS (24 * 3600 * MLT_NS_PER_S)
 
 struct serving {
     struct mlt_api_options api;
@@ -70,6 +74,23 @@ static int read_witnessing(struct mlt_cli *cli, struct serving *s) {
     return code;
 }
 
+static int read_scrub(struct mlt_cli *cli, struct mlt_scrub_options *out) {
+    const char *interval = mlt_cli_value(cli, "scrub-interval");
+    const char *rate = mlt_cli_value(cli, "scrub-rate");
+    out->interval_ns = SCRUB_INTERVAL_DEFAULT_NS;
+    if (interval && strcmp(interval, "off") == 0) {
+        out->interval_ns = 0;
+    } else if (interval && (!mlt_duration_parse(&out->interval_ns, interval) || out->interval_ns < MLT_NS_PER_S)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--scrub-interval %s is no time of 1s or more, nor off; write it as "
+                                                 "12h or 7d", interval);
+    }
+    if (rate && (!mlt_byte_rate_parse(&out->rate, rate) || out->rate < MLT_SCRUB_RATE_MIN)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--scrub-rate %s is no number of bytes a second, 65536 or more; write "
+                                                 "it as 500kB, 20MB or 1GB", rate);
+    }
+    return 0;
+}
+
 static int read_options(struct mlt_cli *cli, struct serving *s) {
     uint64_t threads = 0;
     const char *interval = mlt_cli_value(cli, "publish-interval");
@@ -88,6 +109,10 @@ static int read_options(struct mlt_cli *cli, struct serving *s) {
     s->api.segments = true;
     if (!mlt_cli_number(cli, "segment-entries", &s->api.segment_entries)) {
         return MLT_EXIT_USAGE;
+    }
+    int code = read_scrub(cli, &s->api.scrub);
+    if (code != 0) {
+        return code;
     }
     s->server = (struct mlt_server_options){
         .listen = mlt_cli_flag(cli, "socket-only") ? NULL

@@ -260,9 +260,12 @@ static enum mlt_status remember(struct mlt_monitor *m, struct mlt_error *err) {
     state_path(m, "state.json", path);
     st = st ? st : mlt_env_replace_file(m->opt.env, path, mlt_buf_bytes(&text), true, err);
     mlt_buf_clear(&text);
+    uint64_t round_before = m->state.links_round;
     if (!st) {
-        mlt_monitor_segments_saved(m);
         st = mlt_monitor_state_copy(&m->state, &m->next) ? MLT_OK : mlt_fail(err, MLT_NOMEM, "no memory for the state");
+    }
+    if (!st) {
+        mlt_monitor_segments_saved(m, round_before);
     }
     return st;
 }

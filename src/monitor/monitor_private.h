@@ -33,6 +33,12 @@ struct mlt_monitor_stream {
     struct mlt_monitor_gap gap[MLT_MONITOR_GAPS_MAX];
 };
 
+// A file of sorted links: those of entries [first, end).
+struct mlt_monitor_run {
+    uint64_t id, first, end, num;
+};
+#define MLT_MONITOR_RUNS_MAX 256 // merged at a time within 10 MiB (segment/stream.h)
+
 // Remembered from one round to the next. Plain data, copied at the beginning of a round and put back when it fails.
 struct mlt_monitor_state {
     struct mlt_buf note; // the checkpoint accepted last, as signed; empty: none yet
@@ -41,10 +47,13 @@ struct mlt_monitor_state {
     uint64_t round;
     int64_t received;  // of the last entry
     int64_t grown;     // our clock, when the log had grown last
-    uint64_t segments; // commitments found right
-    uint64_t segment_end; // of the last one
+    uint64_t segments;    // commitments found right
+    uint64_t segment_end; // entries below were committed to
     uint64_t links_from;  // the links of entries below were let go
-    uint64_t links_round; // which file has the links
+    uint64_t links_round;  // which file has the links that are in no run
+    uint64_t pending_from; // of entries from here on
+    uint64_t next_run;     // id of the next run
+    struct mlt_buf runs;   // struct mlt_monitor_run
     uint64_t governance;  // bytes of its file
     struct mlt_buf streams; // struct mlt_monitor_stream, in order of their hashes
     struct mlt_buf told;    // SHA-256 of alarms told
@@ -83,13 +92,13 @@ enum mlt_status mlt_monitor_read_entry(struct mlt_monitor *m, uint64_t index, st
                                        struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_monitor_read_sequence(struct mlt_monitor *m, uint64_t index, const struct mlt_entry *e,
                                           struct mlt_error *err) MLT_MUST_USE;
-// Links, and the commitments to them: `<state>/links-<round>` has the links of entries that no commitment covers yet.
+// Links, and the commitments to them: `<state>/links-<round>` has the links that are in no run under `<state>/links`.
 enum mlt_status mlt_monitor_segments_open(struct mlt_monitor *m, struct mlt_error *err) MLT_MUST_USE;
 void mlt_monitor_segments_close(struct mlt_monitor *m);
 enum mlt_status mlt_monitor_read_links(struct mlt_monitor *m, uint64_t index, const struct mlt_entry *e,
                                        struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_monitor_segments_save(struct mlt_monitor *m, struct mlt_error *err) MLT_MUST_USE; // before the state
-void mlt_monitor_segments_saved(struct mlt_monitor *m);                                              // and after it
+void mlt_monitor_segments_saved(struct mlt_monitor *m, uint64_t round_before);                      // and after it
 enum mlt_status mlt_monitor_segments_revert(struct mlt_monitor *m, struct mlt_error *err) MLT_MUST_USE;
 
 // Findings: `<state>/governance` has the entries that model versions, their data, approvals and transitions are told

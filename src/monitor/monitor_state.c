@@ -1,7 +1,8 @@
 // What the monitor remembers, as one line of JSON:
 //
 //   {"monitor":1,"round":N,"checkpoint":TEXT,"size":N,"frontier":hex,"rows":[hex,…],"received":N,"grown":N,"segments":N,
-//    "segment_end":N,"links_from":N,"links_round":N,"governance":N,"streams":base64,"told":base64,"sha256":hex}
+//    "segment_end":N,"links_from":N,"links_round":N,
+//    "governance":N,"pending_from":N,"next_run":N,"runs":[N,…],"streams":base64,"told":base64,"sha256":hex}
 //
 // `rows` are the partial tiles of each level; a stream is 32 bytes, u64 next, u8 gaps, and per gap u64 from, to, entry,
 // round, u8 told. Written whole and put in place by renaming: a crash leaves the one or the other.
@@ -16,6 +17,7 @@ void mlt_monitor_state_clear(struct mlt_monitor_state *s) {
     mlt_buf_clear(&s->note);
     mlt_buf_clear(&s->streams);
     mlt_buf_clear(&s->told);
+    mlt_buf_clear(&s->runs);
     *s = (struct mlt_monitor_state){0};
 }
 
@@ -29,12 +31,14 @@ bool mlt_monitor_state_copy(struct mlt_monitor_state *to, const struct mlt_monit
     struct mlt_buf note = to->note;
     struct mlt_buf streams = to->streams;
     struct mlt_buf told = to->told;
+    struct mlt_buf runs = to->runs;
     *to = *from;
     to->note = note;
     to->streams = streams;
     to->told = told;
+    to->runs = runs;
     return copy_buf(&to->note, &from->note) && copy_buf(&to->streams, &from->streams) &&
-           copy_buf(&to->told, &from->told);
+           copy_buf(&to->told, &from->told) && copy_buf(&to->runs, &from->runs);
 }
 
 static void put_streams(struct mlt_json_writer *w, const struct mlt_buf *streams) {
@@ -56,6 +60,19 @@ static void put_streams(struct mlt_json_writer *w, const struct mlt_buf *streams
     mlt_jw_base64(w, mlt_buf_bytes(&bytes));
     w->out->failed = w->out->failed || bytes.failed;
     mlt_buf_clear(&bytes);
+}
+
+static void put_runs(struct mlt_json_writer *w, const struct mlt_buf *runs) {
+    const struct mlt_monitor_run *r = (const void *)runs->data;
+    mlt_jw_name(w, "runs");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < runs->len / sizeof *r; i++) {
+        mlt_jw_u64(w, r[i].id);
+        mlt_jw_u64(w, r[i].first);
+        mlt_jw_u64(w, r[i].end);
+        mlt_jw_u64(w, r[i].num);
+    }
+    mlt_jw_end_array(w);
 }
 
 static size_t row_len(const struct mlt_mirror_tree *t, unsigned level) {
@@ -86,6 +103,9 @@ void mlt_monitor_state_format(struct mlt_buf *out, const struct mlt_monitor_stat
     mlt_jw_member_u64(&w, "links_from", s->links_from);
     mlt_jw_member_u64(&w, "links_round", s->links_round);
     mlt_jw_member_u64(&w, "governance", s->governance);
+    mlt_jw_member_u64(&w, "pending_from", s->pending_from);
+    mlt_jw_member_u64(&w, "next_run", s->next_run);
+    put_runs(&w, &s->runs);
     put_streams(&w, &s->streams);
     mlt_jw_name(&w, "told");
     mlt_jw_base64(&w, mlt_buf_bytes(&s->told));
@@ -150,6 +170,23 @@ static void take_streams(struct reader *r, struct mlt_buf *out) {
     mlt_buf_clear(&bytes);
 }
 
+static void take_runs(struct reader *r, struct mlt_buf *out) {
+    mlt_json_at list = mlt_json_get(&r->json, 0, "runs");
+    mlt_json_at at = mlt_json_first(&r->json, list);
+    r->failed = r->failed || !mlt_json_is(&r->json, list, MLT_JSON_ARRAY);
+    for (size_t num = 0; !r->failed && at != MLT_JSON_NONE; num++) {
+        uint64_t v[4];
+        for (size_t i = 0; i < 4; i++, at = mlt_json_next(&r->json, list, at)) {
+            r->failed = !mlt_json_u64(&r->json, at, &v[i]) || r->failed;
+        }
+        const struct mlt_monitor_run run = {v[0], v[1], v[2], v[3]};
+        r->failed = r->failed || num >= MLT_MONITOR_RUNS_MAX || run.first >= run.end ||
+                    run.num > (run.end - run.first) * MLT_TERMS_MAX;
+        mlt_buf_put(out, &run, sizeof run);
+    }
+    r->failed = r->failed || out->failed;
+}
+
 static void take_tree(struct reader *r, struct mlt_mirror_tree *t) {
     struct mlt_bytes hex = mlt_json_string(&r->json, mlt_json_get(&r->json, 0, "frontier"), &r->arena);
     mlt_json_at rows = mlt_json_get(&r->json, 0, "rows");
@@ -200,6 +237,9 @@ enum mlt_status mlt_monitor_state_parse(struct mlt_monitor_state *out, struct ml
         out->governance = take_u64(&r, "governance");
         take_tree(&r, &out->tree);
         take_head(&r, out);
+        out->pending_from = take_u64(&r, "pending_from");
+        out->next_run = take_u64(&r, "next_run");
+        take_runs(&r, &out->runs);
         take_streams(&r, &out->streams);
         take_base64(&r, "told", &out->told);
         r.failed = r.failed || out->told.len % MLT_HASH_LEN != 0;

@@ -186,6 +186,9 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
     if (status == MLT_OK && !api->raw) {
         status = mlt_segmenting_start(&api->segmenting, api, opt, err);
     }
+    if (status == MLT_OK) {
+        status = mlt_scrub_start(api, &opt->scrub, err);
+    }
     if (status != MLT_OK) {
         enum mlt_status ignored = mlt_api_close(api, NULL);
         (void)ignored;
@@ -207,6 +210,7 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
     }
     mlt_segmenting_stop(api->segmenting);
     mlt_api_end(api);
+    mlt_scrub_stop(api);
     keeper_stop(api);
     enum mlt_status status = MLT_OK;
     if (api->started) {
