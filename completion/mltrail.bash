@@ -19,6 +19,8 @@ _mltrail() {
     serve:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     serve:--witness-mode) COMPREPLY=($(compgen -W 'prefer require' -- "$cur")); return ;;
     serve:--publish-interval) return ;;
+    serve:--scrub-interval) COMPREPLY=($(compgen -W 'off' -- "$cur")); return ;;
+    serve:--scrub-rate) return ;;
     append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
     append:--ack) COMPREPLY=($(compgen -W 'durable proven' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -50,6 +52,17 @@ _mltrail() {
     verify:--policy|verify:-p) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--entry|verify:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--receipts|verify:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    verify:--threads|verify:-n) return ;;
+    verify:--resume) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    monitor:--key|monitor:-k) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    monitor:--policy|monitor:-p) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    monitor:--state|monitor:-s) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    monitor:--mirror|monitor:-m) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    monitor:--interval|monitor:-i) return ;;
+    monitor:--max-age|monitor:-a) return ;;
+    monitor:--alarm-findings) COMPREPLY=($(compgen -W 'none high all' -- "$cur")); return ;;
+    monitor:--webhook|monitor:-w) return ;;
+    monitor:--exec|monitor:-x) return ;;
     prove:--output|prove:-o) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     prove:--entry|prove:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     access:--resource|access:-r) COMPREPLY=($(compgen -W 'model_registry prediction_log training_data trail config other' -- "$cur")); return ;;
