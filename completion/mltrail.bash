@@ -63,6 +63,7 @@ _mltrail() {
     monitor:--alarm-findings) COMPREPLY=($(compgen -W 'none high all' -- "$cur")); return ;;
     monitor:--webhook|monitor:-w) return ;;
     monitor:--exec|monitor:-x) return ;;
+    monitor:--reread) return ;;
     prove:--output|prove:-o) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     prove:--entry|prove:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     access:--resource|access:-r) COMPREPLY=($(compgen -W 'model_registry prediction_log training_data trail config other' -- "$cur")); return ;;

@@ -28,6 +28,7 @@ static const struct mlt_cli_option options[] = {
      "none high all"},
     {"webhook", 'w', "URL", "POST each alarm there as JSON (https, or http to loopback).", NULL},
     {"exec", 'x', "COMMAND", "Run by the shell for each alarm, with alarm.json on its standard input.", NULL},
+    {"reread", 0, "N", "Bundles of entries seen before that are read again in each round, at random (default: 1).", NULL},
     {"raw", 0, NULL, "Entries are no records: only the tree is checked.", NULL},
     {0},
 };
@@ -41,6 +42,8 @@ static const struct mlt_cli_example examples[] = {
 #define INTERVAL_DEFAULT_NS (30 * MLT_NS_PER_S)
 #define WEBHOOK_TIMEOUT_MS 10000 // an alarm must not hold up the next round for long
 #define WEBHOOK_ANSWER_MAX 4096
+#define REREAD_DEFAULT 1
+#define REREAD_MAX 100000 // 25 million entries a round: a whole log, if need be
 #define EXEC_TIMEOUT_S 60
 #define EXEC_POLL_NS 50000000L
 #define POLICY_FILE_MAX MLT_POLICY_TEXT_MAX
@@ -228,6 +231,14 @@ static int read_options(struct monitoring *m) {
     if (m->webhook && mlt_net_url_check(m->webhook, true, &err) != MLT_OK) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--webhook: %s", err.text);
     }
+    uint64_t again = REREAD_DEFAULT;
+    if (!mlt_cli_number(cli, "reread", &again)) {
+        return MLT_EXIT_USAGE;
+    }
+    if (again > REREAD_MAX) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--reread is at most %d", REREAD_MAX);
+    }
+    m->opt.num_again = (unsigned)again;
     int code = read_policy(m);
     code = code ? code : read_time(m, "interval", &m->interval_ns);
     code = code ? code : read_time(m, "max-age", &m->opt.max_age_ns);

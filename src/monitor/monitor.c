@@ -17,8 +17,8 @@ static void state_path(const struct mlt_monitor *m, const char *name, char out[s
 static enum mlt_status take_lock(struct mlt_monitor *m, struct mlt_error *err) {
     char path[MLT_MONITOR_PATH_MAX];
     struct mlt_env *env = m->opt.env;
-    enum mlt_status st = env->mkdir(env, m->opt.state_dir, true, err);
-    if (st && st != MLT_CONFLICT) {
+    enum mlt_status st = mlt_mirror_make_dir(env, m->opt.state_dir, true, err);
+    if (st) {
         return st;
     }
     state_path(m, "lock", path);
@@ -102,8 +102,7 @@ enum mlt_status mlt_monitor_open(struct mlt_monitor **out, const struct mlt_moni
     st = st ? st : mlt_monitor_findings_open(m, err);
     if (!st && opt->mirror_dir) {
         st = mlt_mirror_dir_init(&m->dir, opt->env, opt->mirror_dir, err);
-        enum mlt_status made = st ? st : opt->env->mkdir(opt->env, opt->mirror_dir, false, err);
-        st = made == MLT_CONFLICT ? MLT_OK : made;
+        st = st ? st : mlt_mirror_make_dir(opt->env, opt->mirror_dir, false, err);
     }
     if (st) {
         mlt_monitor_close(m);
@@ -186,26 +185,61 @@ static enum mlt_status see_step(void *ctx, uint64_t done, uint64_t size, struct 
 
 // --- the round ---
 
-static enum mlt_status check_consistency(struct mlt_monitor *m, bool *holds, struct mlt_error *err) {
+// What the served tiles say about the checkpoint remembered.
+enum consistency {
+    EXTENDS,
+    FORKS,   // the tree that is signed now has another tree of the remembered size in it
+    UNKNOWN, // the tiles served do not belong to the tree that is signed, so they say nothing
+};
+
+static enum mlt_status ask_consistency(struct mlt_monitor *m, struct mlt_proof *proof, enum consistency *out,
+                                       struct mlt_error *err) {
     struct mlt_mirror_hashes hashes = {.fetch = m->opt.fetch, .size = m->head.size};
     struct mlt_hash_source src = mlt_mirror_hash_source(&hashes);
-    struct mlt_proof proof = {0};
-    struct mlt_alarm alarm = {.kind = MLT_ALARM_FORK, .proof = &proof};
-    *holds = true;
-    if (m->state.head.size == 0) {
-        return MLT_OK;
-    }
-    enum mlt_status st = mlt_merkle_prove_consistency(&src, m->state.head.size, m->head.size, &proof, err);
+    const struct mlt_checkpoint *before = &m->state.head;
+    uint8_t inside[MLT_HASH_LEN];
+    enum mlt_status st = mlt_merkle_prove_consistency(&src, before->size, m->head.size, proof, err);
+    st = st ? st : mlt_merkle_root(&src, before->size, inside, err);
     mlt_buf_clear(&hashes.tile);
     if (st) {
         return st;
     }
-    *holds = mlt_merkle_verify_consistency(m->state.head.size, m->head.size, &proof, m->state.head.root, m->head.root);
-    return *holds ? MLT_OK
-                  : mlt_monitor_alarm(m, &alarm, err,
-                                      "the tree of size %" PRIu64 " that is served does not extend the one of size "
-                                      "%" PRIu64 " that was signed before: two histories are signed with one key",
-                                      m->head.size, m->state.head.size);
+    if (mlt_merkle_verify_consistency(before->size, m->head.size, proof, before->root, m->head.root)) {
+        *out = EXTENDS;
+    } else if (mlt_merkle_verify_consistency(before->size, m->head.size, proof, inside, m->head.root)) {
+        *out = FORKS;
+    } else {
+        *out = UNKNOWN;
+    }
+    return MLT_OK;
+}
+
+static enum mlt_status check_consistency(struct mlt_monitor *m, enum consistency *out, struct mlt_error *err) {
+    struct mlt_proof proof = {0};
+    struct mlt_alarm alarm = {.kind = MLT_ALARM_FORK, .proof = &proof};
+    enum mlt_status st = MLT_OK;
+    *out = EXTENDS;
+    if (m->state.head.size == m->head.size) { // two roots of one size need no proof
+        bool same = memcmp(m->state.head.root, m->head.root, MLT_HASH_LEN) == 0;
+        *out = same || m->state.note.len == 0 ? EXTENDS : FORKS;
+    } else if (m->state.head.size > 0) {
+        st = ask_consistency(m, &proof, out, err);
+    }
+    if (st || *out != FORKS) {
+        return st;
+    }
+    return mlt_monitor_alarm(m, &alarm, err,
+                             "the tree of size %" PRIu64 " does not extend the one of size %" PRIu64
+                             " that was signed before: two histories are signed with one key",
+                             m->head.size, m->state.head.size);
+}
+
+static enum mlt_status tell_unknown(struct mlt_monitor *m, struct mlt_error *err) {
+    struct mlt_alarm alarm = {.kind = MLT_ALARM_TILE};
+    return mlt_monitor_alarm(m, &alarm, err,
+                             "the tiles served do not lead to the root that is signed for size %" PRIu64
+                             ", nor to the one of size %" PRIu64 " that was signed before",
+                             m->head.size, m->state.head.size);
 }
 
 static enum mlt_status read_new(struct mlt_monitor *m, struct mlt_error *err) {
@@ -287,16 +321,20 @@ static enum mlt_status forget(struct mlt_monitor *m, struct mlt_error *err) {
 }
 
 static enum mlt_status go_forward(struct mlt_monitor *m, int64_t cosigned, struct mlt_error *err) {
-    bool holds;
+    enum consistency consistency;
     bool grows = m->head.size > m->state.head.size || m->state.note.len == 0;
-    enum mlt_status st = check_consistency(m, &holds, err);
-    if (st || !holds) {
+    enum mlt_status st = check_consistency(m, &consistency, err);
+    if (st || consistency == FORKS) {
         return st;
     }
     if (grows) {
         m->next.grown = m->opt.env->now(m->opt.env);
         st = read_new(m, err);
     }
+    if (!st && consistency == UNKNOWN && m->tree_alarms == 0) {
+        st = tell_unknown(m, err); // the new entries are right, and so are their tiles: it is an older one
+    }
+    st = st || m->tree_alarms > 0 ? st : mlt_monitor_read_again(m, err);
     if (st || m->tree_alarms > 0) {
         return st;
     }

@@ -53,6 +53,7 @@ struct mlt_monitor_options {
     const struct mlt_policy *policy; // NULL: the key's signature suffices
     int64_t max_age_ns;              // 0: never stale
     enum mlt_findings_wanted findings;
+    unsigned num_again; // bundles seen before that are read again in each round
     bool raw; // entries are not records
     // alarm is told of each alarm once; `evidence` is its directory. Raised again, in a later round, it is counted only.
     void (*alarm)(void *arg, const struct mlt_alarm *alarm, const char *evidence);

@@ -3,6 +3,7 @@
 // monitor.c           the round
 // monitor_state.c     what is remembered, as a file
 // monitor_alarm.c     alarms and their evidence
+// monitor_sample.c    bundles seen before, read again
 // monitor_entry.c     what is read of each new entry
 // monitor_stream.c    sequence numbers of predictions
 // monitor_segment.c   what the log commits to about segments
@@ -87,6 +88,8 @@ struct mlt_monitor {
 enum mlt_status mlt_monitor_alarm(struct mlt_monitor *m, struct mlt_alarm *alarm, struct mlt_error *err,
                                   const char *fmt, ...) MLT_PRINTF(4, 5) MLT_MUST_USE;
 
+// mlt_monitor_read_again reads a few bundles again that were seen before.
+enum mlt_status mlt_monitor_read_again(struct mlt_monitor *m, struct mlt_error *err) MLT_MUST_USE;
 // mlt_monitor_read_entry looks at one new entry.
 enum mlt_status mlt_monitor_read_entry(struct mlt_monitor *m, uint64_t index, struct mlt_bytes bytes,
                                        struct mlt_error *err) MLT_MUST_USE;

@@ -120,8 +120,8 @@ enum mlt_status mlt_monitor_segments_open(struct mlt_monitor *m, struct mlt_erro
         return mlt_fail(err, MLT_NOMEM, "no memory for a monitor");
     }
     dir_path(m, path);
-    enum mlt_status st = m->opt.env->mkdir(m->opt.env, path, true, err);
-    return st && st != MLT_CONFLICT ? st : mlt_monitor_segments_revert(m, err);
+    enum mlt_status st = mlt_mirror_make_dir(m->opt.env, path, true, err);
+    return st ? st : mlt_monitor_segments_revert(m, err);
 }
 
 void mlt_monitor_segments_close(struct mlt_monitor *m) {
@@ -368,12 +368,14 @@ static enum mlt_status take_merged(struct mlt_monitor *m, const struct mlt_segme
     m->next.runs.len = kept * sizeof *runs;
     size_t left = 0;
     for (size_t i = 0; i < p->num; i++) {
-        if (p->leaf[i].entry >= s->end) {
+        if (p->leaf[i].entry < s->first || p->leaf[i].entry >= s->end) {
             p->leaf[left++] = p->leaf[i];
         }
     }
     p->num = left;
-    m->next.pending_from = m->next.pending_from < s->end ? s->end : m->next.pending_from;
+    if (s->first <= m->next.pending_from && s->end > m->next.pending_from) {
+        m->next.pending_from = s->end;
+    }
     return add_run(m, s->first, s->end, s->num_leaves, err);
 }
 
