@@ -122,7 +122,8 @@ _mltrail() {
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
     ask) options=' --request-id --model --model-version --at --at-size --limit' ;;
     lineage) options=' --forward --limit --cursor' ;;
-    verify) options=' --key --policy --entry --receipts' ;;
+    verify) options=' --key --policy --entry --receipts --threads --no-payloads --resume' ;;
+    monitor) options=' --key --policy --state --mirror --once --interval --max-age --alarm-findings --webhook --exec --reread --raw' ;;
     prove) options=' --output --entry' ;;
     access) options=' --resource --principal --from --to --limit' ;;
     export) options=' --from --to --from-entry --to-entry --kind --model --format --output' ;;
@@ -149,6 +150,7 @@ _mltrail() {
     append) COMPREPLY=($(compgen -f -- "$cur")) ;;
     lineage) COMPREPLY=($(compgen -W 'prediction: model: dataset: job: approval: table: node: entry:' -- "$cur")) ;;
     verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    monitor) COMPREPLY=($(compgen -d -- "$cur")) ;;
     settings) COMPREPLY=($(compgen -W 'set' -- "$cur")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
     key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;

@@ -22,13 +22,20 @@ static bool is_about_tree(enum mlt_alarm_kind kind) {
            kind == MLT_ALARM_ENTRIES || kind == MLT_ALARM_TILE || kind == MLT_ALARM_MIRROR;
 }
 
-// The same alarm again has the same kind, words and checkpoints. An age or a count in the words of a stale one would make
-// it another one each time: it is known by the checkpoint alone.
+// Is it the same alarm again? One about the tree is, as long as the same checkpoint is remembered, whatever is served
+// since: a fork that grows is one fork. Words count where they name a place; sizes and ages in others would make each time
+// another one of them.
 static void identify(const struct mlt_alarm *a, uint8_t out[static MLT_HASH_LEN]) {
-    struct mlt_bytes text = a->kind == MLT_ALARM_STALE ? (struct mlt_bytes){0} : mlt_str(a->text);
-    bool about_tree = is_about_tree(a->kind) || a->kind == MLT_ALARM_STALE;
-    const struct mlt_bytes parts[] = {mlt_str(mlt_alarm_name(a->kind)), mlt_str("\n"), text, mlt_str("\n"),
-                                      about_tree ? a->now : (struct mlt_bytes){0}};
+    const struct mlt_bytes none = {0};
+    bool about_tree = is_about_tree(a->kind);
+    bool words = a->kind == MLT_ALARM_SIGNATURE || (a->kind != MLT_ALARM_STALE && (!about_tree || a->path[0]));
+    const struct mlt_bytes parts[] = {mlt_str(mlt_alarm_name(a->kind)),
+                                      mlt_str("\n"),
+                                      words ? mlt_str(a->text) : none,
+                                      mlt_str("\n"),
+                                      about_tree                   ? a->before
+                                      : a->kind == MLT_ALARM_STALE ? a->now
+                                                                   : none};
     mlt_sha256(out, parts, sizeof parts / sizeof parts[0]);
 }
 
