@@ -217,6 +217,19 @@ def test_another_key_is_a_bad_signature(log, monitor, binary, tmp_path):
         stranger.stop()
 
 
+def test_commitments_to_segments_are_recomputed(log, monitor):
+    log.serve("--segment-entries", "16")
+    found = 0
+    until = time.monotonic() + WAIT
+    while found < 18 and time.monotonic() < until:  # 300 entries: eighteen segments, and one over sixteen of them
+        log.append([record(9000 + time.monotonic_ns())])
+        time.sleep(0.3)
+        seen = monitor.good(log.url)
+        assert seen["segments_unchecked"] == 0
+        found += seen["segments"]
+    assert found >= 18
+
+
 def test_a_log_that_stands_still_is_stale(log, monitor):
     log.serve()
     monitor.good(log.url, "--max-age", "1h")
