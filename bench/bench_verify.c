@@ -1,8 +1,8 @@
 // links: mlt_trail mlt_base_posix
 //
 // How fast a trail is verified, next to the limit: SHA-256 by the same library over the same bytes, one hash for each
-// entry and one for each node of the tree. One core, then one thread per processor. The best of several runs in turn, so
-// that what else the machine does hits both alike.
+// entry and one for each node of the tree. One core, then one thread per processor. The best of several runs in turn,
+// so that what else the machine does hits both alike.
 //
 //   bench_verify [DIRECTORY [RECORDS]]
 #include <openssl/evp.h>

@@ -97,7 +97,7 @@ const char *mlt_cli_trail(struct mlt_cli *cli); // directory or URL; NULL after 
 const char *mlt_cli_state(struct mlt_cli *cli); // NULL: the default beside the trail
 const char *mlt_cli_state_of(struct mlt_cli *cli, const char *dir); // never NULL
 const char *mlt_cli_setting(struct mlt_cli *cli, const char *option, const char *env, const char *file);
-const char *mlt_cli_home_file(struct mlt_cli *cli, const char *name); // ~/.config/mltrail/<name>; NULL: no home
+const char *mlt_cli_home_file(struct mlt_cli *cli, const char *name);  // ~/.config/mltrail/<name>; NULL: no home
 const char *mlt_cli_state_file(struct mlt_cli *cli, const char *name); // ~/.local/state/mltrail/<name>; NULL: no home
 void mlt_cli_make_parents(struct mlt_cli *cli, const char *path);      // the directories above it, private
 bool mlt_cli_is_url(const char *trail);

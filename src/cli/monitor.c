@@ -28,7 +28,8 @@ static const struct mlt_cli_option options[] = {
      "none high all"},
     {"webhook", 'w', "URL", "POST each alarm there as JSON (https, or http to loopback).", NULL},
     {"exec", 'x', "COMMAND", "Run by the shell for each alarm, with alarm.json on its standard input.", NULL},
-    {"reread", 0, "N", "Bundles of entries seen before that are read again in each round, at random (default: 1).", NULL},
+    {"reread", 0, "N", "Bundles of entries seen before that are read again in each round, at random (default: 1).",
+     NULL},
     {"raw", 0, NULL, "Entries are no records: only the tree is checked.", NULL},
     {0},
 };
@@ -193,8 +194,8 @@ static int read_time(struct monitoring *m, const char *name, int64_t *out) {
 }
 
 static int read_findings(struct monitoring *m) {
-    static const char *const names[] = {[MLT_FINDINGS_NONE] = "none", [MLT_FINDINGS_HIGH] = "high",
-                                        [MLT_FINDINGS_ALL] = "all"};
+    static const char *const names[] = {
+        [MLT_FINDINGS_NONE] = "none", [MLT_FINDINGS_HIGH] = "high", [MLT_FINDINGS_ALL] = "all"};
     const char *wanted = mlt_cli_value(m->cli, "alarm-findings");
     m->opt.findings = MLT_FINDINGS_HIGH;
     for (size_t i = 0; wanted && i < sizeof names / sizeof names[0]; i++) {
@@ -272,8 +273,9 @@ static void print_round(struct monitoring *m, const struct mlt_monitor_round *r)
     char root[2 * MLT_HASH_LEN + 1];
     mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
     if (!cli->json) {
-        mlt_cli_outf(cli, "%s: size %" PRIu64 " after %" PRIu64 ", root %s; %" PRIu64 " new entries, %" PRIu64
-                          " segments, %" PRIu64 " alarms\n",
+        mlt_cli_outf(cli,
+                     "%s: size %" PRIu64 " after %" PRIu64 ", root %s; %" PRIu64 " new entries, %" PRIu64
+                     " segments, %" PRIu64 " alarms\n",
                      r->num_alarms > 0 ? "ALARM" : "good", r->size, r->size_before, root, r->num_new, r->num_segments,
                      r->num_alarms);
         (void)mlt_cli_flush(cli);
@@ -300,8 +302,7 @@ static void print_round(struct monitoring *m, const struct mlt_monitor_round *r)
 
 // True when a signal said to end.
 static bool wait_for_next(const struct monitoring *m) {
-    const struct timespec timeout = {.tv_sec = m->interval_ns / MLT_NS_PER_S,
-                                     .tv_nsec = m->interval_ns % MLT_NS_PER_S};
+    const struct timespec timeout = {.tv_sec = m->interval_ns / MLT_NS_PER_S, .tv_nsec = m->interval_ns % MLT_NS_PER_S};
     int got;
     do {
         got = sigtimedwait(&m->ending, NULL, &timeout);

@@ -23,7 +23,8 @@ void mlt_progress_phase(struct mlt_progress *p, const char *what) {
 // What is done in a second, since the beginning; 0: too early to say.
 static uint64_t rate(const struct mlt_progress *p, uint64_t done, int64_t now) {
     int64_t elapsed = now - p->begin_ns;
-    return elapsed < RATE_AFTER_NS || done < p->begin ? 0 : (uint64_t)((double)(done - p->begin) * 1e9 / (double)elapsed);
+    return elapsed < RATE_AFTER_NS || done < p->begin ? 0
+                                                      : (uint64_t)((double)(done - p->begin) * 1e9 / (double)elapsed);
 }
 
 void mlt_progress_step(void *progress, uint64_t done, uint64_t total) {

@@ -26,8 +26,8 @@ static const struct mlt_cli_option options[] = {
      "prefer: publish self-attested when the quorum is missing (default); require: publish only with the quorum.",
      "prefer require"},
     {"publish-interval", 0, "TIME", "At most how often a checkpoint is published, 100ms or more (default: 1s).", NULL},
-    {"scrub-interval", 0, "TIME", "How long between two readings of the whole trail, 1s or more, or off (default: 24h).",
-     "off"},
+    {"scrub-interval", 0, "TIME",
+     "How long between two readings of the whole trail, 1s or more, or off (default: 24h).", "off"},
     {"scrub-rate", 0, "BYTES", "At most how much of the trail is read in a second, as in 20MB (default: 20MB).", NULL},
     {0},
 };
@@ -81,12 +81,16 @@ static int read_scrub(struct mlt_cli *cli, struct mlt_scrub_options *out) {
     if (interval && strcmp(interval, "off") == 0) {
         out->interval_ns = 0;
     } else if (interval && (!mlt_duration_parse(&out->interval_ns, interval) || out->interval_ns < MLT_NS_PER_S)) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--scrub-interval %s is no time of 1s or more, nor off; write it as "
-                                                 "12h or 7d", interval);
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--scrub-interval %s is no time of 1s or more, nor off; write it as "
+                            "12h or 7d",
+                            interval);
     }
     if (rate && (!mlt_byte_rate_parse(&out->rate, rate) || out->rate < MLT_SCRUB_RATE_MIN)) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--scrub-rate %s is no number of bytes a second, 65536 or more; write "
-                                                 "it as 500kB, 20MB or 1GB", rate);
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--scrub-rate %s is no number of bytes a second, 65536 or more; write "
+                            "it as 500kB, 20MB or 1GB",
+                            rate);
     }
     return 0;
 }

@@ -119,8 +119,10 @@ static int load_place(struct mlt_cli *cli, const char *path, struct mlt_verify_s
     if (status != MLT_OK) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s: %s", path, err.text);
     }
-    mlt_cli_note(cli, "goes on where %s says: entries below %" PRIu64 " were verified by an earlier run and are not read "
-                      "again", path, state->frontier.size);
+    mlt_cli_note(cli,
+                 "goes on where %s says: entries below %" PRIu64 " were verified by an earlier run and are not read "
+                 "again",
+                 path, state->frontier.size);
     return 0;
 }
 
@@ -128,8 +130,9 @@ static int save_place(struct mlt_cli *cli, const char *path, const struct mlt_ve
     struct mlt_buf text = {0};
     struct mlt_error err = {0};
     if (!path || state->frontier.size == 0) {
-        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "stopped before the end; nothing was verified that a later run could "
-                                                  "go on from");
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED,
+                            "stopped before the end; nothing was verified that a later run could "
+                            "go on from");
     }
     mlt_cli_make_parents(cli, path);
     mlt_verify_state_format(&text, state);

@@ -39,8 +39,8 @@ bool mlt_frontier_check(const struct mlt_frontier *f);
 // next hash of tile level l) is written to tile_roots[l-1]; returns how many (0 unless size becomes a multiple of 256).
 size_t mlt_frontier_add(struct mlt_frontier *f, const uint8_t leaf[static MLT_HASH_LEN],
                         uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]);
-// mlt_frontier_add_tile appends the 256 leaves of a full tile by their root; size must be a multiple of 256. The rest is
-// as for mlt_frontier_add: tile_roots[0] is `root` itself.
+// mlt_frontier_add_tile appends the 256 leaves of a full tile by their root; size must be a multiple of 256. The rest
+// is as for mlt_frontier_add: tile_roots[0] is `root` itself.
 size_t mlt_frontier_add_tile(struct mlt_frontier *f, const uint8_t root[static MLT_HASH_LEN],
                              uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]);
 void mlt_frontier_root(const struct mlt_frontier *f, uint8_t out[static MLT_HASH_LEN]);

@@ -1,5 +1,5 @@
-// A log from afar (C2SP tlog-tiles): entry bundles are fetched and hashed, and every tile that is served is compared with
-// what follows from the entries. Grows: what was computed up to one size is where the next size goes on from.
+// A log from afar (C2SP tlog-tiles): entry bundles are fetched and hashed, and every tile that is served is compared
+// with what follows from the entries. Grows: what was computed up to one size is where the next size goes on from.
 //
 // Knows no network: bytes come through struct mlt_mirror_fetch, from a server or from a directory of flat files.
 #ifndef MLT_MONITOR_MIRROR_H
@@ -50,8 +50,8 @@ struct mlt_mirror {
 };
 void mlt_mirror_clear(struct mlt_mirror *m);
 
-// mlt_mirror_grow fetches what leads from tree.frontier.size to `size` and adds it. Faults go to the watcher; whether the
-// root is the signed one is for the caller to say. Status: could it be fetched?
+// mlt_mirror_grow fetches what leads from tree.frontier.size to `size` and adds it. Faults go to the watcher; whether
+// the root is the signed one is for the caller to say. Status: could it be fetched?
 enum mlt_status mlt_mirror_grow(struct mlt_mirror *m, uint64_t size, struct mlt_error *err) MLT_MUST_USE;
 
 // Hashes as they are served for a tree of `size` leaves: for proofs. Nothing about them is known to be true.
@@ -74,8 +74,8 @@ struct mlt_mirror_fetch mlt_mirror_dir_fetch(struct mlt_mirror_dir *d);
 // mlt_mirror_make_dir makes a directory whose name is durable on return; one that is there is fine.
 enum mlt_status mlt_mirror_make_dir(struct mlt_env *env, const char *path, bool private_dir,
                                     struct mlt_error *err) MLT_MUST_USE;
-// mlt_mirror_dir_keep stores one file; a full tile or bundle that is there already is compared instead, MLT_CONFLICT when
-// it differs. Durable on return.
+// mlt_mirror_dir_keep stores one file; a full tile or bundle that is there already is compared instead, MLT_CONFLICT
+// when it differs. Durable on return.
 enum mlt_status mlt_mirror_dir_keep(struct mlt_mirror_dir *d, const char *path, struct mlt_bytes bytes,
                                     struct mlt_error *err) MLT_MUST_USE;
 

@@ -141,8 +141,8 @@ struct watching {
 static void see_fault(void *ctx, enum mlt_mirror_fault what, const char *path, bool has_index, uint64_t index,
                       const char *text) {
     struct watching *w = ctx;
-    struct mlt_alarm alarm = {.kind = what == MLT_MIRROR_TILE ? MLT_ALARM_TILE : MLT_ALARM_ENTRIES,
-                              .has_index = has_index, .index = index};
+    struct mlt_alarm alarm = {
+        .kind = what == MLT_MIRROR_TILE ? MLT_ALARM_TILE : MLT_ALARM_ENTRIES, .has_index = has_index, .index = index};
     (void)snprintf(alarm.path, sizeof alarm.path, "%s", path);
     alarm.bytes = mlt_buf_bytes(what == MLT_MIRROR_TILE ? &w->m->mirror.tile : &w->m->mirror.bundle);
     enum mlt_status st = mlt_monitor_alarm(w->m, &alarm, w->err, "%s: %s", path, text);
@@ -247,9 +247,11 @@ static enum mlt_status read_new(struct mlt_monitor *m, struct mlt_error *err) {
     uint8_t root[MLT_HASH_LEN];
     m->mirror.fetch = m->opt.fetch;
     m->mirror.tree = m->state.tree;
-    m->mirror.watch = (struct mlt_mirror_watch){
-        .ctx = &w, .fault = see_fault, .entry = see_entry, .keep = m->opt.mirror_dir ? see_file : NULL,
-        .step = see_step};
+    m->mirror.watch = (struct mlt_mirror_watch){.ctx = &w,
+                                                .fault = see_fault,
+                                                .entry = see_entry,
+                                                .keep = m->opt.mirror_dir ? see_file : NULL,
+                                                .step = see_step};
     enum mlt_status st = mlt_mirror_grow(&m->mirror, m->head.size, err);
     st = st ? st : w.failed;
     if (st || m->mirror.broken) {
@@ -259,9 +261,8 @@ static enum mlt_status read_new(struct mlt_monitor *m, struct mlt_error *err) {
     mlt_frontier_root(&m->mirror.tree.frontier, root);
     if (memcmp(root, m->head.root, sizeof root) != 0) {
         struct mlt_alarm alarm = {.kind = MLT_ALARM_ENTRIES};
-        st = mlt_monitor_alarm(m, &alarm, err,
-                               "the entries served do not have the root that is signed for size %" PRIu64,
-                               m->head.size);
+        st = mlt_monitor_alarm(
+            m, &alarm, err, "the entries served do not have the root that is signed for size %" PRIu64, m->head.size);
     }
     return st;
 }

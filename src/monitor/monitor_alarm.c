@@ -6,11 +6,16 @@
 
 const char *mlt_alarm_name(enum mlt_alarm_kind kind) {
     static const char *const names[MLT_NUM_ALARMS] = {
-        [MLT_ALARM_SIGNATURE] = "bad-signature", [MLT_ALARM_ROLLBACK] = "rollback",
-        [MLT_ALARM_FORK] = "fork",               [MLT_ALARM_ENTRIES] = "changed-entry",
-        [MLT_ALARM_TILE] = "bad-tile",           [MLT_ALARM_MIRROR] = "mirror-differs",
-        [MLT_ALARM_FORMAT] = "bad-entry",        [MLT_ALARM_RECEIVED] = "received-goes-back",
-        [MLT_ALARM_SEGMENT] = "wrong-segment",   [MLT_ALARM_STALE] = "stale",
+        [MLT_ALARM_SIGNATURE] = "bad-signature",
+        [MLT_ALARM_ROLLBACK] = "rollback",
+        [MLT_ALARM_FORK] = "fork",
+        [MLT_ALARM_ENTRIES] = "changed-entry",
+        [MLT_ALARM_TILE] = "bad-tile",
+        [MLT_ALARM_MIRROR] = "mirror-differs",
+        [MLT_ALARM_FORMAT] = "bad-entry",
+        [MLT_ALARM_RECEIVED] = "received-goes-back",
+        [MLT_ALARM_SEGMENT] = "wrong-segment",
+        [MLT_ALARM_STALE] = "stale",
         [MLT_ALARM_FINDING] = "finding",
     };
     return (unsigned)kind < MLT_NUM_ALARMS ? names[kind] : "other";
@@ -23,15 +28,13 @@ static bool is_about_tree(enum mlt_alarm_kind kind) {
 }
 
 // Is it the same alarm again? One about the tree is, as long as the same checkpoint is remembered, whatever is served
-// since: a fork that grows is one fork. Words count where they name a place; sizes and ages in others would make each time
-// another one of them.
+// since: a fork that grows is one fork. Words count where they name a place; sizes and ages in others would make each
+// time another one of them.
 static void identify(const struct mlt_alarm *a, uint8_t out[static MLT_HASH_LEN]) {
     const struct mlt_bytes none = {0};
     bool about_tree = is_about_tree(a->kind);
     bool words = a->kind == MLT_ALARM_SIGNATURE || (a->kind != MLT_ALARM_STALE && (!about_tree || a->path[0]));
-    const struct mlt_bytes parts[] = {mlt_str(mlt_alarm_name(a->kind)),
-                                      mlt_str("\n"),
-                                      words ? mlt_str(a->text) : none,
+    const struct mlt_bytes parts[] = {mlt_str(mlt_alarm_name(a->kind)), mlt_str("\n"), words ? mlt_str(a->text) : none,
                                       mlt_str("\n"),
                                       about_tree                   ? a->before
                                       : a->kind == MLT_ALARM_STALE ? a->now

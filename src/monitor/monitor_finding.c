@@ -1,6 +1,6 @@
-// Findings, as far as entries alone allow: the entries that tell of model versions, their data, approvals and transitions
-// are kept, and the story of each version that something new is about is told again by the same code as a dossier's.
-// Payloads stay sealed, and facts too long for an entry are not there: what rests on them is not found here.
+// Findings, as far as entries alone allow: the entries that tell of model versions, their data, approvals and
+// transitions are kept, and the story of each version that something new is about is told again by the same code as a
+// dossier's. Payloads stay sealed, and facts too long for an entry are not there: what rests on them is not found here.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -355,7 +355,8 @@ static enum mlt_status tell_version(struct mlt_monitor *m, struct mlt_bytes mode
     for (size_t i = 0; !st && i < story->num_findings; i++) {
         const struct mlt_finding *f = &story->findings[i];
         if (is_wanted(m, f)) {
-            struct mlt_alarm alarm = {.kind = MLT_ALARM_FINDING, .has_index = f->num_entries > 0,
+            struct mlt_alarm alarm = {.kind = MLT_ALARM_FINDING,
+                                      .has_index = f->num_entries > 0,
                                       .index = f->num_entries > 0 ? f->entries[0] : 0};
             st = mlt_monitor_alarm(m, &alarm, &why, "%s (%s), %.*s/%.*s: %s", f->code, mlt_severity_name(f->severity),
                                    MLT_ARG(model), MLT_ARG(version), f->condition);
@@ -413,8 +414,8 @@ enum mlt_status mlt_monitor_tell_findings(struct mlt_monitor *m, struct mlt_erro
         return MLT_OK;
     }
     struct version *versions = calloc(VERSIONS_MAX, sizeof *versions);
-    enum mlt_status st = versions ? gather(m, &arena, versions, &num, err)
-                                  : mlt_fail(err, MLT_NOMEM, "no memory to tell findings");
+    enum mlt_status st =
+        versions ? gather(m, &arena, versions, &num, err) : mlt_fail(err, MLT_NOMEM, "no memory to tell findings");
     for (size_t i = 0; i < num && !st; i++) {
         st = tell_version(m, versions[i].model, versions[i].version, err);
     }

@@ -19,8 +19,8 @@
 #define MLT_MONITOR_GAPS_MAX 8        // open at a time in one stream; further ones are one with the last
 #define MLT_MONITOR_TOLD_MAX 4096     // alarms remembered as told; beyond, the oldest may be told again
 
-// A serving stream: the next number expected, and the numbers passed over. Records of one stream may come in another order,
-// so that a gap is one only when it is still there a round later.
+// A serving stream: the next number expected, and the numbers passed over. Records of one stream may come in another
+// order, so that a gap is one only when it is still there a round later.
 struct mlt_monitor_gap {
     uint64_t from, to; // [from, to)
     uint64_t entry;    // the one that came after it
@@ -46,16 +46,16 @@ struct mlt_monitor_state {
     struct mlt_checkpoint head;
     struct mlt_mirror_tree tree;
     uint64_t round;
-    int64_t received;  // of the last entry
-    int64_t grown;     // our clock, when the log had grown last
-    uint64_t segments;    // commitments found right
-    uint64_t segment_end; // entries below were committed to
-    uint64_t links_from;  // the links of entries below were let go
-    uint64_t links_round;  // which file has the links that are in no run
-    uint64_t pending_from; // of entries from here on
-    uint64_t next_run;     // id of the next run
-    struct mlt_buf runs;   // struct mlt_monitor_run
-    uint64_t governance;  // bytes of its file
+    int64_t received;       // of the last entry
+    int64_t grown;          // our clock, when the log had grown last
+    uint64_t segments;      // commitments found right
+    uint64_t segment_end;   // entries below were committed to
+    uint64_t links_from;    // the links of entries below were let go
+    uint64_t links_round;   // which file has the links that are in no run
+    uint64_t pending_from;  // of entries from here on
+    uint64_t next_run;      // id of the next run
+    struct mlt_buf runs;    // struct mlt_monitor_run
+    uint64_t governance;    // bytes of its file
     struct mlt_buf streams; // struct mlt_monitor_stream, in order of their hashes
     struct mlt_buf told;    // SHA-256 of alarms told
 };
@@ -76,15 +76,15 @@ struct mlt_monitor {
     struct mlt_buf served; // the checkpoint of this round
     struct mlt_checkpoint head;
     struct mlt_monitor_round *round;
-    uint64_t tree_alarms; // of this round, those after which nothing is remembered
+    uint64_t tree_alarms;   // of this round, those after which nothing is remembered
     struct mlt_arena arena; // of one entry
     struct mlt_entry entry;
     struct mlt_monitor_findings *findings;
     struct mlt_monitor_segments *segments;
 };
 
-// mlt_monitor_alarm raises one: counted, its evidence written, told unless it was before. MLT_IO, …: the evidence could not
-// be written.
+// mlt_monitor_alarm raises one: counted, its evidence written, told unless it was before. MLT_IO, …: the evidence could
+// not be written.
 enum mlt_status mlt_monitor_alarm(struct mlt_monitor *m, struct mlt_alarm *alarm, struct mlt_error *err,
                                   const char *fmt, ...) MLT_PRINTF(4, 5) MLT_MUST_USE;
 
@@ -100,8 +100,9 @@ enum mlt_status mlt_monitor_segments_open(struct mlt_monitor *m, struct mlt_erro
 void mlt_monitor_segments_close(struct mlt_monitor *m);
 enum mlt_status mlt_monitor_read_links(struct mlt_monitor *m, uint64_t index, const struct mlt_entry *e,
                                        struct mlt_error *err) MLT_MUST_USE;
-enum mlt_status mlt_monitor_segments_save(struct mlt_monitor *m, struct mlt_error *err) MLT_MUST_USE; // before the state
-void mlt_monitor_segments_saved(struct mlt_monitor *m, uint64_t round_before);                      // and after it
+enum mlt_status mlt_monitor_segments_save(struct mlt_monitor *m,
+                                          struct mlt_error *err) MLT_MUST_USE; // before the state
+void mlt_monitor_segments_saved(struct mlt_monitor *m, uint64_t round_before); // and after it
 enum mlt_status mlt_monitor_segments_revert(struct mlt_monitor *m, struct mlt_error *err) MLT_MUST_USE;
 
 // Findings: `<state>/governance` has the entries that model versions, their data, approvals and transitions are told

@@ -47,8 +47,7 @@ static bool leads_to_root(const struct mlt_monitor *m, const struct sample *s, c
 
 static enum mlt_status tell(struct mlt_monitor *m, const struct sample *s, enum mlt_alarm_kind kind,
                             struct mlt_error *err) {
-    const struct mlt_tile_id id = {
-        .entries = kind == MLT_ALARM_ENTRIES, .number = s->number, .width = MLT_TILE_WIDTH};
+    const struct mlt_tile_id id = {.entries = kind == MLT_ALARM_ENTRIES, .number = s->number, .width = MLT_TILE_WIDTH};
     struct mlt_alarm alarm = {.kind = kind, .has_index = true, .index = s->number * MLT_TILE_WIDTH};
     mlt_tile_path_format(alarm.path, &id);
     alarm.bytes = kind == MLT_ALARM_ENTRIES ? mlt_buf_bytes(&m->mirror.bundle) : (struct mlt_bytes){0};

@@ -1,8 +1,8 @@
 // What the log commits to about segments of itself: the links of all entries of a range, sorted, as a Merkle tree
 // (record/segment.h). Commitments overlap: a whole segment covers small ones, and a larger one sixteen of them. So the
 // links of every entry are kept: those of the newest entries in memory, in order of their entries, all others in sorted
-// runs under <state>/links, a file each. A commitment is computed again by merging the runs it covers, which then become
-// one.
+// runs under <state>/links, a file each. A commitment is computed again by merging the runs it covers, which then
+// become one.
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -167,8 +167,7 @@ static enum mlt_status writer_open(struct writer *w, struct mlt_monitor *m, uint
     char path[MLT_MONITOR_PATH_MAX];
     run_path(m, id, path);
     *w = (struct writer){.env = m->opt.env};
-    enum mlt_status st =
-        w->env->open(w->env, &w->file, path, MLT_OPEN_WRITE | MLT_OPEN_CREATE | MLT_OPEN_PRIVATE, err);
+    enum mlt_status st = w->env->open(w->env, &w->file, path, MLT_OPEN_WRITE | MLT_OPEN_CREATE | MLT_OPEN_PRIVATE, err);
     return st ? st : w->env->truncate(w->env, w->file, 0, err); // what a crash may have left under this name
 }
 
@@ -268,8 +267,7 @@ static enum mlt_status open_run(struct mlt_monitor *m, struct parts *p, const st
     if (!st && len != r->num * MLT_LINK_LEAF_LEN) {
         st = mlt_fail(err, MLT_CORRUPT, "%s has %" PRIu64 " bytes; the state says otherwise", path, len);
     }
-    st = st ? st
-            : mlt_stream_of_file(&p->stream[p->num_streams], env, p->file[p->num_files], 0, r->num, err);
+    st = st ? st : mlt_stream_of_file(&p->stream[p->num_streams], env, p->file[p->num_files], 0, r->num, err);
     p->num_files++;
     p->num_streams += st ? 0 : 1;
     return st;
@@ -412,9 +410,8 @@ static enum mlt_status recompute(struct mlt_monitor *m, uint64_t index, const st
         return st;
     }
     if (found.num_leaves != s->num_leaves || memcmp(found.root, s->root, sizeof found.root) != 0) {
-        return wrong(m, index, err,
-                     "entries %" PRIu64 " to %" PRIu64 " have %" PRIu64 " links, it says %" PRIu64 "%s", s->first,
-                     s->end - 1, found.num_leaves, s->num_leaves,
+        return wrong(m, index, err, "entries %" PRIu64 " to %" PRIu64 " have %" PRIu64 " links, it says %" PRIu64 "%s",
+                     s->first, s->end - 1, found.num_leaves, s->num_leaves,
                      found.num_leaves == s->num_leaves ? " under another root" : "");
     }
     m->round->num_segments++;

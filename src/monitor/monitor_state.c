@@ -217,8 +217,8 @@ static void take_head(struct reader *r, struct mlt_monitor_state *s) {
     }
     mlt_frontier_root(&s->tree.frontier, root);
     r->failed = mlt_note_parse(&note, &r->arena, text, NULL) != MLT_OK ||
-                mlt_checkpoint_parse(&s->head, note.text, NULL) != MLT_OK ||
-                s->head.size != s->tree.frontier.size || memcmp(root, s->head.root, sizeof root) != 0;
+                mlt_checkpoint_parse(&s->head, note.text, NULL) != MLT_OK || s->head.size != s->tree.frontier.size ||
+                memcmp(root, s->head.root, sizeof root) != 0;
 }
 
 enum mlt_status mlt_monitor_state_parse(struct mlt_monitor_state *out, struct mlt_bytes text, struct mlt_error *err) {

@@ -1,5 +1,5 @@
-// Sequence numbers of serving streams. The log's order is not the stream's: a number passed over may still come. A gap is
-// told when it has stayed open into a later round.
+// Sequence numbers of serving streams. The log's order is not the stream's: a number passed over may still come. A gap
+// is told when it has stayed open into a later round.
 #include <inttypes.h>
 
 #include "monitor/monitor_private.h"

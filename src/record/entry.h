@@ -55,8 +55,8 @@ enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sea
                                        struct mlt_arena *arena, struct mlt_bytes *plain,
                                        struct mlt_error *err) MLT_MUST_USE;
 
-// mlt_entry_open_with does the same with a secret that was unwrapped before; `scratch` is used again from one call to the
-// next and left to the caller.
+// mlt_entry_open_with does the same with a secret that was unwrapped before; `scratch` is used again from one call to
+// the next and left to the caller.
 enum mlt_status mlt_entry_open_with(const struct mlt_entry *e, struct mlt_sealer *sealer,
                                     const uint8_t secret[static MLT_SECRET_LEN], struct mlt_bytes sealed,
                                     struct mlt_json *scratch, struct mlt_arena *arena, struct mlt_bytes *plain,

@@ -1,5 +1,5 @@
-// A JSON object on one line that ends in the SHA-256 of what stands before: for files of our own state. Finds what a crash
-// or a disk did to them; whoever can write the file can write another sum.
+// A JSON object on one line that ends in the SHA-256 of what stands before: for files of our own state. Finds what a
+// crash or a disk did to them; whoever can write the file can write another sum.
 #ifndef MLT_RECORD_JSON_SUM_H
 #define MLT_RECORD_JSON_SUM_H
 

@@ -44,8 +44,7 @@ enum mlt_status mlt_link_leaves_add(struct mlt_link_leaves *leaves, uint64_t ind
     if (status == MLT_OK) {
         status = mlt_link_leaves_put(leaves, index, links, num, err);
     }
-    return status == MLT_OK ? MLT_OK
-                            : mlt_context(err, status, "links of entry %llu", (unsigned long long)index);
+    return status == MLT_OK ? MLT_OK : mlt_context(err, status, "links of entry %llu", (unsigned long long)index);
 }
 
 static int compare(const void *a, const void *b) {

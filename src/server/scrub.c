@@ -8,13 +8,13 @@
 #include "server/api_state.h"
 #include "trail/verify.h"
 
-// The first run comes soon after the start, so that a server which is restarted every day is scrubbed, too; not at once,
-// when everybody reconnects.
+// The first run comes soon after the start, so that a server which is restarted every day is scrubbed, too; not at
+// once, when everybody reconnects.
 #define FIRST_DELAY_NS (5 * 60 * MLT_NS_PER_S)
-#define RETRY_NS (60 * MLT_NS_PER_S) // after a run that could not be made
+#define RETRY_NS (60 * MLT_NS_PER_S)   // after a run that could not be made
 #define BUSY_BYTES ((uint64_t)4 << 20) // queued for the committer: appends come faster than they are written
 #define BUSY_PAUSE_NS (MLT_NS_PER_S / 10)
-#define BUSY_PAUSES_MAX 50 // in a row: under steady load scrubbing goes on, slowly
+#define BUSY_PAUSES_MAX 50  // in a row: under steady load scrubbing goes on, slowly
 #define FAULTS_NAMED_MAX 16 // in the record; the rest is counted
 
 // --- pace ---
@@ -165,8 +165,8 @@ static bool run_once(struct mlt_api *api) {
         .pace_arg = api,
     };
     int64_t from = api->env->now(api->env);
-    enum mlt_status status = report ? mlt_verify_trail(api->env, &opt, report, &err)
-                                    : mlt_fail(&err, MLT_NOMEM, "no memory to scrub");
+    enum mlt_status status =
+        report ? mlt_verify_trail(api->env, &opt, report, &err) : mlt_fail(&err, MLT_NOMEM, "no memory to scrub");
     int64_t took = api->env->monotonic(api->env) - api->scrub.begun;
     if (status == MLT_OK) {
         print_faults(report);
@@ -203,7 +203,8 @@ static bool init_wake(pthread_cond_t *wake) {
     if (pthread_condattr_init(&attributes) != 0) {
         return false;
     }
-    bool good = pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(wake, &attributes) == 0;
+    bool good =
+        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(wake, &attributes) == 0;
     (void)pthread_condattr_destroy(&attributes);
     return good;
 }
@@ -214,7 +215,9 @@ enum mlt_status mlt_scrub_start(struct mlt_api *api, const struct mlt_scrub_opti
         return MLT_OK;
     }
     s->opt = *opt;
-    s->opt.rate = opt->rate == 0 ? MLT_SCRUB_RATE_DEFAULT : opt->rate < MLT_SCRUB_RATE_MIN ? MLT_SCRUB_RATE_MIN : opt->rate;
+    s->opt.rate = opt->rate == 0                   ? MLT_SCRUB_RATE_DEFAULT
+                  : opt->rate < MLT_SCRUB_RATE_MIN ? MLT_SCRUB_RATE_MIN
+                                                   : opt->rate;
     if (pthread_mutex_init(&s->lock, NULL) != 0) {
         return mlt_fail(err, MLT_NOMEM, "no memory for a lock");
     }

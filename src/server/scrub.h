@@ -1,5 +1,5 @@
-// Scrubbing: a slow thread that reads the whole trail again and again, as `verify` does and by the same code, so that rot
-// and tampering are found while backups still hold what was lost. Each run is a `control` record.
+// Scrubbing: a slow thread that reads the whole trail again and again, as `verify` does and by the same code, so that
+// rot and tampering are found while backups still hold what was lost. Each run is a `control` record.
 #ifndef MLT_SERVER_SCRUB_H
 #define MLT_SERVER_SCRUB_H
 

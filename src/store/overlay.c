@@ -211,8 +211,8 @@ static enum mlt_status overlay_write(struct mlt_env *env, struct mlt_file *f, co
     return st;
 }
 
-// How much from `off` on is as in the base: all that lies before the first page written. Replaying a journal adds to the
-// ends of files, so that this is nearly all of them.
+// How much from `off` on is as in the base: all that lies before the first page written. Replaying a journal adds to
+// the ends of files, so that this is nearly all of them.
 static size_t len_from_base(const struct node *n, uint64_t off, size_t len) {
     if (!n->changed) {
         return len;

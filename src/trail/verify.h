@@ -45,8 +45,8 @@ struct mlt_verify_state {
     uint64_t at;
     // The records of the entries below `records` were checked; `payload_end` is where their payloads end.
     uint64_t records, records_at, payload_end;
-    uint64_t payloads, erased, details; // counted up to there
-    bool payloads_checked;              // unsealed, too
+    uint64_t payloads, erased, details;      // counted up to there
+    bool payloads_checked;                   // unsealed, too
     struct mlt_buf erased_indexes, erasures; // u64 each, in host order
     uint64_t num_faults;
     struct mlt_verify_fault *faults; // MLT_VERIFY_FAULTS_MAX places, of which min(num_faults, that) are used
@@ -61,10 +61,10 @@ struct mlt_verify_report {
     uint8_t root[MLT_HASH_LEN];
     uint64_t entries, payloads, erased, details, journal_groups;
     uint64_t commitments, committed; // of segments, and how far; filled in by whoever looks further
-    bool payloads_checked; // false: no key-encryption key at hand, or not wanted
-    uint64_t resumed_at;   // entries that an earlier run had verified
-    int64_t entries_ns;    // how long entries and tree took
-    int64_t records_ns;    // how long payloads, slots and details took
+    bool payloads_checked;           // false: no key-encryption key at hand, or not wanted
+    uint64_t resumed_at;             // entries that an earlier run had verified
+    int64_t entries_ns;              // how long entries and tree took
+    int64_t records_ns;              // how long payloads, slots and details took
     uint64_t bytes_read;
     struct mlt_verify_fault faults[MLT_VERIFY_FAULTS_MAX];
     uint64_t num_faults; // may exceed MLT_VERIFY_FAULTS_MAX
@@ -95,8 +95,8 @@ struct mlt_verify_options {
     struct mlt_verify_state *state;
 };
 
-// Status: could it be checked at all? The verdict is in the report. MLT_BUSY: `pace` said to stop. MLT_CONFLICT: `state`
-// is of another trail, or the trail no longer has what was verified; nothing was checked.
+// Status: could it be checked at all? The verdict is in the report. MLT_BUSY: `pace` said to stop. MLT_CONFLICT:
+// `state` is of another trail, or the trail no longer has what was verified; nothing was checked.
 enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_options *opt,
                                  struct mlt_verify_report *out, struct mlt_error *err) MLT_MUST_USE;
 

@@ -1,5 +1,5 @@
-// Slices in order, checked ahead of the one who asks for them by as many threads as were wanted; by the caller when none
-// were.
+// Slices in order, checked ahead of the one who asks for them by as many threads as were wanted; by the caller when
+// none were.
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -25,7 +25,7 @@ struct mlt_ahead {
     pthread_cond_t taken_or_done;
     pthread_cond_t freed;
     // Under mu.
-    uint64_t next_first; // of the next slice to take
+    uint64_t next_first;             // of the next slice to take
     uint64_t taken, given, returned; // places taken by threads, given to the one who asks, done with
     bool stop;
     size_t num_places;

@@ -1,5 +1,5 @@
-// The walk over all entries, in order: bytes against leaf hashes, leaf hashes against tiles, tiles against the root; then
-// the payload index, the slots and what the entries bind. A bundle of 256 entries at a time, which is also a tile.
+// The walk over all entries, in order: bytes against leaf hashes, leaf hashes against tiles, tiles against the root;
+// then the payload index, the slots and what the entries bind. A bundle of 256 entries at a time, which is also a tile.
 //
 // Most of a trail is as it should be, and verify_slice.c says so of a stretch at a time. What it does not say so of is
 // looked at here, bundle by bundle, to find out what is wrong and where.
@@ -103,11 +103,8 @@ static enum mlt_status load_entries(struct walk *w, struct bundle *b, uint64_t *
 static enum mlt_status load_rest(struct walk *w, struct bundle *b, struct mlt_error *err) {
     uint64_t block = b->first / MLT_FILES_BUNDLE * MLT_FILES_BLOCK_LEN;
     struct mlt_bytes raw;
-    enum mlt_status st =
-        window_at(w, MLT_FILE_HASH, b->first * MLT_HASH_LEN, b->count * MLT_HASH_LEN, &b->leaves, err);
-    st = st ? st
-            : window_at(w, MLT_FILE_SLOTS, b->first * MLT_WRAPPED_LEN, b->count * MLT_WRAPPED_LEN,
-                        &b->slots, err);
+    enum mlt_status st = window_at(w, MLT_FILE_HASH, b->first * MLT_HASH_LEN, b->count * MLT_HASH_LEN, &b->leaves, err);
+    st = st ? st : window_at(w, MLT_FILE_SLOTS, b->first * MLT_WRAPPED_LEN, b->count * MLT_WRAPPED_LEN, &b->slots, err);
     st = st ? st : window_at(w, MLT_FILE_PAYLOADS_INDEX, block, 8 + 4 * b->count, &raw, err);
     if (st) {
         return st;
@@ -182,8 +179,7 @@ static enum mlt_status check_upper(struct walk *w, unsigned level, const uint8_t
                                    struct mlt_error *err) {
     struct mlt_bytes stored;
     uint64_t position = (w->computed.size >> (MLT_TILE_HEIGHT * level)) - 1;
-    enum mlt_status st =
-        window_at(w, MLT_FILE_HASH + level, position * MLT_HASH_LEN, MLT_HASH_LEN, &stored, err);
+    enum mlt_status st = window_at(w, MLT_FILE_HASH + level, position * MLT_HASH_LEN, MLT_HASH_LEN, &stored, err);
     if (!st && (stored.len < MLT_HASH_LEN || memcmp(stored.ptr, hash, MLT_HASH_LEN) != 0)) {
         fault_hash(w, level, position);
     }
@@ -300,7 +296,9 @@ static enum mlt_status stand_in(struct walk *w, struct bundle *b, struct mlt_err
     if (!st && ends.len == 8 + 4 * b->count) {
         w->payload_end = mlt_load_u64be(ends.ptr) + mlt_load_u32be(ends.ptr + 4 + 4 * b->count);
     }
-    return st || w->pass != MLT_PASS_TREE ? st : grow_by_leaves(w, (const uint8_t(*)[MLT_HASH_LEN])b->computed, b->count, err);
+    return st || w->pass != MLT_PASS_TREE
+               ? st
+               : grow_by_leaves(w, (const uint8_t(*)[MLT_HASH_LEN])b->computed, b->count, err);
 }
 
 static void hash_leaves(struct bundle *b) {

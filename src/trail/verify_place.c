@@ -1,6 +1,6 @@
-// Going on where an earlier verification stopped. What that one verified is bound by its frontier: the tree grows out of
-// it, and the root that comes out in the end is held against the signed one. So nothing that was taken up is believed that
-// the signed root does not cover; what lies in the files below that place is not read again.
+// Going on where an earlier verification stopped. What that one verified is bound by its frontier: the tree grows out
+// of it, and the root that comes out in the end is held against the signed one. So nothing that was taken up is
+// believed that the signed root does not cover; what lies in the files below that place is not read again.
 #include <stdlib.h>
 
 #include "trail/verify_private.h"

@@ -33,11 +33,11 @@ struct mlt_verify {
     struct mlt_verify_state *state; // NULL: nobody asks how far it came
     size_t state_erased, state_erasures; // bytes of the two below at the place that `state` has
     uint64_t faults_before;              // the entries: found again by whoever goes on
-    struct mlt_arena arena;    // of one entry
-    struct mlt_entry entry;    // the one that is being looked at
-    struct mlt_json plain;     // its payload
-    struct mlt_buf erased;     // u64 indexes whose slot says erased, in host order
-    struct mlt_buf erasures;   // u64 indexes that erasure entries name
+    struct mlt_arena arena;              // of one entry
+    struct mlt_entry entry;              // the one that is being looked at
+    struct mlt_json plain;               // its payload
+    struct mlt_buf erased;               // u64 indexes whose slot says erased, in host order
+    struct mlt_buf erasures;             // u64 indexes that erasure entries name
 };
 void mlt_verify_clear_scratch(struct mlt_verify *v); // arena, entry, plain, erased, erasures, sealer
 

@@ -1,9 +1,9 @@
 // A stretch of entries in which everything is as it should be. Nothing is reported from here and nothing is judged: at
 // the first difference the stretch is not clean, and verify_entries.c finds out what it is.
 //
-// A bundle of 256 entries lies where entries.idx says and its lengths fill that place exactly. In the pass over the tree
-// its leaf hashes are those of hash/0; in the pass over records its payloads follow each other without a gap and every
-// record is good in the eyes of mlt_verify_record.
+// A bundle of 256 entries lies where entries.idx says and its lengths fill that place exactly. In the pass over the
+// tree its leaf hashes are those of hash/0; in the pass over records its payloads follow each other without a gap and
+// every record is good in the eyes of mlt_verify_record.
 #include <stdlib.h>
 
 #include "trail/verify_private.h"
@@ -36,9 +36,13 @@ enum mlt_status mlt_slicer_new(struct mlt_slicer **out, const struct mlt_verify 
         return mlt_fail(err, MLT_NOMEM, "no memory to verify");
     }
     // Constant from here on: the files, the mark, the options. The rest is this thread's own.
-    s->own = (struct mlt_verify){
-        .base = v->base, .env = v->env, .opt = v->opt, .report = s->report, .raw = v->raw, .files = v->files,
-        .mark = v->mark};
+    s->own = (struct mlt_verify){.base = v->base,
+                                 .env = v->env,
+                                 .opt = v->opt,
+                                 .report = s->report,
+                                 .raw = v->raw,
+                                 .files = v->files,
+                                 .mark = v->mark};
     s->own.files.scratch = (struct mlt_buf){0};
     memcpy(s->own.dir, v->dir, sizeof(s->own.dir));
     s->report->live = v->report->live;
@@ -66,8 +70,8 @@ static enum mlt_status window(struct mlt_slicer *s, enum mlt_files_id id, uint64
     return mlt_window_at(&s->windows, &s->own, id, off, len, out, err);
 }
 
-// Where the bundle begins and ends. The last one of a trail that is being written has no end in the index: it is followed
-// by its lengths, as far as they may lead.
+// Where the bundle begins and ends. The last one of a trail that is being written has no end in the index: it is
+// followed by its lengths, as far as they may lead.
 static enum mlt_status place(struct mlt_slicer *s, struct bundle *b, bool last, bool *clean, struct mlt_error *err) {
     struct mlt_bytes raw;
     size_t want = last ? 8 : 16;
@@ -118,8 +122,7 @@ static enum mlt_status check_tree(struct mlt_slicer *s, struct mlt_slice *slice,
         at += 2 + (size_t)s->length[i];
     }
     size_t len = b->count * MLT_HASH_LEN;
-    enum mlt_status st =
-        window(s, MLT_FILE_HASH, b->number * MLT_TILE_WIDTH * MLT_HASH_LEN, len, &stored, err);
+    enum mlt_status st = window(s, MLT_FILE_HASH, b->number * MLT_TILE_WIDTH * MLT_HASH_LEN, len, &stored, err);
     *clean = !st && stored.len == len && memcmp(stored.ptr, s->computed, len) == 0;
     if (*clean && b->count == MLT_TILE_WIDTH) {
         mlt_merkle_tile_root(slice->root[slice->num_roots++], s->computed[0]);
@@ -131,8 +134,8 @@ static enum mlt_status check_tree(struct mlt_slicer *s, struct mlt_slice *slice,
 }
 
 static enum mlt_status check_record(struct mlt_slicer *s, uint64_t index, struct mlt_bytes entry,
-                                    const uint8_t slot[static MLT_WRAPPED_LEN], uint64_t off, uint32_t len,
-                                    bool *clean, struct mlt_error *err) {
+                                    const uint8_t slot[static MLT_WRAPPED_LEN], uint64_t off, uint32_t len, bool *clean,
+                                    struct mlt_error *err) {
     struct mlt_bytes sealed = {0};
     enum mlt_status st = len > 0 ? window(s, MLT_FILE_PAYLOADS, off, len, &sealed, err) : MLT_OK;
     *clean = !st && sealed.len == len;
@@ -145,8 +148,7 @@ static enum mlt_status check_records(struct mlt_slicer *s, struct mlt_slice *sli
     struct mlt_bytes slots;
     uint64_t first = b->number * MLT_FILES_BUNDLE;
     size_t block_len = 8 + 4 * b->count;
-    enum mlt_status st =
-        window(s, MLT_FILE_PAYLOADS_INDEX, b->number * MLT_FILES_BLOCK_LEN, block_len, &block, err);
+    enum mlt_status st = window(s, MLT_FILE_PAYLOADS_INDEX, b->number * MLT_FILES_BLOCK_LEN, block_len, &block, err);
     st = st ? st : window(s, MLT_FILE_SLOTS, first * MLT_WRAPPED_LEN, b->count * MLT_WRAPPED_LEN, &slots, err);
     if (st || block.len < block_len || slots.len < b->count * MLT_WRAPPED_LEN) {
         *clean = false;
@@ -158,8 +160,8 @@ static enum mlt_status check_records(struct mlt_slicer *s, struct mlt_slice *sli
     const uint8_t *at = b->entries.ptr;
     for (size_t i = 0; i < b->count && *clean && !st; i++) {
         uint32_t end = mlt_load_u32be(block.ptr + 8 + 4 * i);
-        *clean = end >= begin && end - begin <= MLT_PAYLOAD_MAX + MLT_SEAL_TAG_LEN &&
-                 base + end <= s->own.mark.payloads_len;
+        *clean =
+            end >= begin && end - begin <= MLT_PAYLOAD_MAX + MLT_SEAL_TAG_LEN && base + end <= s->own.mark.payloads_len;
         if (*clean) {
             st = check_record(s, first + i, mlt_bytes_of(at + 2, s->length[i]), slots.ptr + i * MLT_WRAPPED_LEN,
                               base + begin, end - begin, clean, err);
@@ -176,8 +178,8 @@ static enum mlt_status check_records(struct mlt_slicer *s, struct mlt_slice *sli
 static enum mlt_status first_payload(struct mlt_slicer *s, struct mlt_slice *slice, bool *clean,
                                      struct mlt_error *err) {
     struct mlt_bytes raw;
-    enum mlt_status st = window(s, MLT_FILE_PAYLOADS_INDEX, slice->first / MLT_FILES_BUNDLE * MLT_FILES_BLOCK_LEN, 8,
-                                &raw, err);
+    enum mlt_status st =
+        window(s, MLT_FILE_PAYLOADS_INDEX, slice->first / MLT_FILES_BUNDLE * MLT_FILES_BLOCK_LEN, 8, &raw, err);
     *clean = !st && raw.len == 8;
     slice->payload_begin = slice->payload_end = *clean ? mlt_load_u64be(raw.ptr) : 0;
     return st;

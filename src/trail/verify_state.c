@@ -102,7 +102,8 @@ static void take_indexes(struct reader *r, const char *name, struct mlt_buf *out
 static void take_fault(struct reader *r, mlt_json_at at, struct mlt_verify_fault *f) {
     uint64_t what = 0;
     mlt_json_at index = mlt_json_get(r->json, at, "index");
-    r->failed = !mlt_json_u64(r->json, mlt_json_get(r->json, at, "what"), &what) || what > MLT_VERIFY_STATE || r->failed;
+    r->failed =
+        !mlt_json_u64(r->json, mlt_json_get(r->json, at, "what"), &what) || what > MLT_VERIFY_STATE || r->failed;
     f->what = (enum mlt_verify_what)what;
     f->has_index = mlt_json_u64(r->json, index, &f->index);
     take_text(r, mlt_json_get(r->json, at, "file"), f->file, sizeof(f->file));

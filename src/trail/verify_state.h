@@ -14,7 +14,8 @@
 #define MLT_VERIFY_STATE_LEN_MAX ((size_t)256 << 20) // some 20 million erased payloads
 
 void mlt_verify_state_format(struct mlt_buf *out, const struct mlt_verify_state *s);
-// mlt_verify_state_parse fills a cleared state. MLT_CORRUPT: not such a file, or its check sum is another; `out` is cleared.
+// mlt_verify_state_parse fills a cleared state. MLT_CORRUPT: not such a file, or its check sum is another; `out` is
+// cleared.
 enum mlt_status mlt_verify_state_parse(struct mlt_verify_state *out, struct mlt_bytes text,
                                        struct mlt_error *err) MLT_MUST_USE;
 

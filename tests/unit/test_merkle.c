@@ -496,11 +496,15 @@ static void test_provers_refuse_and_report(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eight_leaf_constants),        cmocka_unit_test(test_proofs_equal_the_rfc),
-        cmocka_unit_test(test_proofs_over_tile_boundaries), cmocka_unit_test(test_frontier_from_tiles),
+        cmocka_unit_test(test_eight_leaf_constants),
+        cmocka_unit_test(test_proofs_equal_the_rfc),
+        cmocka_unit_test(test_proofs_over_tile_boundaries),
+        cmocka_unit_test(test_frontier_from_tiles),
         cmocka_unit_test(test_tree_by_tiles),
-        cmocka_unit_test(test_seventy_thousand_root),       cmocka_unit_test(test_proof_reads_few_rows),
-        cmocka_unit_test(test_broken_proofs_fail),          cmocka_unit_test(test_edges_of_consistency),
+        cmocka_unit_test(test_seventy_thousand_root),
+        cmocka_unit_test(test_proof_reads_few_rows),
+        cmocka_unit_test(test_broken_proofs_fail),
+        cmocka_unit_test(test_edges_of_consistency),
         cmocka_unit_test(test_provers_refuse_and_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,8 @@ static void add_facts(struct log *l, const char *kind, const char *facts) {
 static void add_predictions(struct log *l, size_t count) {
     for (size_t i = 0; i < count; i++) {
         char facts[128];
-        (void)snprintf(facts, sizeof facts, "{\"request_id\":\"r%zu\",\"model\":\"m\",\"model_version\":\"1\"}", l->num);
+        (void)snprintf(facts, sizeof facts, "{\"request_id\":\"r%zu\",\"model\":\"m\",\"model_version\":\"1\"}",
+                       l->num);
         add_facts(l, "prediction", facts);
     }
 }
@@ -400,11 +401,11 @@ static void test_mirror(void **state) {
     assert_int_equal(mlt_mirror_dir_keep(&dir, "tile/entries/000", mlt_str("x"), NULL), MLT_CONFLICT);
 }
 
-// Whatever write, sync or rename fails or is torn by a crash: afterwards the monitor opens and goes on, without an alarm
-// that an honest log did not earn.
+// Whatever write, sync or rename fails or is torn by a crash: afterwards the monitor opens and goes on, without an
+// alarm that an honest log did not earn.
 static void test_crashes(void **state) {
     static const enum simdisk_fault faults[] = {SIMDISK_ERROR_APPLIED, SIMDISK_ERROR_NOT_APPLIED, SIMDISK_DEATH_BEFORE,
-                                                 SIMDISK_DEATH_DURING, SIMDISK_DEATH_AFTER};
+                                                SIMDISK_DEATH_DURING, SIMDISK_DEATH_AFTER};
     for (size_t k = 0; k < sizeof faults / sizeof faults[0]; k++) {
         for (uint64_t at = 1;; at++) {
             void *one;
