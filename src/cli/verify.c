@@ -141,6 +141,10 @@ static void print_text(struct mlt_cli *cli, const struct mlt_verify_report *r, c
         mlt_cli_outf(cli, "%sverified%s with key %.*s\n", on, off, MLT_ARG(mlt_buf_bytes(&key)));
     }
     mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
+    if (r->resumed_at > 0) {
+        mlt_cli_outf(cli, "entries below %" PRIu64 " were verified by an earlier run and not read again\n",
+                     r->resumed_at);
+    }
     mlt_cli_outf(cli, "size %" PRIu64 ", root %s\n", r->size, root);
     mlt_cli_outf(cli, "%" PRIu64 " entries, %" PRIu64 " payloads (%s), %" PRIu64 " erased, %" PRIu64 " details\n",
                  r->entries, r->payloads, r->payloads_checked ? "checked" : "not checked", r->erased, r->details);

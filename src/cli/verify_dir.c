@@ -1,5 +1,5 @@
 // Checks a trail's directory, and goes on where an earlier run was interrupted.
-#define _XOPEN_SOURCE 700 // realpath
+#define _DEFAULT_SOURCE // realpath
 #include <errno.h>
 #include <inttypes.h>
 #include <signal.h>
