@@ -133,6 +133,18 @@ def test_an_honest_log_raises_no_alarm_and_the_mirror_stands_on_its_own(log, mon
     Monitor(binary, log.vkey, tmp_path / "third").alarm(mirror, "changed-entry")
 
 
+def test_over_tls_the_certificate_counts(log, monitor, tmp_path):
+    if not shutil.which("openssl"):
+        pytest.skip("the openssl program is not installed")
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days",
+                    "2", "-keyout", "server.key", "-out", "server.pem", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    log.serve("--tls-cert", str(tmp_path / "server.pem"), "--tls-key", str(tmp_path / "server.key"))
+    url = log.url.replace("http://", "https://")
+    assert monitor.good(url, "--cacert", tmp_path / "server.pem")["size"] >= 300
+    assert monitor.once(url).returncode == 3
+
+
 def test_two_histories_under_one_key_are_a_fork(log, monitor, tmp_path):
     twin = log.copy(tmp_path / "twin")
     log.append([record(1000 + n) for n in range(50)])
