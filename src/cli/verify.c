@@ -244,7 +244,8 @@ const struct mlt_cli_command mlt_cmd_verify = {
         "as "
         "well. A run over a directory that SIGINT or SIGTERM stops leaves where it was, and the same command goes on "
         "from there: the tree that is signed must grow out of what was verified. A tlog-proof is checked offline, "
-        "against the entry given with --entry; an evidence bundle (a ZIP) is checked offline from its first byte to its "
+        "against the entry given with --entry; an evidence bundle (a ZIP) is checked offline from its first byte to "
+        "its "
         "last, and its dossier is made again from the entries in it.",
     .words = "<file>",
     .max_args = 1,

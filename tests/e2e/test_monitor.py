@@ -338,20 +338,15 @@ def test_a_damaged_state_is_refused_and_not_begun_anew(log, monitor):
 
 def test_two_monitors_do_not_share_a_state(log, monitor):
     log.serve()
-    monitor.good(log.url)
-    running = subprocess.Popen(monitor.command(log.url, "--interval", "60s"), stdout=subprocess.DEVNULL,
-                               stderr=subprocess.DEVNULL)
+    running = subprocess.Popen(monitor.command(log.url, "--interval", "60s"), stdout=subprocess.PIPE,
+                               stderr=subprocess.DEVNULL, text=True)
     try:
-        until = time.monotonic() + WAIT
-        while time.monotonic() < until:
-            done = monitor.once(log.url)
-            if done.returncode == 3:
-                break
-            time.sleep(0.05)
+        assert running.stdout.readline().startswith("good: ")  # it has the state now
+        done = monitor.once(log.url)
         assert done.returncode == 3 and "another monitor" in done.stderr
     finally:
         running.terminate()
-        running.wait(WAIT)
+        running.communicate(timeout=WAIT)
 
 
 def test_scrubbing_finds_damage_and_records_it(log):
