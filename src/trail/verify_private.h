@@ -76,7 +76,7 @@ struct mlt_windows {
 void mlt_windows_init(struct mlt_windows *w);
 void mlt_windows_clear(struct mlt_windows *w);
 // mlt_window_at gives `len` bytes at `off`, or as many as the file has; valid until the next call for the same file.
-enum mlt_status mlt_window_at(struct mlt_windows *w, const struct mlt_verify *v, enum mlt_files_id id, uint64_t off,
+enum mlt_status mlt_window_at(struct mlt_windows *all, const struct mlt_verify *v, enum mlt_files_id id, uint64_t off,
                               size_t len, struct mlt_bytes *out, struct mlt_error *err) MLT_MUST_USE;
 // mlt_window_bytes is the same memory, to write to: the prefix of a leaf hash goes there for a moment.
 uint8_t *mlt_window_bytes(struct mlt_windows *w, enum mlt_files_id id, struct mlt_bytes part);
