@@ -280,8 +280,8 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
     }
     limit_to_signed(v, k);
     v->report->size = v->mark.size;
-    if (v->files_open && v->opt->state && k->has_key) {
-        st = mlt_verify_take_up(v, &k->key, err);
+    if (v->files_open && v->opt->state && k->has_key && k->chain.num_keys > 0) {
+        st = mlt_verify_take_up(v, &k->chain.keys[k->chain.num_keys - 1], err); // the first key: it stays
     }
     if (v->files_open && !st) {
         st = mlt_verify_entries(v, err);
