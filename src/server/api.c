@@ -187,6 +187,7 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
         status = mlt_segmenting_start(&api->segmenting, api, opt, err);
     }
     if (status == MLT_OK) {
+        api->scrub.pin = opt->trail.pin;
         status = mlt_scrub_start(api, &opt->scrub, err);
     }
     if (status != MLT_OK) {

@@ -160,6 +160,7 @@ static bool run_once(struct mlt_api *api) {
     const struct mlt_verify_options opt = {
         .dir = mlt_trail_dir(api->trail),
         .state_dir = mlt_trail_state_dir(api->trail),
+        .pin = api->scrub.pin,
         .past_cache = true,
         .pace = pace,
         .pace_arg = api,

@@ -11,6 +11,7 @@
 #define MLT_SCRUB_RATE_MIN ((uint64_t)65536)        // slower, and one read holds up a stop for too long
 
 struct mlt_api;
+struct mlt_pin_source;
 
 struct mlt_scrub_options {
     int64_t interval_ns; // from the end of a run to the next; 0: no scrubbing
@@ -32,6 +33,7 @@ struct mlt_scrub_stats {
 
 struct mlt_scrub {
     struct mlt_scrub_options opt;
+    const struct mlt_pin_source *pin; // as the trail was opened with
     pthread_t thread;
     bool started;
     pthread_mutex_t lock; // of all below

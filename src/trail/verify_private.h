@@ -28,9 +28,9 @@ struct mlt_verify {
     bool closed; // the journal has no groups: every file ends exactly where the tree does
     bool journal_sound;
     struct mlt_watermark mark;
-    struct mlt_record_keys keys; // a sealer is one thread's: others make theirs from these
-    struct mlt_sealer *sealer; // NULL: no key-encryption key
-    struct mlt_verify_state *state; // NULL: nobody asks how far it came
+    struct mlt_record_keys keys;         // a sealer is one thread's: others make theirs from these
+    struct mlt_sealer *sealer;           // NULL: no key-encryption key
+    struct mlt_verify_state *state;      // NULL: nobody asks how far it came
     size_t state_erased, state_erasures; // bytes of the two below at the place that `state` has
     uint64_t faults_before;              // the entries: found again by whoever goes on
     struct mlt_arena arena;              // of one entry
