@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify prove access export approve settings token anchor key recover witness index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover witness index completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -22,6 +22,8 @@ _mltrail() {
     serve:--tsa) return ;;
     serve:--tsa-interval) return ;;
     serve:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--scrub-interval) COMPREPLY=($(compgen -W 'off' -- "$cur")); return ;;
+    serve:--scrub-rate) return ;;
     append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
     append:--ack) COMPREPLY=($(compgen -W 'durable proven' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -54,6 +56,18 @@ _mltrail() {
     verify:--entry|verify:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--receipts|verify:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    verify:--threads|verify:-n) return ;;
+    verify:--resume) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    monitor:--key|monitor:-k) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    monitor:--policy|monitor:-p) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    monitor:--state|monitor:-s) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    monitor:--mirror|monitor:-m) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    monitor:--interval|monitor:-i) return ;;
+    monitor:--max-age|monitor:-a) return ;;
+    monitor:--alarm-findings) COMPREPLY=($(compgen -W 'none high all' -- "$cur")); return ;;
+    monitor:--webhook|monitor:-w) return ;;
+    monitor:--exec|monitor:-x) return ;;
+    monitor:--reread) return ;;
     prove:--output|prove:-o) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     prove:--entry|prove:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     access:--resource|access:-r) COMPREPLY=($(compgen -W 'model_registry prediction_log training_data trail config other' -- "$cur")); return ;;
@@ -109,14 +123,15 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --scrub-interval --scrub-rate' ;;
     append) options=' --kind --ack --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
     ask) options=' --request-id --model --model-version --at --at-size --limit' ;;
     lineage) options=' --forward --limit --cursor' ;;
-    verify) options=' --key --policy --entry --receipts --tsa-roots' ;;
+    verify) options=' --key --policy --entry --receipts --tsa-roots --threads --no-payloads --resume' ;;
+    monitor) options=' --key --policy --state --mirror --once --interval --max-age --alarm-findings --webhook --exec --reread --raw' ;;
     prove) options=' --output --entry' ;;
     access) options=' --resource --principal --from --to --limit' ;;
     export) options=' --from --to --from-entry --to-entry --kind --model --format --output' ;;
@@ -144,6 +159,7 @@ _mltrail() {
     append) COMPREPLY=($(compgen -f -- "$cur")) ;;
     lineage) COMPREPLY=($(compgen -W 'prediction: model: dataset: job: approval: table: node: entry:' -- "$cur")) ;;
     verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    monitor) COMPREPLY=($(compgen -d -- "$cur")) ;;
     settings) COMPREPLY=($(compgen -W 'set' -- "$cur")) ;;
     token) COMPREPLY=($(compgen -W 'create list revoke' -- "$cur")) ;;
     anchor) COMPREPLY=($(compgen -W 'now list verify save' -- "$cur")) ;;

@@ -7,4 +7,5 @@ records=${1:-1000000}
 [ "${BENCH:-}" != full ] || records=10000000
 cmake -S . -B build -G Ninja -DMLT_TESTS=OFF -DMLT_BENCH=ON --log-level=WARNING >/dev/null
 ninja -C build -j "${JOBS:-2}" --quiet
+build/bench/bench_verify "${BENCH_DIR:-/tmp}" 300000
 exec /usr/bin/python3 scripts/bench.py "$records"

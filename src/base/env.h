@@ -40,8 +40,9 @@ struct mlt_env {
     enum mlt_status (*size)(struct mlt_env *env, struct mlt_file *file, uint64_t *out, struct mlt_error *err);
     enum mlt_status (*truncate)(struct mlt_env *env, struct mlt_file *file, uint64_t len, struct mlt_error *err);
     enum mlt_status (*allocate)(struct mlt_env *env, struct mlt_file *file, uint64_t len, struct mlt_error *err);
-    // drop_cache asks that later reads of clean pages come from the device.
-    enum mlt_status (*drop_cache)(struct mlt_env *env, struct mlt_file *file, struct mlt_error *err);
+    // drop_cache asks that later reads of clean pages of this range come from the device; `len` 0: to the end.
+    enum mlt_status (*drop_cache)(struct mlt_env *env, struct mlt_file *file, uint64_t off, uint64_t len,
+                                  struct mlt_error *err);
     enum mlt_status (*rename)(struct mlt_env *env, const char *from, const char *to, struct mlt_error *err);
     enum mlt_status (*unlink)(struct mlt_env *env, const char *path, struct mlt_error *err);
     enum mlt_status (*mkdir)(struct mlt_env *env, const char *path, bool private_dir, struct mlt_error *err);

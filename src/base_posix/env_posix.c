@@ -215,9 +215,10 @@ static enum mlt_status posix_allocate(struct mlt_env *env, struct mlt_file *file
     return os_errno == 0 ? MLT_OK : fail_at(err, os_errno, file, len, "allocate space for");
 }
 
-static enum mlt_status posix_drop_cache(struct mlt_env *env, struct mlt_file *file, struct mlt_error *err) {
+static enum mlt_status posix_drop_cache(struct mlt_env *env, struct mlt_file *file, uint64_t off, uint64_t len,
+                                        struct mlt_error *err) {
     (void)env;
-    int os_errno = posix_fadvise(file->fd, 0, 0, POSIX_FADV_DONTNEED);
+    int os_errno = posix_fadvise(file->fd, (off_t)off, (off_t)len, POSIX_FADV_DONTNEED);
     return os_errno == 0 ? MLT_OK : fail_file(err, os_errno, file, "drop the cached pages of");
 }
 

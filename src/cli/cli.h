@@ -68,9 +68,9 @@ struct mlt_cli {
 };
 
 extern const struct mlt_cli_command mlt_cmd_init, mlt_cmd_serve, mlt_cmd_append, mlt_cmd_show, mlt_cmd_search,
-    mlt_cmd_report, mlt_cmd_ask, mlt_cmd_lineage, mlt_cmd_verify, mlt_cmd_prove, mlt_cmd_access, mlt_cmd_index,
-    mlt_cmd_export, mlt_cmd_approve, mlt_cmd_anchor, mlt_cmd_token, mlt_cmd_key, mlt_cmd_recover, mlt_cmd_settings,
-    mlt_cmd_witness, mlt_cmd_version, mlt_cmd_help, mlt_cmd_completion;
+    mlt_cmd_report, mlt_cmd_ask, mlt_cmd_lineage, mlt_cmd_verify, mlt_cmd_monitor, mlt_cmd_prove, mlt_cmd_access,
+    mlt_cmd_index, mlt_cmd_export, mlt_cmd_approve, mlt_cmd_anchor, mlt_cmd_token, mlt_cmd_key, mlt_cmd_recover,
+    mlt_cmd_settings, mlt_cmd_witness, mlt_cmd_version, mlt_cmd_help, mlt_cmd_completion;
 extern const struct mlt_cli_command *const mlt_cli_commands[]; // ends with NULL
 extern const struct mlt_cli_option mlt_cli_global_options[];   // ends with a NULL name
 
@@ -97,7 +97,9 @@ const char *mlt_cli_trail(struct mlt_cli *cli); // directory or URL; NULL after 
 const char *mlt_cli_state(struct mlt_cli *cli); // NULL: the default beside the trail
 const char *mlt_cli_state_of(struct mlt_cli *cli, const char *dir); // never NULL
 const char *mlt_cli_setting(struct mlt_cli *cli, const char *option, const char *env, const char *file);
-const char *mlt_cli_home_file(struct mlt_cli *cli, const char *name); // ~/.config/mltrail/<name>; NULL: no home
+const char *mlt_cli_home_file(struct mlt_cli *cli, const char *name);  // ~/.config/mltrail/<name>; NULL: no home
+const char *mlt_cli_state_file(struct mlt_cli *cli, const char *name); // ~/.local/state/mltrail/<name>; NULL: no home
+void mlt_cli_make_parents(struct mlt_cli *cli, const char *path);      // the directories above it, private
 bool mlt_cli_is_url(const char *trail);
 
 // help.c
@@ -124,9 +126,12 @@ struct mlt_progress {
     struct mlt_cli *cli;
     const char *what;
     int64_t next_ns;
+    int64_t begin_ns; // when it began at `begin`: what the rate is reckoned from
+    uint64_t begin;
     bool drawn;
 };
 void mlt_progress_init(struct mlt_progress *p, struct mlt_cli *cli, const char *what);
+void mlt_progress_phase(struct mlt_progress *p, const char *what); // another thing is counted now, from its beginning
 void mlt_progress_step(void *progress, uint64_t done, uint64_t total); // total 0: unknown
 void mlt_progress_end(struct mlt_progress *p);
 

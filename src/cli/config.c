@@ -71,13 +71,31 @@ static void read_config(struct mlt_cli *cli, const char *path) {
     mlt_buf_clear(&text);
 }
 
-const char *mlt_cli_home_file(struct mlt_cli *cli, const char *name) {
-    const char *config_home = getenv("XDG_CONFIG_HOME");
+// A file of ours under a directory of the XDG base directory specification.
+static const char *xdg_file(struct mlt_cli *cli, const char *variable, const char *below_home, const char *name) {
+    const char *dir = getenv(variable);
     const char *home = getenv("HOME");
-    if (config_home && config_home[0] == '/') {
-        return mlt_arena_printf(&cli->arena, "%s/mltrail/%s", config_home, name);
+    if (dir && dir[0] == '/') {
+        return mlt_arena_printf(&cli->arena, "%s/mltrail/%s", dir, name);
     }
-    return home && home[0] ? mlt_arena_printf(&cli->arena, "%s/.config/mltrail/%s", home, name) : NULL;
+    return home && home[0] ? mlt_arena_printf(&cli->arena, "%s/%s/mltrail/%s", home, below_home, name) : NULL;
+}
+
+const char *mlt_cli_home_file(struct mlt_cli *cli, const char *name) {
+    return xdg_file(cli, "XDG_CONFIG_HOME", ".config", name);
+}
+
+const char *mlt_cli_state_file(struct mlt_cli *cli, const char *name) {
+    return xdg_file(cli, "XDG_STATE_HOME", ".local/state", name);
+}
+
+void mlt_cli_make_parents(struct mlt_cli *cli, const char *path) {
+    char *copy = mlt_arena_printf(&cli->arena, "%s", path);
+    for (char *slash = copy ? strchr(copy + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(copy, 0700);
+        *slash = '/';
+    }
 }
 
 void mlt_cli_config_load(struct mlt_cli *cli) {

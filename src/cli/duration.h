@@ -5,5 +5,7 @@
 #include "base/time.h"
 
 bool mlt_duration_parse(int64_t *out_ns, const char *text);
+// mlt_byte_rate_parse reads bytes a second: digits, then nothing, kB, MB or GB (powers of 1000), then nothing or "/s".
+bool mlt_byte_rate_parse(uint64_t *out, const char *text);
 
 #endif

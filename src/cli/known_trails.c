@@ -1,5 +1,4 @@
 #include <stdio.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/verify.h"
@@ -69,15 +68,6 @@ bool mlt_known_trail_of(struct mlt_cli *cli, const char *origin, struct mlt_vkey
     return found;
 }
 
-static void make_parents(struct mlt_cli *cli, const char *path) {
-    char *copy = mlt_arena_printf(&cli->arena, "%s", path);
-    for (char *slash = copy ? strchr(copy + 1, '/') : NULL; slash; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(copy, 0700);
-        *slash = '/';
-    }
-}
-
 // remember puts the line in place of what there was about the trail.
 static void remember(struct mlt_cli *cli, const char *url, const char *vkey) {
     const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
@@ -87,7 +77,7 @@ static void remember(struct mlt_cli *cli, const char *url, const char *vkey) {
     if (!path) {
         return;
     }
-    make_parents(cli, path);
+    mlt_cli_make_parents(cli, path);
     if (read_known(cli, path, &before) && before.len > 0 && before.data[before.len - 1] != '\n') {
         mlt_buf_put_u8(&before, '\n');
     }

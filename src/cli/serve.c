@@ -30,6 +30,9 @@ static const struct mlt_cli_option options[] = {
     {"tsa", 0, "URLS", "Time-stamping authorities (RFC 3161) that stamp the checkpoint on a schedule.", NULL},
     {"tsa-interval", 0, "TIME", "At most how often they are asked, 1s or more (default: 1h).", NULL},
     {"tsa-roots", 0, "FILE", "PEM file of the certificates that their tokens must lead to.", "<file>"},
+    {"scrub-interval", 0, "TIME",
+     "How long between two readings of the whole trail, 1s or more, or off (default: 24h).", "off"},
+    {"scrub-rate", 0, "BYTES", "At most how much of the trail is read in a second, as in 20MB (default: 20MB).", NULL},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
@@ -44,6 +47,7 @@ static const struct mlt_cli_example examples[] = {
 #define LISTEN_DEFAULT "127.0.0.1:8470"
 #define PUBLISH_MIN_NS (MLT_NS_PER_S / 10)
 #define THREADS_MAX 1024
+#define SCRUB_INTERVAL_DEFAULT_NS (24 * 3600 * MLT_NS_PER_S)
 
 struct serving {
     struct mlt_api_options api;
@@ -89,6 +93,27 @@ static int read_anchoring(struct mlt_cli *cli, struct mlt_anchoring_options *out
     return mlt_anchor_authorities(cli, "tsa-roots", out);
 }
 
+static int read_scrub(struct mlt_cli *cli, struct mlt_scrub_options *out) {
+    const char *interval = mlt_cli_value(cli, "scrub-interval");
+    const char *rate = mlt_cli_value(cli, "scrub-rate");
+    out->interval_ns = SCRUB_INTERVAL_DEFAULT_NS;
+    if (interval && strcmp(interval, "off") == 0) {
+        out->interval_ns = 0;
+    } else if (interval && (!mlt_duration_parse(&out->interval_ns, interval) || out->interval_ns < MLT_NS_PER_S)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--scrub-interval %s is no time of 1s or more, nor off; write it as "
+                            "12h or 7d",
+                            interval);
+    }
+    if (rate && (!mlt_byte_rate_parse(&out->rate, rate) || out->rate < MLT_SCRUB_RATE_MIN)) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--scrub-rate %s is no number of bytes a second, 65536 or more; write "
+                            "it as 500kB, 20MB or 1GB",
+                            rate);
+    }
+    return 0;
+}
+
 static int read_options(struct mlt_cli *cli, struct serving *s) {
     uint64_t threads = 0;
     const char *interval = mlt_cli_value(cli, "publish-interval");
@@ -103,14 +128,15 @@ static int read_options(struct mlt_cli *cli, struct serving *s) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE,
                             "--publish-interval %s is no time of 100ms or more; write it as 500ms, 1s or 1m", interval);
     }
-    int code = read_anchoring(cli, &s->api.anchoring);
-    if (code != 0) {
-        return code;
-    }
     const char *listen = mlt_cli_value(cli, "listen");
     s->api.segments = true;
     if (!mlt_cli_number(cli, "segment-entries", &s->api.segment_entries)) {
         return MLT_EXIT_USAGE;
+    }
+    int code = read_anchoring(cli, &s->api.anchoring);
+    code = code != 0 ? code : read_scrub(cli, &s->api.scrub);
+    if (code != 0) {
+        return code;
     }
     s->server = (struct mlt_server_options){
         .listen = mlt_cli_flag(cli, "socket-only") ? NULL

@@ -4,6 +4,7 @@
 #define MLT_CLI_TRANSPORT_H
 
 #include "cli/cli.h"
+#include "monitor/mirror.h"
 
 struct mlt_call {
     const char *method;
@@ -51,6 +52,8 @@ int mlt_cli_send(struct mlt_cli *cli, const struct mlt_call *call, struct mlt_re
 int mlt_cli_get(struct mlt_cli *cli, const char *path, const char *query, struct mlt_reply *reply);
 // mlt_cli_explain prints a refused answer (a problem document) and returns the exit status.
 int mlt_cli_explain(struct mlt_cli *cli, const struct mlt_reply *reply);
+// mlt_cli_mirror_fetch fetches from the transport that is open. mirror_http.c
+struct mlt_mirror_fetch mlt_cli_mirror_fetch(struct mlt_cli *cli);
 void mlt_query_add(struct mlt_buf *query, const char *name, const char *value); // NULL value: nothing
 void mlt_path_add(struct mlt_buf *path, struct mlt_bytes segment);              // '/' and the segment, encoded
 

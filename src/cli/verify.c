@@ -1,19 +1,11 @@
 #include "cli/verify.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include "cli/anchor.h"
-#include "cli/lines.h"
-#include "cli/pin.h"
 #include "cli/transport.h"
 #include "dossier/visible.h"
 #include "record/json.h"
-#include "segment/verify.h"
 
 static const struct mlt_cli_option options[] = {
     {"key", 'k', "VKEY|FILE", "The trail's verifier key, from somebody other than the trail.", "<file>"},
@@ -23,10 +15,18 @@ static const struct mlt_cli_option options[] = {
      "<file>"},
     {"tsa-roots", 0, "FILE",
      "Check anchors too, against the time-stamping certificates in this PEM file (directories, bundles).", "<file>"},
+    {"threads", 'n', "N", "Threads that hash and unseal (directories; default: one per processor).", NULL},
+    {"no-payloads", 0, NULL, "Leave payloads sealed: their slots are checked, their commitments are not (directories).",
+     NULL},
+    {"resume", 0, "FILE",
+     "Where an interrupted run leaves how far it came, and goes on from (directories; default: a file under "
+     "~/.local/state/mltrail).",
+     "<file>"},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail verify trail", "check everything in ./trail with the key in ./trail.state"},
+    {"mltrail verify trail --no-payloads --threads 4", "entries and tree first, payloads another time"},
     {"mltrail verify copy --key trail.vkey --receipts receipts.ndjson", "check a copy, with what you hold yourself"},
     {"mltrail verify https://trail.example.com --key trail.vkey", "fetch everything and compute it again"},
     {"mltrail verify bundle.zip --key trail.vkey", "check an evidence bundle, without trail or network"},
@@ -34,51 +34,29 @@ static const struct mlt_cli_example examples[] = {
     {0},
 };
 
-#define RECEIPT_MAX (64 * 1024) // a line of a receipts file
-#define HEADS_MAX 100000        // distinct heads of one receipts file
-
-struct heads {
-    struct mlt_bytes *notes;
-    size_t num;
-};
-
-// read_heads takes the distinct checkpoints of a receipts file; those of one batch follow each other.
-static int read_heads(struct mlt_cli *cli, struct heads *out) {
-    const char *path = mlt_cli_value(cli, "receipts");
-    if (!path) {
-        return 0;
-    }
-    struct mlt_lines lines = {.in = fopen(path, "re"), .max = RECEIPT_MAX};
-    out->notes = mlt_arena_zero(&cli->arena, HEADS_MAX * sizeof *out->notes);
-    if (!lines.in || !out->notes) {
-        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot read %s: %s", path, strerror(errno));
-    }
-    int code = 0;
-    struct mlt_json json = {0};
-    while (code == 0 && mlt_lines_next(&lines)) {
-        struct mlt_bytes note = {0};
-        if (mlt_json_scan(&json, mlt_buf_bytes(&lines.line), NULL) == MLT_OK) {
-            note = mlt_json_string(&json, mlt_json_get(&json, 0, "checkpoint"), &cli->arena);
-        }
-        if (note.len == 0 || out->num == HEADS_MAX) {
-            code = mlt_cli_fail(cli, MLT_EXIT_USAGE,
-                                note.len == 0 ? "%s line %" PRIu64 " is no receipt"
-                                              : "%s line %" PRIu64 ": too many receipts in a file",
-                                path, lines.number);
-        } else if (out->num == 0 || !mlt_bytes_equal(out->notes[out->num - 1], note)) {
-            out->notes[out->num++] = mlt_arena_copy(&cli->arena, note);
-        }
-    }
-    mlt_json_clear(&json);
-    mlt_buf_clear(&lines.line);
-    (void)fclose(lines.in);
-    return code;
-}
-
 static const char *what_name(enum mlt_verify_what what) {
     static const char *const names[] = {"checkpoint", "journal", "entry", "tile",       "payload", "slot",
                                         "detail",     "file",    "state", "commitment", "anchor"};
     return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
+}
+
+// A rate is of the machine as it was just then: null where nothing was measured.
+static uint64_t rate(uint64_t count, int64_t ns) {
+    return ns > 0 ? (uint64_t)((double)count * 1e9 / (double)ns) : 0;
+}
+
+static void put_rate(struct mlt_json_writer *w, const char *name, uint64_t count, int64_t ns) {
+    mlt_jw_name(w, name);
+    ns > 0 ? mlt_jw_u64(w, rate(count, ns)) : mlt_jw_null(w);
+}
+
+static void print_rates(struct mlt_cli *cli, const struct mlt_verify_report *r) {
+    if (cli->quiet || !cli->err_terminal || r->entries_ns <= 0) {
+        return; // for people who watch: a file should be the same tomorrow
+    }
+    mlt_cli_note(cli, "%" PRIu64 " entries/s with their tree, %" PRIu64 " payloads/s (%s)",
+                 rate(r->entries - r->resumed_at, r->entries_ns), rate(r->payloads, r->records_ns),
+                 r->payloads_checked ? "unsealed" : "left sealed");
 }
 
 static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, const char *signer,
@@ -103,6 +81,9 @@ static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, c
     mlt_jw_member_u64(&w, "committed", r->committed);
     mlt_jw_member_bool(&w, "payloads_checked", r->payloads_checked);
     mlt_verify_trust_json(&w, trust);
+    mlt_jw_member_u64(&w, "resumed_at", r->resumed_at);
+    put_rate(&w, "entries_per_second", r->entries - r->resumed_at, r->entries_ns);
+    put_rate(&w, "payloads_per_second", r->payloads, r->records_ns);
     mlt_jw_member_u64(&w, "num_faults", r->num_faults);
     mlt_jw_name(&w, "faults");
     mlt_jw_array(&w);
@@ -163,6 +144,10 @@ static void print_text(struct mlt_cli *cli, const struct mlt_verify_report *r, c
         mlt_cli_outf(cli, "%sverified%s with key %.*s\n", on, off, MLT_ARG(mlt_buf_bytes(&key)));
     }
     mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
+    if (r->resumed_at > 0) {
+        mlt_cli_outf(cli, "entries below %" PRIu64 " were verified by an earlier run and not read again\n",
+                     r->resumed_at);
+    }
     mlt_cli_outf(cli, "size %" PRIu64 ", root %s\n", r->size, root);
     mlt_cli_outf(cli, "%" PRIu64 " entries, %" PRIu64 " payloads (%s), %" PRIu64 " erased, %" PRIu64 " details\n",
                  r->entries, r->payloads, r->payloads_checked ? "checked" : "not checked", r->erased, r->details);
@@ -198,66 +183,6 @@ static void name_key(struct mlt_cli *cli, const struct mlt_vkey *key, const char
     mlt_buf_clear(&text);
 }
 
-// judge_published holds the checkpoint that a local trail has published against the policy.
-static void judge_published(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust) {
-    struct mlt_buf note = {0};
-    const char *path = mlt_arena_printf(&cli->arena, "%s/checkpoint", dir);
-    if (path && trust->policy) {
-        // A file that cannot be read is as good as none: the policy is not satisfied.
-        bool there = mlt_env_read_file(cli->env, path, MLT_NOTE_MAX, &note, NULL) == MLT_OK;
-        mlt_verify_trust_judge(cli, trust, there ? mlt_buf_bytes(&note) : mlt_str(NULL));
-    }
-    mlt_buf_clear(&note);
-}
-
-static int verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust,
-                      struct mlt_verify_report *report, char signer[static MLT_VKEY_TEXT_MAX]) {
-    struct heads heads = {0};
-    struct mlt_progress progress;
-    struct mlt_error err = {0};
-    struct stat st;
-    if (stat(dir, &st) != 0 && errno == ENOENT) {
-        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "there is no directory %s; give that of a trail, or a URL", dir);
-    }
-    struct mlt_timestamp_roots *roots = NULL;
-    int code = read_heads(cli, &heads);
-    code = code == 0 && mlt_cli_value(cli, "tsa-roots") ? mlt_anchor_roots(cli, "tsa-roots", &roots) : code;
-    if (code != 0) {
-        return code;
-    }
-    judge_published(cli, dir, trust);
-    const struct mlt_vkey *key = trust->have_key ? &trust->key : NULL;
-    mlt_progress_init(&progress, cli, "verifying");
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    struct mlt_segment_further segments = {
-        .env = cli->env, .scratch = getenv("TMPDIR"), .threads = processors > 1 ? (unsigned)(processors - 1) : 0};
-    const struct mlt_verify_options opt = {
-        .further = mlt_segment_verify_further,
-        .further_arg = &segments,
-        .dir = dir,
-        .state_dir = mlt_cli_state(cli),
-        .key = key,
-        .pin = mlt_cli_pin(cli),
-        .heads = heads.notes,
-        .num_heads = heads.num,
-        .tsa_roots = roots,
-        .progress = mlt_progress_step,
-        .progress_arg = &progress,
-    };
-    name_key(cli, key, dir, signer);
-    enum mlt_status status = mlt_verify_trail(cli->env, &opt, report, &err);
-    mlt_progress_end(&progress);
-    report->commitments = segments.report.commitments;
-    report->committed = segments.report.covered;
-    mlt_verify_trust_report(trust, report);
-    mlt_timestamp_roots_free(roots);
-    if (status == MLT_OK && report->live) {
-        mlt_cli_note(cli, "the trail is being written: checked up to the head signed last, of size %" PRIu64,
-                     report->size);
-    }
-    return status == MLT_OK ? 0 : mlt_cli_fail_error(cli, &err);
-}
-
 static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verify_trust *trust) {
     struct mlt_verify_report *report = mlt_arena_zero(&cli->arena, sizeof *report);
     char signer[MLT_VKEY_TEXT_MAX] = "";
@@ -280,7 +205,8 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
         }
         code = mlt_verify_url(cli, trail, trust, report, signer);
     } else {
-        code = verify_dir(cli, trail, trust, report, signer);
+        name_key(cli, trust->have_key ? &trust->key : NULL, trail, signer);
+        code = mlt_verify_dir(cli, trail, trust, report);
     }
     if (code != 0) {
         return code == MLT_EXIT_FALSE ? MLT_EXIT_FAILED : code; // a missing tile means: could not be checked
@@ -290,6 +216,7 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
     } else {
         print_text(cli, report, signer);
         mlt_verify_trust_print(cli, trust);
+        print_rates(cli, report);
     }
     return report->verdict && report->authenticated ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
 }
@@ -326,9 +253,11 @@ const struct mlt_cli_command mlt_cmd_verify = {
         "thing verified. On a local directory the key in the state directory serves; for a URL it is --key, or the one "
         "remembered in ~/.config/mltrail/known_trails. With --policy the published checkpoint must satisfy the policy "
         "as "
-        "well. A tlog-proof is checked offline, against the entry given with --entry; an evidence bundle (a ZIP) is "
-        "checked "
-        "offline from its first byte to its last, and its dossier is made again from the entries in it.",
+        "well. A run over a directory that SIGINT or SIGTERM stops leaves where it was, and the same command goes on "
+        "from there: the tree that is signed must grow out of what was verified. A tlog-proof is checked offline, "
+        "against the entry given with --entry; an evidence bundle (a ZIP) is checked offline from its first byte to "
+        "its "
+        "last, and its dossier is made again from the entries in it.",
     .words = "<file>",
     .max_args = 1,
     .options = options,

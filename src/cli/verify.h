@@ -79,6 +79,10 @@ bool mlt_verify_by_chain(struct mlt_cli *cli, struct mlt_bytes note, const struc
 int mlt_verify_url(struct mlt_cli *cli, const char *url, struct mlt_verify_trust *trust, struct mlt_verify_report *out,
                    char signer[static MLT_VKEY_TEXT_MAX]);
 
+// verify_dir.c: 0, or the exit status after saying why it could not be checked.
+int mlt_verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust,
+                   struct mlt_verify_report *report);
+
 // mlt_verify_fault_add reports a fault of a mirrored trail.
 void mlt_verify_fault_add(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
                           uint64_t index, const char *fmt, ...) MLT_PRINTF(6, 7);

@@ -6,20 +6,8 @@
 
 #include "cli/transport.h"
 #include "cli/verify.h"
+#include "monitor/mirror.h"
 #include "record/json.h"
-
-#define FETCH_WIDTH MLT_TILE_WIDTH
-
-struct mirror {
-    struct mlt_cli *cli;
-    struct mlt_verify_report *report;
-    struct mlt_reply reply;
-    uint64_t size;
-    struct mlt_frontier frontier;
-    struct mlt_key_chain chain; // that led from the trusted key to the one that signed; no keys: not needed
-    uint8_t row[MLT_TILE_LEVELS][MLT_TILE_WIDTH][MLT_HASH_LEN]; // the tile of each level that is being filled
-    uint64_t filled[MLT_TILE_LEVELS];                           // hashes of each level so far
-};
 
 void mlt_verify_fault_add(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
                           uint64_t index, const char *fmt, ...) {
@@ -35,152 +23,86 @@ void mlt_verify_fault_add(struct mlt_verify_report *r, enum mlt_verify_what what
     r->num_faults++;
 }
 
-static int fetch_tile(struct mirror *m, const struct mlt_tile_id *id, char path[static MLT_TILE_PATH_MAX + 1]) {
-    path[0] = '/';
-    char name[MLT_TILE_PATH_MAX];
-    mlt_tile_path_format(name, id);
-    (void)snprintf(path + 1, MLT_TILE_PATH_MAX, "%s", name);
-    return mlt_cli_get(m->cli, path, NULL, &m->reply);
+struct remote {
+    struct mlt_cli *cli;
+    struct mlt_verify_report *report;
+    struct mlt_progress progress;
+    struct mlt_mirror mirror;
+    struct mlt_key_chain chain; // that led from the trusted key to the one that signed; no keys: not needed
+};
+
+static void note_fault(void *ctx, enum mlt_mirror_fault what, const char *path, bool has_index, uint64_t index,
+                       const char *text) {
+    struct remote *r = ctx;
+    mlt_verify_fault_add(r->report, what == MLT_MIRROR_TILE ? MLT_VERIFY_TILE : MLT_VERIFY_ENTRY, path, has_index,
+                         index, "%s", text);
 }
 
-// check_tile compares the served hashes of one tile with those that follow from the entries.
-static int check_tile(struct mirror *m, unsigned level, uint64_t number, unsigned width) {
-    const struct mlt_tile_id id = {.level = level, .number = number, .width = width};
-    char path[MLT_TILE_PATH_MAX + 1];
-    int code = fetch_tile(m, &id, path);
-    if (code != 0) {
-        return code;
-    }
-    if (m->reply.body.len != (size_t)width * MLT_HASH_LEN) {
-        mlt_verify_fault_add(m->report, MLT_VERIFY_TILE, path + 1, false, 0,
-                             "has %zu bytes instead of %zu (tlog-tiles)", m->reply.body.len,
-                             (size_t)width * MLT_HASH_LEN);
-        return 0;
-    }
-    for (unsigned i = 0; i < width; i++) {
-        if (memcmp(m->reply.body.data + (size_t)i * MLT_HASH_LEN, m->row[level][i], MLT_HASH_LEN) != 0) {
-            mlt_verify_fault_add(m->report, MLT_VERIFY_TILE, path + 1, level == 0, number * MLT_TILE_WIDTH + i,
-                                 "hash %u is not the one that follows from the entries (RFC 6962 section 2.1)", i);
-            return 0;
-        }
-    }
-    return 0;
-}
-
-static int put_hash(struct mirror *m, unsigned level, const uint8_t hash[static MLT_HASH_LEN]) {
-    uint64_t at = m->filled[level]++;
-    memcpy(m->row[level][at % MLT_TILE_WIDTH], hash, MLT_HASH_LEN);
-    return at % MLT_TILE_WIDTH == MLT_TILE_WIDTH - 1 ? check_tile(m, level, at / MLT_TILE_WIDTH, MLT_TILE_WIDTH) : 0;
+static enum mlt_status note_step(void *ctx, uint64_t done, uint64_t size, struct mlt_error *err) {
+    struct remote *r = ctx;
+    (void)err;
+    r->report->entries = done;
+    mlt_progress_step(&r->progress, done, size);
+    return MLT_OK;
 }
 
 // A change of keys names the tree that it was made at, signed by the key before it: whoever trusts that one is to find
 // this tree here.
-static void check_links(struct mirror *m) {
+static void check_links(struct remote *r) {
     uint8_t root[MLT_HASH_LEN];
-    for (size_t i = 0; i + 1 < m->chain.num_keys; i++) {
-        const struct mlt_key_link *link = &m->chain.links[i];
-        if (link->kept != m->frontier.size) {
+    for (size_t i = 0; i + 1 < r->chain.num_keys; i++) {
+        const struct mlt_key_link *link = &r->chain.links[i];
+        if (link->kept != r->mirror.tree.frontier.size) {
             continue;
         }
-        mlt_frontier_root(&m->frontier, root);
+        mlt_frontier_root(&r->mirror.tree.frontier, root);
         if (memcmp(root, link->kept_root, sizeof root) != 0) {
-            mlt_verify_fault_add(m->report, MLT_VERIFY_CHECKPOINT, "trail.json", false, 0,
+            mlt_verify_fault_add(r->report, MLT_VERIFY_CHECKPOINT, "trail.json", false, 0,
                                  "the tree has another root at size %" PRIu64 ", where the key changed", link->kept);
         }
     }
 }
 
 // The tree has grown no further: what a change of keys names above it is not there.
-static void check_links_met(struct mirror *m) {
-    for (size_t i = 0; i + 1 < m->chain.num_keys; i++) {
-        if (m->chain.links[i].kept > m->size) {
-            mlt_verify_fault_add(m->report, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0,
+static void check_links_met(struct remote *r) {
+    for (size_t i = 0; i + 1 < r->chain.num_keys; i++) {
+        if (r->chain.links[i].kept > r->report->size) {
+            mlt_verify_fault_add(r->report, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0,
                                  "the key changed at size %" PRIu64 ", and the tree ends before",
-                                 m->chain.links[i].kept);
+                                 r->chain.links[i].kept);
         }
     }
 }
 
-static int add_leaf(struct mirror *m, struct mlt_bytes entry) {
-    uint8_t leaf[MLT_HASH_LEN];
-    uint8_t roots[MLT_TILE_LEVELS][MLT_HASH_LEN];
-    mlt_merkle_leaf(leaf, entry);
-    size_t num = mlt_frontier_add(&m->frontier, leaf, roots);
-    int code = put_hash(m, 0, leaf);
-    for (size_t i = 0; code == 0 && i < num && i + 1 < MLT_TILE_LEVELS; i++) {
-        code = put_hash(m, (unsigned)i + 1, roots[i]);
-    }
-    check_links(m);
-    return code;
+static enum mlt_status note_entry(void *ctx, uint64_t index, struct mlt_bytes entry, struct mlt_error *err) {
+    (void)index;
+    (void)entry;
+    (void)err;
+    check_links(ctx); // the tree has grown by this entry
+    return MLT_OK;
 }
 
-// read_bundle fetches bundle `number` and adds its entries. A bundle that cannot be taken apart ends the check: what
-// follows has no place.
-static int read_bundle(struct mirror *m, uint64_t number, bool *broken) {
-    const struct mlt_tile_id id = {.entries = true, .number = number, .width = mlt_tile_width(m->size, 0, number)};
-    char path[MLT_TILE_PATH_MAX + 1];
-    int code = fetch_tile(m, &id, path);
-    if (code != 0) {
-        return code;
-    }
-    // The reply's buffer is used again for tiles: the bundle is kept apart.
-    struct mlt_buf bundle = m->reply.body;
-    m->reply.body = (struct mlt_buf){0};
-    struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&bundle));
-    for (unsigned i = 0; code == 0 && i < id.width && !*broken; i++) {
-        struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
-        if (c.failed) {
-            mlt_verify_fault_add(m->report, MLT_VERIFY_ENTRY, path + 1, true, number * MLT_TILE_WIDTH + i,
-                                 "the bundle ends before this entry (tlog-tiles: u16 length and bytes, %u times)",
-                                 id.width);
-            *broken = true;
-        } else {
-            code = add_leaf(m, entry);
-            m->report->entries++;
-        }
-    }
-    if (code == 0 && !*broken && mlt_cursor_left(&c) > 0) {
-        mlt_verify_fault_add(m->report, MLT_VERIFY_ENTRY, path + 1, false, 0, "%zu bytes follow the last entry",
-                             mlt_cursor_left(&c));
-    }
-    mlt_buf_clear(&bundle);
-    return code;
-}
-
-static int check_partial_tiles(struct mirror *m) {
-    int code = 0;
-    for (unsigned level = 0; code == 0 && level < MLT_TILE_LEVELS; level++) {
-        unsigned width = (unsigned)(m->filled[level] % MLT_TILE_WIDTH);
-        if (width > 0) {
-            code = check_tile(m, level, m->filled[level] / MLT_TILE_WIDTH, width);
-        }
-    }
-    return code;
-}
-
-static int walk(struct mirror *m) {
-    struct mlt_progress progress;
-    bool broken = false;
-    int code = 0;
-    mlt_progress_init(&progress, m->cli, "verifying");
-    uint64_t bundles = m->size / FETCH_WIDTH + (m->size % FETCH_WIDTH != 0);
-    for (uint64_t i = 0; code == 0 && !broken && i < bundles; i++) {
-        code = read_bundle(m, i, &broken);
-        mlt_progress_step(&progress, m->report->entries, m->size);
-    }
-    mlt_progress_end(&progress);
-    if (code != 0 || broken) {
-        return code;
-    }
-    code = check_partial_tiles(m);
-    check_links_met(m);
+static int walk(struct remote *r) {
+    struct mlt_error err = {0};
     uint8_t root[MLT_HASH_LEN];
-    mlt_frontier_root(&m->frontier, root);
-    if (code == 0 && memcmp(root, m->report->root, sizeof root) != 0) {
-        mlt_verify_fault_add(m->report, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0,
-                             "the entries served do not have the root that is signed for size %" PRIu64, m->size);
+    mlt_progress_init(&r->progress, r->cli, "verifying");
+    r->mirror.fetch = mlt_cli_mirror_fetch(r->cli);
+    r->mirror.watch = (struct mlt_mirror_watch){.ctx = r, .fault = note_fault, .entry = note_entry, .step = note_step};
+    enum mlt_status status = mlt_mirror_grow(&r->mirror, r->report->size, &err);
+    mlt_progress_end(&r->progress);
+    if (status != MLT_OK) {
+        return mlt_cli_fail(r->cli, MLT_EXIT_FAILED, "%s", err.text);
     }
-    return code;
+    if (!r->mirror.broken) {
+        check_links_met(r);
+    }
+    mlt_frontier_root(&r->mirror.tree.frontier, root);
+    if (!r->mirror.broken && memcmp(root, r->report->root, sizeof root) != 0) {
+        mlt_verify_fault_add(r->report, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0,
+                             "the entries served do not have the root that is signed for size %" PRIu64,
+                             r->report->size);
+    }
+    return 0;
 }
 
 // offered_key takes the key that the trail itself names, if it does. It authenticates nothing.
@@ -205,10 +127,10 @@ static void name_signer(struct mlt_cli *cli, struct mlt_bytes bytes, char signer
 }
 
 // open_checkpoint reads the signed head into the report; 0 also when the signature is false, which is a fault.
-static int open_checkpoint(struct mirror *m, const char *url, struct mlt_bytes bytes, struct mlt_verify_trust *trust,
+static int open_checkpoint(struct remote *r, const char *url, struct mlt_bytes bytes, struct mlt_verify_trust *trust,
                            struct mlt_checkpoint *head) {
-    struct mlt_cli *cli = m->cli;
-    struct mlt_verify_report *out = m->report;
+    struct mlt_cli *cli = r->cli;
+    struct mlt_verify_report *out = r->report;
     struct mlt_error err = {0};
     struct mlt_note note;
     struct mlt_vkey offered;
@@ -226,7 +148,7 @@ static int open_checkpoint(struct mirror *m, const char *url, struct mlt_bytes b
     }
     struct mlt_checkpoint signed_head;
     enum mlt_status status = key ? mlt_checkpoint_open(&signed_head, bytes, key, &err) : MLT_OK;
-    if (status == MLT_DENIED && mlt_verify_by_chain(cli, bytes, key, &signed_head, &m->chain, &err)) {
+    if (status == MLT_DENIED && mlt_verify_by_chain(cli, bytes, key, &signed_head, &r->chain, &err)) {
         mlt_cli_note(cli, "the key that you trust was replaced, and vouches for the one in use now");
         status = MLT_OK;
     }
@@ -240,35 +162,37 @@ int mlt_verify_url(struct mlt_cli *cli, const char *url, struct mlt_verify_trust
                    char signer[static MLT_VKEY_TEXT_MAX]) {
     struct mlt_error err = {0};
     struct mlt_checkpoint head = {0};
-    struct mirror *m = mlt_arena_zero(&cli->arena, sizeof *m);
+    struct mlt_reply reply = {0};
+    struct remote *r = mlt_arena_zero(&cli->arena, sizeof *r);
     *out = (struct mlt_verify_report){0};
     signer[0] = '\0';
-    if (!m) {
+    if (!r) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
     }
     if (mlt_transport_open(&cli->transport, cli, url, &err) != MLT_OK) {
         return mlt_cli_fail_error(cli, &err);
     }
-    m->cli = cli;
-    m->report = out;
-    int code = mlt_cli_get(cli, "/checkpoint", NULL, &m->reply);
+    r->cli = cli;
+    r->report = out;
+    int code = mlt_cli_get(cli, "/checkpoint", NULL, &reply);
     if (code == 0) {
-        struct mlt_bytes bytes = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&m->reply.body));
+        struct mlt_bytes bytes = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&reply.body));
         name_signer(cli, bytes, signer);
-        code = open_checkpoint(m, url, bytes, trust, &head);
+        code = open_checkpoint(r, url, bytes, trust, &head);
     }
     if (code == 0 && head.size > MLT_TREE_MAX) {
         code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the checkpoint names an impossible size");
     }
     if (code == 0) {
-        m->size = out->size = head.size;
+        out->size = head.size;
         memcpy(out->root, head.root, sizeof out->root);
-        code = walk(m);
+        code = walk(r);
     }
     out->verdict = code == 0 && out->num_faults == 0;
-    if (out->verdict && trust->known && m->chain.num_keys > 0) {
-        mlt_known_trail_replace(cli, url, &m->chain.keys[0]);
+    if (out->verdict && trust->known && r->chain.num_keys > 0) {
+        mlt_known_trail_replace(cli, url, &r->chain.keys[0]);
     }
-    mlt_reply_clear(&m->reply);
+    mlt_mirror_clear(&r->mirror);
+    mlt_reply_clear(&reply);
     return code;
 }

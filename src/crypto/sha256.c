@@ -56,7 +56,10 @@ void mlt_sha256(uint8_t out[static MLT_HASH_LEN], const struct mlt_bytes *parts,
 }
 
 void mlt_sha256_one(uint8_t out[static MLT_HASH_LEN], struct mlt_bytes data) {
-    mlt_sha256(out, &data, 1);
+    EVP_MD_CTX *ctx = mlt_provider_thread_digest();
+    digest_begin(ctx);
+    digest_add(ctx, data.ptr, data.len);
+    digest_end(ctx, out);
 }
 
 struct mlt_sha256_stream *mlt_sha256_stream_new(void) {

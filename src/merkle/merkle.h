@@ -22,6 +22,12 @@ void mlt_merkle_node(uint8_t out[static MLT_HASH_LEN], const uint8_t left[static
                      const uint8_t right[static MLT_HASH_LEN]); // H(01 || left || right)
 void mlt_merkle_empty(uint8_t out[static MLT_HASH_LEN]);        // H("")
 
+// mlt_merkle_leaf_at is mlt_merkle_leaf for an entry in the caller's own buffer: the byte before it is borrowed for the
+// prefix and given back, so that a long entry is hashed in one go.
+void mlt_merkle_leaf_at(uint8_t out[static MLT_HASH_LEN], uint8_t *entry, size_t entry_len);
+// mlt_merkle_tile_root gives the root of a full tile, MLT_TILE_WIDTH hashes one after the other.
+void mlt_merkle_tile_root(uint8_t out[static MLT_HASH_LEN], const uint8_t *hashes);
+
 // The compact range of [0, size): one hash per set bit of size, largest subtree first.
 struct mlt_frontier {
     uint64_t size;
@@ -33,6 +39,10 @@ bool mlt_frontier_check(const struct mlt_frontier *f);
 // next hash of tile level l) is written to tile_roots[l-1]; returns how many (0 unless size becomes a multiple of 256).
 size_t mlt_frontier_add(struct mlt_frontier *f, const uint8_t leaf[static MLT_HASH_LEN],
                         uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]);
+// mlt_frontier_add_tile appends the 256 leaves of a full tile by their root; size must be a multiple of 256. The rest
+// is as for mlt_frontier_add: tile_roots[0] is `root` itself.
+size_t mlt_frontier_add_tile(struct mlt_frontier *f, const uint8_t root[static MLT_HASH_LEN],
+                             uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]);
 void mlt_frontier_root(const struct mlt_frontier *f, uint8_t out[static MLT_HASH_LEN]);
 
 // Verdicts: true only when the proof holds. A consistency proof from size 0 never holds (nothing is proved).

@@ -10,21 +10,9 @@ static enum mlt_status bad(struct mlt_error *err, const char *what) {
     return mlt_fail(err, MLT_CORRUPT, "FORMAT.md, Entries: %s", what);
 }
 
-enum mlt_status mlt_entry_parse(struct mlt_entry *out, struct mlt_arena *arena, struct mlt_bytes bytes,
-                                struct mlt_error *err) {
-    *out = (struct mlt_entry){.details = MLT_JSON_NONE, .payload = MLT_JSON_NONE, .facts = MLT_JSON_NONE};
+// What is wrong with the members of a scanned entry; NULL: nothing.
+static const char *read_members(struct mlt_entry *out, struct mlt_arena *arena) {
     struct mlt_json *j = &out->json;
-    struct mlt_error why = {0};
-    enum mlt_status status = mlt_json_scan(j, bytes, &why);
-    if (status != MLT_OK) {
-        mlt_entry_clear(out);
-    }
-    if (status == MLT_NOMEM) {
-        return mlt_fail(err, status, "%s", why.text);
-    }
-    if (status != MLT_OK) {
-        return mlt_fail(err, MLT_CORRUPT, "FORMAT.md, Entries: not JSON: %s", why.text);
-    }
     const char *wrong = NULL;
     uint64_t version = 0;
     mlt_json_at time = mlt_json_get(j, 0, "time");
@@ -54,11 +42,35 @@ enum mlt_status mlt_entry_parse(struct mlt_entry *out, struct mlt_arena *arena, 
     } else if (out->payload != MLT_JSON_NONE && !mlt_json_is(j, out->payload, MLT_JSON_OBJECT)) {
         wrong = "payload must be an object";
     }
-    if (wrong) {
-        mlt_entry_clear(out);
-        return bad(err, wrong);
+    return wrong;
+}
+
+enum mlt_status mlt_entry_parse_again(struct mlt_entry *out, struct mlt_arena *arena, struct mlt_bytes bytes,
+                                      struct mlt_error *err) {
+    // The text of an error is long: it is not cleared for every entry that has none.
+    struct mlt_error why;
+    why.text[0] = '\0';
+    *out = (struct mlt_entry){
+        .json = out->json, .details = MLT_JSON_NONE, .payload = MLT_JSON_NONE, .facts = MLT_JSON_NONE};
+    enum mlt_status status = mlt_json_scan(&out->json, bytes, &why);
+    if (status == MLT_NOMEM) {
+        return mlt_fail(err, status, "%s", why.text);
     }
-    return MLT_OK;
+    if (status != MLT_OK) {
+        return mlt_fail(err, MLT_CORRUPT, "FORMAT.md, Entries: not JSON: %s", why.text);
+    }
+    const char *wrong = read_members(out, arena);
+    return wrong ? bad(err, wrong) : MLT_OK;
+}
+
+enum mlt_status mlt_entry_parse(struct mlt_entry *out, struct mlt_arena *arena, struct mlt_bytes bytes,
+                                struct mlt_error *err) {
+    *out = (struct mlt_entry){0};
+    enum mlt_status status = mlt_entry_parse_again(out, arena, bytes, err);
+    if (status != MLT_OK) {
+        mlt_entry_clear(out);
+    }
+    return status;
 }
 
 void mlt_entry_clear(struct mlt_entry *e) {
@@ -108,9 +120,10 @@ static enum mlt_status check_commitments(const struct mlt_entry *e, const struct
     return MLT_OK;
 }
 
-enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sealer *sealer,
-                                       const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
-                                       struct mlt_arena *arena, struct mlt_bytes *plain, struct mlt_error *err) {
+enum mlt_status mlt_entry_open_with(const struct mlt_entry *e, struct mlt_sealer *sealer,
+                                    const uint8_t secret[static MLT_SECRET_LEN], struct mlt_bytes sealed,
+                                    struct mlt_json *scratch, struct mlt_arena *arena, struct mlt_bytes *plain,
+                                    struct mlt_error *err) {
     *plain = (struct mlt_bytes){0};
     if (e->payload == MLT_JSON_NONE) {
         return mlt_fail(err, MLT_CORRUPT, "a sealed payload beside an entry that commits to none");
@@ -118,34 +131,42 @@ enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sea
     if (sealed.len <= MLT_SEAL_TAG_LEN) {
         return mlt_fail(err, MLT_CORRUPT, "a sealed payload of %zu bytes is too short", sealed.len);
     }
-    uint8_t secret[MLT_SECRET_LEN];
-    struct mlt_json json = {0};
-    struct mlt_bytes object;
     uint8_t *open = mlt_arena_take(arena, sealed.len - MLT_SEAL_TAG_LEN);
-    enum mlt_status status =
-        open ? mlt_seal_unwrap(sealer, secret, wrapped, err) : mlt_fail(err, MLT_NOMEM, "no memory for a payload");
-    if (status != MLT_OK) {
-        goto out;
+    if (!open) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for a payload");
     }
-    status = mlt_seal_open(sealer, open, secret, sealed, err);
+    enum mlt_status status = mlt_seal_open(sealer, open, secret, sealed, err);
     if (status != MLT_OK) {
-        goto out;
+        return status;
     }
-    object = mlt_bytes_of(open + 1, sealed.len - MLT_SEAL_TAG_LEN - 1);
-    struct mlt_error why = {0};
+    struct mlt_bytes object = mlt_bytes_of(open + 1, sealed.len - MLT_SEAL_TAG_LEN - 1);
+    struct mlt_error why;
+    why.text[0] = '\0';
     if (open[0] != 0x00) {
         status = mlt_fail(err, MLT_CORRUPT, "the payload has encoding %u; this build knows 0", open[0]);
-    } else if ((status = mlt_json_scan(&json, object, &why)) != MLT_OK) {
+    } else if ((status = mlt_json_scan(scratch, object, &why)) != MLT_OK) {
         status = mlt_fail(err, status == MLT_NOMEM ? status : MLT_CORRUPT, "the payload is not JSON: %s", why.text);
-    } else if (!mlt_json_is(&json, 0, MLT_JSON_OBJECT)) {
+    } else if (!mlt_json_is(scratch, 0, MLT_JSON_OBJECT)) {
         status = mlt_fail(err, MLT_CORRUPT, "the payload is no JSON object");
     } else {
-        status = check_commitments(e, &json, secret, arena, err);
+        status = check_commitments(e, scratch, secret, arena, err);
     }
     if (status == MLT_OK) {
         *plain = object;
     }
-out:
+    return status;
+}
+
+enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sealer *sealer,
+                                       const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
+                                       struct mlt_arena *arena, struct mlt_bytes *plain, struct mlt_error *err) {
+    uint8_t secret[MLT_SECRET_LEN];
+    struct mlt_json json = {0};
+    *plain = (struct mlt_bytes){0};
+    enum mlt_status status = mlt_seal_unwrap(sealer, secret, wrapped, err);
+    if (status == MLT_OK) {
+        status = mlt_entry_open_with(e, sealer, secret, sealed, &json, arena, plain, err);
+    }
     mlt_json_clear(&json);
     mlt_wipe(secret, sizeof secret);
     return status;

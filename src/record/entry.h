@@ -30,6 +30,10 @@ struct mlt_entry {
 // unescaped strings go to `arena`.
 enum mlt_status mlt_entry_parse(struct mlt_entry *out, struct mlt_arena *arena, struct mlt_bytes bytes,
                                 struct mlt_error *err) MLT_MUST_USE;
+// mlt_entry_parse_again does the same in an entry that is zero or was parsed before, whose memory it uses again; after
+// an error it is still to be cleared.
+enum mlt_status mlt_entry_parse_again(struct mlt_entry *out, struct mlt_arena *arena, struct mlt_bytes bytes,
+                                      struct mlt_error *err) MLT_MUST_USE;
 void mlt_entry_clear(struct mlt_entry *e);
 
 // Where details come from: the bytes with this SHA-256, in `arena`. MLT_NOTFOUND, MLT_CORRUPT: gone or damaged.
@@ -50,6 +54,13 @@ enum mlt_status mlt_entry_open_payload(const struct mlt_entry *e, struct mlt_sea
                                        const uint8_t wrapped[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
                                        struct mlt_arena *arena, struct mlt_bytes *plain,
                                        struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_entry_open_with does the same with a secret that was unwrapped before; `scratch` is used again from one call to
+// the next and left to the caller.
+enum mlt_status mlt_entry_open_with(const struct mlt_entry *e, struct mlt_sealer *sealer,
+                                    const uint8_t secret[static MLT_SECRET_LEN], struct mlt_bytes sealed,
+                                    struct mlt_json *scratch, struct mlt_arena *arena, struct mlt_bytes *plain,
+                                    struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_entry_redraft fills the look-up parts of a draft (identity, terms, stream, times) from an entry read back, with
 // its details already put in place of the spilled facts by the caller's `facts` document and its payload object

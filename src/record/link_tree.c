@@ -22,6 +22,15 @@ static enum mlt_status reserve(struct mlt_link_leaves *leaves, size_t more, stru
     return MLT_OK;
 }
 
+enum mlt_status mlt_link_leaves_put(struct mlt_link_leaves *leaves, uint64_t index, const struct mlt_link *links,
+                                    size_t num, struct mlt_error *err) {
+    enum mlt_status status = reserve(leaves, num, err);
+    for (size_t i = 0; i < num && status == MLT_OK; i++) {
+        leaves->leaf[leaves->num++] = (struct mlt_link_leaf){.link = links[i], .entry = index};
+    }
+    return status;
+}
+
 enum mlt_status mlt_link_leaves_add(struct mlt_link_leaves *leaves, uint64_t index, struct mlt_bytes entry,
                                     struct mlt_arena *scratch, struct mlt_error *err) {
     struct mlt_link links[MLT_TERMS_MAX];
@@ -33,15 +42,9 @@ enum mlt_status mlt_link_leaves_add(struct mlt_link_leaves *leaves, uint64_t ind
         mlt_entry_clear(&e);
     }
     if (status == MLT_OK) {
-        status = reserve(leaves, num, err);
+        status = mlt_link_leaves_put(leaves, index, links, num, err);
     }
-    if (status != MLT_OK) {
-        return mlt_context(err, status, "links of entry %llu", (unsigned long long)index);
-    }
-    for (size_t i = 0; i < num; i++) {
-        leaves->leaf[leaves->num++] = (struct mlt_link_leaf){.link = links[i], .entry = index};
-    }
-    return MLT_OK;
+    return status == MLT_OK ? MLT_OK : mlt_context(err, status, "links of entry %llu", (unsigned long long)index);
 }
 
 static int compare(const void *a, const void *b) {

@@ -14,6 +14,9 @@ struct mlt_link_leaves {
 // mlt_link_leaves_add appends the links of one entry. MLT_CORRUPT: the bytes are no entry.
 enum mlt_status mlt_link_leaves_add(struct mlt_link_leaves *leaves, uint64_t index, struct mlt_bytes entry,
                                     struct mlt_arena *scratch, struct mlt_error *err) MLT_MUST_USE;
+// mlt_link_leaves_put appends links that were taken from entry `index` before.
+enum mlt_status mlt_link_leaves_put(struct mlt_link_leaves *leaves, uint64_t index, const struct mlt_link *links,
+                                    size_t num, struct mlt_error *err) MLT_MUST_USE;
 // mlt_link_leaves_sort puts them in the order of the tree.
 void mlt_link_leaves_sort(struct mlt_link_leaves *leaves);
 void mlt_link_leaves_clear(struct mlt_link_leaves *leaves);

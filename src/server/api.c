@@ -190,6 +190,10 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
     if (status == MLT_OK && opt->anchoring.num_urls > 0 && !api->read_only) {
         status = mlt_anchoring_start(&api->anchoring, api, &opt->anchoring, err);
     }
+    if (status == MLT_OK) {
+        api->scrub.pin = opt->trail.pin;
+        status = mlt_scrub_start(api, &opt->scrub, err);
+    }
     if (status != MLT_OK) {
         enum mlt_status ignored = mlt_api_close(api, NULL);
         (void)ignored;
@@ -214,6 +218,7 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
     api->anchoring = NULL;
     mlt_segmenting_stop(api->segmenting);
     mlt_api_end(api);
+    mlt_scrub_stop(api);
     keeper_stop(api);
     enum mlt_status status = MLT_OK;
     if (api->started) {
@@ -442,14 +447,14 @@ static bool admit(struct mlt_call *call, bool all) {
     return check_params(call);
 }
 
-static void finish(struct mlt_call *call) {
+static void finish(struct mlt_call *call, int status) {
     if (call->has_source) {
         mlt_index_source_clear(&call->source);
     }
     mlt_sealer_free(call->sealer);
     mlt_arena_clear(&call->arena);
     size_t row = call->route ? (size_t)(call->route - mlt_routes) : mlt_num_routes;
-    unsigned class = (unsigned)call->res->status / 100;
+    unsigned class = (unsigned)status / 100;
     if (class < MLT_STATUS_CLASSES) {
         atomic_fetch_add(&call->api->metrics.requests[row][class], 1);
     }
@@ -462,7 +467,7 @@ void mlt_api_handle(struct mlt_api *api, const struct mlt_request *req, struct m
     if (admit(&call, true)) {
         call.route->handle(&call);
     }
-    finish(&call);
+    finish(&call, res->status);
 }
 
 bool mlt_api_append_start(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res,
@@ -475,7 +480,7 @@ bool mlt_api_append_start(struct mlt_api *api, const struct mlt_request *req, st
         started = call.route->handle == mlt_handle_append ? mlt_append_begin(&call, done, arg)
                                                           : (call.route->handle(&call), false);
     }
-    finish(&call);
+    finish(&call, started ? 200 : res->status); // once started, the response is the committer's and may be gone
     return started;
 }
 
@@ -483,7 +488,7 @@ bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, st
     struct mlt_call call = {.api = api, .req = req, .res = res};
     bool ok = admit(&call, false);
     if (!ok) {
-        finish(&call);
+        finish(&call, res->status);
     }
     mlt_arena_clear(&call.arena);
     return ok && (call.route->flags & MLT_ROUTE_BODY);

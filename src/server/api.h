@@ -5,6 +5,7 @@
 #define MLT_SERVER_API_H
 
 #include "index/index.h"
+#include "server/scrub.h"
 
 // Grants (design section 9): what a principal may do, to which kinds and names, with or without payloads.
 enum mlt_right {
@@ -95,6 +96,7 @@ struct mlt_api_options {
     struct mlt_anchoring_options anchoring; // num_urls 0: none
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
+    struct mlt_scrub_options scrub; // zero: none
 };
 // mlt_api_open opens trail and index, starts the committer, and records `logging-started`.
 enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const struct mlt_api_options *opt,

@@ -9,6 +9,7 @@
 #include "server/path.h"
 #include "server/problem.h"
 #include "server/query.h"
+#include "server/scrub.h"
 #include "server/token.h"
 
 #define MLT_BUILD "mltrail 0.1.0"
@@ -81,6 +82,7 @@ struct mlt_api {
     struct mlt_witnessing *witnessing; // NULL: no policy
     struct mlt_proving *proving;       // NULL: a raw or read-only trail
     struct mlt_anchoring *anchoring;   // NULL: no authority is configured
+    struct mlt_scrub scrub;
 };
 
 // Pools (pool.c).

@@ -11,6 +11,16 @@ void mlt_handle_healthz(struct mlt_call *call) {
     mlt_call_answer_json(call);
 }
 
+// Damage does not make it less ready: what comes in is needed all the more. Whoever watches sees it here.
+static void write_scrub_state(struct mlt_json_writer *w, struct mlt_api *api) {
+    struct mlt_scrub_stats s;
+    mlt_scrub_get_stats(api, &s);
+    if (s.on) {
+        mlt_jw_member_u64(w, "scrub_faults", s.faults);
+        mlt_jw_member_u64(w, "scrub_size", s.size);
+    }
+}
+
 // Ready means that an append would be taken: opened, and space above the reserve.
 void mlt_handle_readyz(struct mlt_call *call) {
     struct mlt_trail_stats stats;
@@ -26,6 +36,7 @@ void mlt_handle_readyz(struct mlt_call *call) {
     mlt_vkey_format(vkey, mlt_trail_vkey(call->api->trail));
     mlt_jw_member(&w, "vkey", vkey);
     mlt_witnessing_ready(call->api->witnessing, &w);
+    write_scrub_state(&w, call->api);
     mlt_jw_end_object(&w);
     if (mlt_call_answer_json(call) && call->api->read_only) {
         mlt_answer_problem(call->res, 503, "read-only", NULL,
@@ -36,6 +47,29 @@ void mlt_handle_readyz(struct mlt_call *call) {
 static void metric(struct mlt_buf *out, const char *name, const char *type, const char *help, uint64_t value) {
     mlt_buf_printf(out, "# HELP mltrail_%s %s\n# TYPE mltrail_%s %s\nmltrail_%s %" PRIu64 "\n", name, help, name, type,
                    name, value);
+}
+
+static void metric_seconds(struct mlt_buf *out, const char *name, const char *help, int64_t ns) {
+    mlt_buf_printf(out, "# HELP mltrail_%s %s\n# TYPE mltrail_%s gauge\nmltrail_%s %.3f\n", name, help, name, name,
+                   (double)ns / 1e9);
+}
+
+static void write_scrub(struct mlt_buf *out, struct mlt_api *api) {
+    struct mlt_scrub_stats s;
+    mlt_scrub_get_stats(api, &s);
+    if (!s.on) {
+        return;
+    }
+    metric(out, "scrub_running", "gauge", "1 while the trail is being scrubbed.", s.running);
+    metric(out, "scrub_runs_total", "counter", "Scrubs finished since the start.", s.runs);
+    metric(out, "scrub_failed_total", "counter", "Scrubs that could not be made.", s.failed);
+    metric(out, "scrub_faults", "gauge", "Faults that the last scrub found.", s.faults);
+    metric(out, "scrub_faults_total", "counter", "Faults that scrubs found since the start.", s.faults_total);
+    metric(out, "scrub_size", "gauge", "Entries that the last scrub checked.", s.size);
+    metric(out, "scrub_bytes_total", "counter", "Bytes that scrubs read.", s.bytes_total);
+    metric_seconds(out, "scrub_last_end_seconds", "When the last scrub ended, seconds since 1970; 0: none yet.",
+                   s.ended);
+    metric_seconds(out, "scrub_last_duration_seconds", "How long the last scrub took.", s.took_ns);
 }
 
 static void write_requests(struct mlt_buf *out, struct mlt_metrics *m) {
@@ -84,6 +118,7 @@ void mlt_handle_metrics(struct mlt_call *call) {
     }
     mlt_witnessing_metrics(call->api->witnessing, out);
     mlt_anchoring_metrics(call->api->anchoring, out);
+    write_scrub(out, call->api);
     write_requests(out, m);
     mlt_call_answer_json(call);
 }

@@ -304,7 +304,7 @@ enum mlt_status mlt_files_trim(struct mlt_files *f, struct mlt_error *err) {
             st = f->env->truncate(f->env, f->file[id], want, err);
         }
         st = st ? st : f->env->sync(f->env, f->file[id], err);
-        st = st ? st : f->env->drop_cache(f->env, f->file[id], err);
+        st = st ? st : f->env->drop_cache(f->env, f->file[id], 0, 0, err);
     }
     return st;
 }

@@ -211,16 +211,22 @@ static enum mlt_status overlay_write(struct mlt_env *env, struct mlt_file *f, co
     return st;
 }
 
-static enum mlt_status overlay_read(struct mlt_env *env, struct mlt_file *f, void *buf, size_t len, uint64_t off,
+// How much from `off` on is as in the base: all that lies before the first page written. Replaying a journal adds to
+// the ends of files, so that this is nearly all of them.
+static size_t len_from_base(const struct node *n, uint64_t off, size_t len) {
+    if (!n->changed) {
+        return len;
+    }
+    uint64_t end = n->num_pages > 0 && n->first_page * PAGE < n->base_len ? n->first_page * PAGE : n->base_len;
+    return off >= end ? 0 : end - off < len ? (size_t)(end - off) : len;
+}
+
+static enum mlt_status read_changed(struct overlay *o, struct mlt_file *f, uint8_t *out, size_t len, uint64_t off,
                                     size_t *got, struct mlt_error *err) {
-    struct overlay *o = overlay_of(env);
-    uint8_t *out = buf;
     uint8_t page[PAGE];
     enum mlt_status st = MLT_OK;
-    *got = 0;
     pthread_mutex_lock(&o->mu);
-    bool changed = f->node->changed;
-    while (changed && *got < len && off < f->node->len && !st) {
+    while (*got < len && off < f->node->len && !st) {
         size_t within = (size_t)(off % PAGE);
         size_t n = PAGE - within < len - *got ? PAGE - within : len - *got;
         n = f->node->len - off < n ? (size_t)(f->node->len - off) : n;
@@ -230,7 +236,25 @@ static enum mlt_status overlay_read(struct mlt_env *env, struct mlt_file *f, voi
         off += n;
     }
     pthread_mutex_unlock(&o->mu);
-    return changed ? st : o->base->read(o->base, f->base, buf, len, off, got, err);
+    return st;
+}
+
+static enum mlt_status overlay_read(struct mlt_env *env, struct mlt_file *f, void *buf, size_t len, uint64_t off,
+                                    size_t *got, struct mlt_error *err) {
+    struct overlay *o = overlay_of(env);
+    enum mlt_status st = MLT_OK;
+    *got = 0;
+    pthread_mutex_lock(&o->mu);
+    bool changed = f->node->changed;
+    size_t direct = f->base ? len_from_base(f->node, off, len) : 0;
+    pthread_mutex_unlock(&o->mu);
+    if (direct > 0) {
+        st = o->base->read(o->base, f->base, buf, direct, off, got, err);
+    }
+    if (st || !changed || *got < direct || direct == len) {
+        return st;
+    }
+    return read_changed(o, f, buf, len, off + direct, got, err);
 }
 
 static enum mlt_status overlay_nothing(struct mlt_env *env, struct mlt_file *f, struct mlt_error *err) {
@@ -238,6 +262,13 @@ static enum mlt_status overlay_nothing(struct mlt_env *env, struct mlt_file *f, 
     (void)f;
     (void)err;
     return MLT_OK;
+}
+
+// What is only in memory is in no cache.
+static enum mlt_status overlay_drop_cache(struct mlt_env *env, struct mlt_file *f, uint64_t off, uint64_t len,
+                                          struct mlt_error *err) {
+    struct overlay *o = overlay_of(env);
+    return f->base ? o->base->drop_cache(o->base, f->base, off, len, err) : MLT_OK;
 }
 
 static enum mlt_status overlay_size(struct mlt_env *env, struct mlt_file *f, uint64_t *out, struct mlt_error *err) {
@@ -354,7 +385,7 @@ enum mlt_status mlt_overlay_new(struct mlt_env **out, struct mlt_env *base, stru
         .size = overlay_size,
         .truncate = overlay_truncate,
         .allocate = overlay_allocate,
-        .drop_cache = overlay_nothing,
+        .drop_cache = overlay_drop_cache,
         .rename = overlay_rename,
         .unlink = overlay_unlink,
         .mkdir = overlay_mkdir,

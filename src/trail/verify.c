@@ -87,9 +87,12 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
     }
     k->has_state = true;
     v->report->live = is_locked(v, dir);
-    st = k->state.has_kek ? mlt_record_keys_sealer(&v->sealer, &k->state.keys, err) : MLT_OK;
+    v->keys = k->state.keys;
+    v->rewrapping = v->keys.has_old_kek;
+    if (k->state.has_kek && !v->opt->no_payloads) {
+        st = mlt_record_keys_sealer(&v->sealer, &v->keys, err);
+    }
     v->report->payloads_checked = v->sealer != NULL;
-    v->rewrapping = k->state.keys.has_old_kek;
     return st;
 }
 
@@ -277,8 +280,13 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
     }
     limit_to_signed(v, k);
     v->report->size = v->mark.size;
-    if (v->files_open) {
+    if (v->files_open && v->opt->state && k->has_key && k->chain.num_keys > 0) {
+        st = mlt_verify_take_up(v, &k->chain.keys[k->chain.num_keys - 1], err); // the first key: it stays
+    }
+    if (v->files_open && !st) {
         st = mlt_verify_entries(v, err);
+        enum mlt_status kept = v->state ? mlt_verify_leave_off(v, st ? NULL : err) : MLT_OK;
+        st = st ? st : kept;
         st = st || v->report->live ? st : mlt_verify_erasures(v, err);
     }
     if (!st) {
@@ -289,6 +297,16 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
         st = mlt_verify_anchors(v, k->has_meta ? k->meta.origin : NULL, err);
     }
     return st;
+}
+
+void mlt_verify_clear_scratch(struct mlt_verify *v) {
+    mlt_sealer_free(v->sealer);
+    mlt_wipe(&v->keys, sizeof(v->keys));
+    mlt_arena_clear(&v->arena);
+    mlt_entry_clear(&v->entry);
+    mlt_json_clear(&v->plain);
+    mlt_buf_clear(&v->erased);
+    mlt_buf_clear(&v->erasures);
 }
 
 enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_options *opt,
@@ -321,10 +339,7 @@ enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_op
     if (v) {
         mlt_files_close(&v->files);
         mlt_overlay_free(v->env);
-        mlt_sealer_free(v->sealer);
-        mlt_arena_clear(&v->arena);
-        mlt_buf_clear(&v->erased);
-        mlt_buf_clear(&v->erasures);
+        mlt_verify_clear_scratch(v);
     }
     if (k) {
         mlt_state_close(&k->state);

@@ -38,6 +38,23 @@ struct mlt_verify_fault {
     char text[512]; // what is wrong, with the clause of FORMAT.md
 };
 
+// How far a verification came, so that a later one goes on from there (verify_state.h writes it to a file). What was
+// verified is bound by the frontier: the tree that is signed must grow out of it.
+struct mlt_verify_state {
+    struct mlt_vkey key; // the trail's
+    // The tree: entries below `frontier.size` were checked, a multiple of 256; `at` is where the next one begins.
+    struct mlt_frontier frontier;
+    uint64_t at;
+    // The records of the entries below `records` were checked; `payload_end` is where their payloads end.
+    uint64_t records, records_at, payload_end;
+    uint64_t payloads, erased, details;      // counted up to there
+    bool payloads_checked;                   // unsealed, too
+    struct mlt_buf erased_indexes, erasures; // u64 each, in host order
+    uint64_t num_faults;
+    struct mlt_verify_fault *faults; // MLT_VERIFY_FAULTS_MAX places, of which min(num_faults, that) are used
+};
+void mlt_verify_state_clear(struct mlt_verify_state *s);
+
 struct mlt_verify_report {
     bool verdict;       // true: every byte that can be checked is as signed
     bool authenticated; // the key came from outside the thing verified
@@ -47,7 +64,11 @@ struct mlt_verify_report {
     uint64_t entries, payloads, erased, details, journal_groups;
     uint64_t commitments, committed; // of segments, and how far; filled in by whoever looks further
     uint64_t anchors;                // checked against roots; 0 without any
-    bool payloads_checked;           // false: no key-encryption key at hand
+    bool payloads_checked;           // false: no key-encryption key at hand, or not wanted
+    uint64_t resumed_at;             // entries that an earlier run had verified
+    int64_t entries_ns;              // how long entries and tree took
+    int64_t records_ns;              // how long payloads, slots and details took
+    uint64_t bytes_read;
     struct mlt_verify_fault faults[MLT_VERIFY_FAULTS_MAX];
     uint64_t num_faults; // may exceed MLT_VERIFY_FAULTS_MAX
 };
@@ -63,14 +84,23 @@ struct mlt_verify_options {
     const struct mlt_bytes *heads;
     size_t num_heads;
     const struct mlt_timestamp_roots *tsa_roots; // whom to believe the time; NULL: anchors are not checked
-    void (*progress)(void *arg, uint64_t done, uint64_t total);
+    void (*progress)(void *arg, const char *what, uint64_t done, uint64_t total); // `what`: "entries", then "payloads"
     void *progress_arg;
     // further looks at what the entries say, once they are found to be the signed ones. NULL: nobody does.
     enum mlt_status (*further)(void *arg, const struct mlt_verify_view *view, struct mlt_error *err);
     void *further_arg;
+    unsigned threads; // that check besides the one that calls; 0: none
+    bool no_payloads; // leave them sealed: slots, details and erasures are checked, commitments are not
+    bool past_cache;  // drop what was read from the page cache, so that it is the device that is read
+    // pace is told how many bytes were read and may hold up the reader; false: stop. From any of the threads.
+    bool (*pace)(void *arg, uint64_t bytes);
+    void *pace_arg;
+    // In: where to go on (NULL or zero: at the beginning). Out: where it got to, also when it stopped.
+    struct mlt_verify_state *state;
 };
 
-// Status: could it be checked at all? The verdict is in the report.
+// Status: could it be checked at all? The verdict is in the report. MLT_BUSY: `pace` said to stop. MLT_CONFLICT:
+// `state` is of another trail, or the trail no longer has what was verified; nothing was checked.
 enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_options *opt,
                                  struct mlt_verify_report *out, struct mlt_error *err) MLT_MUST_USE;
 

@@ -3,12 +3,9 @@
 
 #include "trail/verify_private.h"
 
+// The first byte decides nearly always.
 static bool all_bytes(const uint8_t *p, size_t len, uint8_t value) {
-    bool all = true;
-    for (size_t i = 0; i < len; i++) {
-        all = all && p[i] == value;
-    }
-    return all;
+    return p[0] == value && memcmp(p, p + 1, len - 1) == 0;
 }
 
 // Is `needle` somewhere in `b`? Decides cheaply whether an entry must be parsed; inside a JSON string its quotes would
@@ -32,7 +29,7 @@ static enum mlt_status check_detail(struct mlt_verify *v, uint64_t index, struct
     uint8_t hash[MLT_HASH_LEN];
     char name[16 + 2 * MLT_HASH_LEN] = "details/";
     struct mlt_bytes bytes;
-    struct mlt_error why = {0};
+    struct mlt_error why;
     if (!mlt_hex_decode(hash, sizeof(hash), hex)) {
         mlt_verify_fault(v, MLT_VERIFY_ENTRY, "entries.dat", index, "a detail of entry %llu has no hash",
                          (unsigned long long)index);
@@ -93,7 +90,7 @@ static enum mlt_status note_erasure(struct mlt_verify *v, const struct mlt_entry
     } else if (detail != MLT_JSON_NONE &&
                mlt_hex_decode(hash, sizeof(hash),
                               mlt_json_string(&e->json, mlt_json_get(&e->json, detail, "sha256"), &v->arena))) {
-        struct mlt_error why = {0};
+        struct mlt_error why;
         st = mlt_files_detail(&v->files, hash, &v->arena, &list, &why);
         st = st ? st : mlt_json_scan(&json, list, &why);
         if (!st && mlt_json_is(&json, 0, MLT_JSON_ARRAY)) {
@@ -112,17 +109,17 @@ static enum mlt_status check_commitments(struct mlt_verify *v, uint64_t index, c
                                          const uint8_t slot[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
                                          struct mlt_error *err) {
     struct mlt_bytes plain;
-    struct mlt_error why = {0};
+    struct mlt_error why;
     uint8_t secret[MLT_SECRET_LEN];
-    bool slot_good = mlt_seal_unwrap(v->sealer, secret, slot, &why) == MLT_OK;
-    mlt_wipe(secret, sizeof(secret));
-    if (!slot_good) {
+    if (mlt_seal_unwrap(v->sealer, secret, slot, &why) != MLT_OK) {
+        mlt_wipe(secret, sizeof(secret));
         mlt_verify_fault(v, MLT_VERIFY_SLOT, "slots", index,
                          "the slot of entry %llu was not made with this trail's key-encryption key (FORMAT.md, slots)",
                          (unsigned long long)index);
         return MLT_OK;
     }
-    enum mlt_status st = mlt_entry_open_payload(e, v->sealer, slot, sealed, &v->arena, &plain, &why);
+    enum mlt_status st = mlt_entry_open_with(e, v->sealer, secret, sealed, &v->plain, &v->arena, &plain, &why);
+    mlt_wipe(secret, sizeof(secret));
     if (st == MLT_NOMEM) {
         *err = why;
         return st;
@@ -189,10 +186,10 @@ enum mlt_status mlt_verify_record(struct mlt_verify *v, uint64_t index, struct m
         !contains(entry, "\"details\":{")) {
         return MLT_OK;
     }
-    struct mlt_entry e = {0};
-    struct mlt_error why = {0};
+    struct mlt_entry *e = &v->entry;
+    struct mlt_error why;
     mlt_arena_reset(&v->arena);
-    enum mlt_status st = mlt_entry_parse(&e, &v->arena, entry, &why);
+    enum mlt_status st = mlt_entry_parse_again(e, &v->arena, entry, &why);
     if (st == MLT_NOMEM) {
         *err = why;
     } else if (st) {
@@ -200,11 +197,10 @@ enum mlt_status mlt_verify_record(struct mlt_verify *v, uint64_t index, struct m
                          (unsigned long long)index, why.text);
         st = MLT_OK;
     } else {
-        st = check_details(v, index, &e, err);
-        st = st ? st : check_payload(v, index, &e, slot, sealed, err);
-        st = st || !is_erasure ? st : note_erasure(v, &e, err);
+        st = check_details(v, index, e, err);
+        st = st ? st : check_payload(v, index, e, slot, sealed, err);
+        st = st || !is_erasure ? st : note_erasure(v, e, err);
     }
-    mlt_entry_clear(&e);
     return st;
 }
 

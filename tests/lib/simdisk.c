@@ -356,8 +356,11 @@ static enum mlt_status sim_allocate(struct mlt_env *env, struct mlt_file *f, uin
     return end(d, v, err);
 }
 
-static enum mlt_status sim_drop_cache(struct mlt_env *env, struct mlt_file *f, struct mlt_error *err) {
+static enum mlt_status sim_drop_cache(struct mlt_env *env, struct mlt_file *f, uint64_t off, uint64_t len,
+                                      struct mlt_error *err) {
     (void)f;
+    (void)off;
+    (void)len;
     return disk(env)->dead ? gone(err) : MLT_OK;
 }
 

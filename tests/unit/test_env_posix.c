@@ -74,7 +74,7 @@ static void test_writes_and_reads_at_offsets(void **state) {
     assert_int_equal(env->sync(env, file, NULL), MLT_OK);
     assert_int_equal(env->size(env, file, &size, NULL), MLT_OK);
     assert_int_equal(size, 8);
-    assert_int_equal(env->drop_cache(env, file, NULL), MLT_OK);
+    assert_int_equal(env->drop_cache(env, file, 0, 0, NULL), MLT_OK);
     assert_int_equal(env->read(env, file, buf, sizeof(buf), 0, &got, NULL), MLT_OK);
     assert_int_equal(got, 8);
     assert_memory_equal(buf, "\0\0\0hello", 8);

@@ -243,6 +243,37 @@ static void test_proofs_over_tile_boundaries(void **state) {
     levels_clear(&l);
 }
 
+// A tree that is told tile by tile is the tree of its leaves, and each tile's root is told once at its level.
+static void test_tree_by_tiles(void **state) {
+    (void)state;
+    struct mlt_frontier leaves = {0};
+    struct mlt_frontier tiles = {0};
+    uint8_t tile[MLT_TILE_WIDTH][H];
+    uint8_t want[MLT_TILE_LEVELS][H];
+    uint8_t have[MLT_TILE_LEVELS][H];
+    for (uint64_t i = 0; i < 257 * MLT_TILE_WIDTH; i++) {
+        uint8_t text[1 + 8] = {0xaa};
+        uint8_t leaf[H];
+        mlt_store_u64be(text + 1, i);
+        mlt_merkle_leaf(tile[i % MLT_TILE_WIDTH], mlt_bytes_of(text + 1, 8));
+        mlt_merkle_leaf_at(leaf, text + 1, 8);
+        assert_memory_equal(leaf, tile[i % MLT_TILE_WIDTH], H);
+        assert_int_equal(text[0], 0xaa); // given back
+        size_t num = mlt_frontier_add(&leaves, leaf, want);
+        if (i % MLT_TILE_WIDTH == MLT_TILE_WIDTH - 1) {
+            uint8_t root[H];
+            uint8_t oracle[H];
+            mlt_merkle_tile_root(root, tile[0]);
+            oracle_root(oracle, tile, MLT_TILE_WIDTH);
+            assert_memory_equal(root, oracle, H);
+            assert_int_equal(mlt_frontier_add_tile(&tiles, root, have), num);
+            assert_memory_equal(have, want, num * H);
+            assert_int_equal(tiles.size, leaves.size);
+            assert_memory_equal(tiles.hash, leaves.hash, leaves.num_hashes * H);
+        }
+    }
+}
+
 static void test_frontier_from_tiles(void **state) {
     // The frontier read back from tiles at any size goes on to the same root as one that never stopped.
     (void)state;
@@ -465,10 +496,15 @@ static void test_provers_refuse_and_report(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_eight_leaf_constants),        cmocka_unit_test(test_proofs_equal_the_rfc),
-        cmocka_unit_test(test_proofs_over_tile_boundaries), cmocka_unit_test(test_frontier_from_tiles),
-        cmocka_unit_test(test_seventy_thousand_root),       cmocka_unit_test(test_proof_reads_few_rows),
-        cmocka_unit_test(test_broken_proofs_fail),          cmocka_unit_test(test_edges_of_consistency),
+        cmocka_unit_test(test_eight_leaf_constants),
+        cmocka_unit_test(test_proofs_equal_the_rfc),
+        cmocka_unit_test(test_proofs_over_tile_boundaries),
+        cmocka_unit_test(test_frontier_from_tiles),
+        cmocka_unit_test(test_tree_by_tiles),
+        cmocka_unit_test(test_seventy_thousand_root),
+        cmocka_unit_test(test_proof_reads_few_rows),
+        cmocka_unit_test(test_broken_proofs_fail),
+        cmocka_unit_test(test_edges_of_consistency),
         cmocka_unit_test(test_provers_refuse_and_report),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
