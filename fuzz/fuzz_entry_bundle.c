@@ -30,7 +30,7 @@ static bool add_one_by_one(struct mltrail_tree *tree, const uint8_t *data, size_
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     struct mltrail_tree *tree;
-    struct mltrail_tree *slow;
+    struct mltrail_tree *slow = NULL;
     uint8_t root[MLTRAIL_HASH_LEN];
     uint8_t want[MLTRAIL_HASH_LEN];
     size_t num;

@@ -172,8 +172,8 @@ static void test_malformed(void **state) {
     static const char *const bad[] = {
         "{\"anchor\":\"rfc3161\"}",
         "{\"anchor\":\"rfc3161\",\"tree_size\":7,\"root\":\"00\"}",
-        "{\"anchor\":\"rfc3161\",\"tree_size\":7,"
-        "\"root\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"}",
+        ("{\"anchor\":\"rfc3161\",\"tree_size\":7,"
+         "\"root\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"}"),
         "{\"tree_size\":-1,\"root\":\"9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08\"}",
     };
     struct mlt_json json = {0};
