@@ -27,8 +27,15 @@ static void check_segment(struct mlt_bundle_reading *r, struct mlt_bundle_segmen
 
 static void check_link(struct mlt_bundle_reading *r, struct mlt_bundle_link *link) {
     for (size_t s = 0; s < r->absence.num_segments; s++) {
+        const struct mlt_link_proof *p = &link->proofs[s];
+        const uint64_t least = p->count < MLT_LINK_SHOWN_MAX ? p->count : MLT_LINK_SHOWN_MAX;
         const char *why = NULL;
-        if (!mlt_link_proof_verify(&r->absence.segments[s].segment, &link->link, &link->proofs[s], &why)) {
+        bool holds = mlt_link_proof_verify(&r->absence.segments[s].segment, &link->link, p, &why);
+        if (holds && p->num_shown < least) {
+            why = "leaves are counted and not shown";
+            holds = false;
+        }
+        if (!holds) {
             mlt_bundle_fault(r, "absence.json", "%s, segment %zu: %s", mlt_bundle_term_text(&link->term, r->arena), s,
                              why);
         }

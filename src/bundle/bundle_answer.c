@@ -66,7 +66,7 @@ bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bund
         } else if (s.count > 0) {
             f->more = true; // the page is full, and segments are in the order of their entries
         }
-        f->total += s.count;
+        f->total += s.known ? s.count : s.num;
     }
     return answered;
 }

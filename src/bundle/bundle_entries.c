@@ -66,7 +66,12 @@ static enum mlt_status read_payload(struct mlt_bundle_reading *r, struct mlt_bun
     if (e->has_payload_member) {
         r->report->payloads++;
         r->report->shown += e->payload.num_members;
-        r->report->masked += entry.json.tape[entry.payload].count - e->payload.num_members;
+        if (e->payload.state == MLT_PAYLOAD_OPEN) {
+            r->report->masked += entry.json.tape[entry.payload].count - e->payload.num_members;
+        } else {
+            mlt_bundle_assert(r, "that the payload of entry %llu is %s", (unsigned long long)e->index,
+                              mlt_bundle_state_name(e->payload.state));
+        }
         struct mlt_buf again = {0};
         mlt_bundle_put_payload(&again, &e->payload);
         mlt_bundle_check_form(r, m, &again);

@@ -126,6 +126,7 @@ struct mlt_bundle_payload {
     struct mlt_bundle_payload_member *members;
     size_t num_members;
 };
+const char *mlt_bundle_state_name(enum mlt_payload_state state);
 void mlt_bundle_put_payload(struct mlt_buf *out, const struct mlt_bundle_payload *p);
 enum mlt_status mlt_bundle_get_payload(struct mlt_bundle_payload *out, struct mlt_bytes text, struct mlt_arena *arena,
                                        struct mlt_error *err) MLT_MUST_USE;

@@ -15,6 +15,10 @@ static const char *const state_names[] = {
 };
 #define NUM_STATES (sizeof(state_names) / sizeof(state_names[0]))
 
+const char *mlt_bundle_state_name(enum mlt_payload_state state) {
+    return state_names[state];
+}
+
 void mlt_bundle_put_payload(struct mlt_buf *out, const struct mlt_bundle_payload *p) {
     struct mlt_json_writer w;
     mlt_jw_init(&w, out);

@@ -143,29 +143,102 @@ static bool may_add(const struct mlt_bundle_reading *r, uint64_t index) {
     return false;
 }
 
-static bool has_entry(const struct mlt_bundle_find *f, uint64_t entry) {
+static bool precedes(const struct mlt_bundle_find *f, uint64_t a, uint64_t b) {
+    return f->descending ? a > b : a < b;
+}
+
+static bool within(const struct mlt_bundle_find *f, uint64_t entry) {
+    return f->descending ? entry < f->from : entry >= f->from;
+}
+
+// An answer is a page as a source gives it: in order, each once, within what was asked.
+static bool is_page(const struct mlt_bundle_find *f, uint64_t size) {
     for (size_t i = 0; i < f->num_entries; i++) {
-        if (f->entries[i] == entry) {
-            return true;
+        const uint64_t entry = f->entries[i];
+        if (entry >= size || !within(f, entry) || (i > 0 && !precedes(f, f->entries[i - 1], entry))) {
+            return false;
+        }
+    }
+    return f->total >= f->num_entries;
+}
+
+// Whether `entry`, if it has the terms, has to be on this page: those that come after a full page do not.
+static bool belongs(const struct mlt_bundle_find *page, uint64_t entry) {
+    const bool full = page->num_entries == page->limit;
+    return within(page, entry) &&
+           (!full || (page->num_entries > 0 && !precedes(page, page->entries[page->num_entries - 1], entry)));
+}
+
+// A page is in order.
+static bool has_entry(const struct mlt_bundle_find *page, uint64_t entry) {
+    size_t low = 0, high = page->num_entries;
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        const bool before = precedes(page, page->entries[mid], entry);
+        low = before ? mid + 1 : low;
+        high = before ? high : mid;
+    }
+    return low < page->num_entries && page->entries[low] == entry;
+}
+
+// Of a link that very many entries have, the newest leaves are shown; whether an entry may be an older one.
+static bool may_be_older(const struct mlt_bundle_reading *r, const struct mlt_bundle_link *link, uint64_t entry) {
+    for (size_t s = 0; s < r->absence.num_segments; s++) {
+        const struct mlt_segment *segment = &r->absence.segments[s].segment;
+        const struct mlt_link_proof *p = &link->proofs[s];
+        if (entry >= segment->first && entry < segment->end) {
+            return p->num_shown > 0 && p->num_shown < p->count && entry < p->shown[0].leaf.entry;
         }
     }
     return false;
 }
 
-// Whether an asserted answer says at least what is proved, and nothing more but what proofs of links cannot show.
-static bool agrees(struct mlt_bundle_reading *r, const struct mlt_bundle_find *proved, bool whole,
-                   const struct mlt_bundle_find *asserted) {
-    for (size_t i = 0; i < proved->num_entries && !asserted->more; i++) {
-        if (!has_entry(asserted, proved->entries[i])) {
+static bool is_shown(const struct mlt_bundle_link *link, size_t num_segments, uint64_t entry) {
+    for (size_t s = 0; s < num_segments; s++) {
+        for (size_t i = 0; i < link->proofs[s].num_shown; i++) {
+            if (link->proofs[s].shown[i].leaf.entry == entry) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// Whether an asserted page leaves out nothing of a proved one, and adds nothing but what proofs of links cannot show.
+static bool agrees_with_page(const struct mlt_bundle_reading *r, const struct mlt_bundle_find *proved,
+                             const struct mlt_bundle_find *asserted) {
+    for (size_t i = 0; i < proved->num_entries; i++) {
+        if (belongs(asserted, proved->entries[i]) && !has_entry(asserted, proved->entries[i])) {
             return false;
         }
     }
-    for (size_t i = 0; whole && i < asserted->num_entries; i++) {
+    for (size_t i = 0; i < asserted->num_entries; i++) {
         if (!has_entry(proved, asserted->entries[i]) && !may_add(r, asserted->entries[i])) {
             return false;
         }
     }
-    return asserted->total >= proved->total;
+    return asserted->more || !proved->more;
+}
+
+// The same where not all leaves of the link are shown. Of those that are, a kind may still rule out some.
+static bool agrees_with_leaves(const struct mlt_bundle_reading *r, const struct mlt_bundle_link *link, bool any_kind,
+                               const struct mlt_bundle_find *asserted) {
+    const size_t num = r->absence.num_segments;
+    for (size_t s = 0; any_kind && s < num; s++) {
+        for (size_t i = 0; i < link->proofs[s].num_shown; i++) {
+            const uint64_t entry = link->proofs[s].shown[i].leaf.entry;
+            if (entry < r->then.size && belongs(asserted, entry) && !has_entry(asserted, entry)) {
+                return false;
+            }
+        }
+    }
+    for (size_t i = 0; i < asserted->num_entries; i++) {
+        const uint64_t entry = asserted->entries[i];
+        if (!may_be_older(r, link, entry) && !is_shown(link, num, entry) && !may_add(r, entry)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void note_asserted(struct mlt_bundle_reading *r, const struct mlt_bundle_find *f) {
@@ -194,7 +267,12 @@ static enum mlt_status answer(struct mlt_bundle_reading *r, struct mlt_bundle_fi
         return mlt_fail(err, MLT_NOTFOUND, "the bundle does not answer: %s",
                         mlt_bundle_term_text(&f->terms[0], r->arena));
     }
-    if (provable && !agrees(r, f, answered && !f->more, asserted)) {
+    if (!is_page(asserted, r->then.size)) {
+        return mlt_fail(err, MLT_INVALID, "what is asserted is no answer to the question: %s",
+                        mlt_bundle_term_text(&f->terms[0], r->arena));
+    }
+    if (provable && (asserted->total < f->total || !(answered ? agrees_with_page(r, f, asserted)
+                                                              : agrees_with_leaves(r, link, kind.len == 0, asserted)))) {
         return mlt_fail(err, MLT_INVALID, "what is asserted contradicts what is proved: %s",
                         mlt_bundle_term_text(linked, r->arena));
     }

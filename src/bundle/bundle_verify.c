@@ -130,6 +130,11 @@ static enum mlt_status render_again(struct mlt_bundle_reading *r) {
     if (how && r->report->same_build && !mlt_bytes_is(how->data, mlt_bundle_how_to)) {
         mlt_bundle_fault(r, "VERIFY.txt", "is not the text that this build writes");
     }
+    // Which build it was is the bundle's own word.
+    if (!r->report->same_build) {
+        mlt_bundle_assert(r, "that dossier.html and dossier.txt show what dossier.json says, and what VERIFY.txt says: "
+                             "another build wrote them, and they were not compared");
+    }
     return status;
 }
 

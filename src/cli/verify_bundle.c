@@ -110,6 +110,9 @@ static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
         line(cli, "asserted: %s", r->asserted[i]);
     }
+    if (r->num_asserted > MLT_BUNDLE_ASSERTED_MAX) {
+        line(cli, "asserted: %" PRIu64 " further answers", r->num_asserted - MLT_BUNDLE_ASSERTED_MAX);
+    }
     if (!trust->policy) {
         line(cli, "asserted: that nobody was shown another log (no witness was asked for; see --policy)");
     }
@@ -122,6 +125,7 @@ static void put_lists(struct mlt_json_writer *w, const struct mlt_bundle_report 
         mlt_jw_cstr(w, r->asserted[i]);
     }
     mlt_jw_end_array(w);
+    mlt_jw_member_u64(w, "num_asserted", r->num_asserted);
     mlt_jw_member_u64(w, "num_faults", r->num_faults);
     mlt_jw_name(w, "faults");
     mlt_jw_array(w);

@@ -52,12 +52,13 @@ struct mlt_link_proof {
     uint64_t count; // leaves with the link
     bool has_before, has_after;
     struct mlt_link_witness before, after;
-    // Those of the `count` that are shown, in order; all of them unless there are very many.
+    // Those of the `count` that are shown, in order: all of them, or of more than MLT_LINK_SHOWN_MAX the newest.
     const struct mlt_link_witness *shown;
     size_t num_shown;
 };
-// mlt_link_proof_verify is a verdict: exactly `count` leaves of the segment have the link, and the shown ones are among
-// them. `*why` (may be NULL) gets a fixed phrase when false. It rests on the segment's tree being sorted and complete,
+#define MLT_LINK_SHOWN_MAX 4096 // leaves shown of one link in one segment: beyond, nobody reads them one by one
+// mlt_link_proof_verify is a verdict: exactly `count` leaves of the segment have the link, and those that are shown are
+// the newest of them. `*why` (may be NULL) gets a fixed phrase when false. It rests on the segment's tree being sorted and complete,
 // which everyone who has the entries can recompute (verify, monitor).
 bool mlt_link_proof_verify(const struct mlt_segment *segment, const struct mlt_link *link,
                            const struct mlt_link_proof *proof, const char **why);

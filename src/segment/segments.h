@@ -12,7 +12,6 @@
 #define MLT_SEGMENT_ENTRIES_DEFAULT (UINT64_C(1) << 20) // a power of two
 #define MLT_SEGMENT_ENTRIES_MIN UINT64_C(16)
 #define MLT_SEGMENT_FANOUT 16
-#define MLT_SEGMENT_SHOWN_MAX 4096 // leaves shown of one link in one segment: beyond, nobody reads them one by one
 
 // A commitment: entry `entry` of the log says it.
 struct mlt_committed {
@@ -47,7 +46,7 @@ enum mlt_status mlt_segments_at(struct mlt_segments *s, uint64_t size, struct ml
                                 struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_segments_prove proves which entries of one segment have `link`; of those the newest are shown, at most
-// `max_shown` (MLT_SEGMENT_SHOWN_MAX is a good one). Builds the segment's file if it is not there. MLT_CORRUPT: the
+// `max_shown` (MLT_LINK_SHOWN_MAX is a good one). Builds the segment's file if it is not there. MLT_CORRUPT: the
 // entries do not give the committed root: the log or the commitment was tampered with.
 enum mlt_status mlt_segments_prove(struct mlt_segments *s, const struct mlt_committed *which,
                                    const struct mlt_link *link, size_t max_shown, struct mlt_arena *arena,

@@ -69,7 +69,7 @@ static enum mlt_status list_segments(struct work *w) {
 static enum mlt_status prove_link(void *ctx, size_t segment, const struct mlt_link *link, struct mlt_arena *arena,
                                   struct mlt_link_proof *out, struct mlt_error *err) {
     struct work *w = ctx;
-    return mlt_segments_prove(w->segments, &w->committed[segment], link, MLT_SEGMENT_SHOWN_MAX, arena, out, err);
+    return mlt_segments_prove(w->segments, &w->committed[segment], link, MLT_LINK_SHOWN_MAX, arena, out, err);
 }
 
 enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t secret[static MLT_SECRET_LEN],

@@ -363,17 +363,112 @@ static void test_hidden_by_assertion(void **state) {
     mlt_buf_clear(&zip);
 }
 
+static enum mlt_status clipping_find(void *ctx, const struct mlt_term *terms, size_t num_terms, uint64_t from,
+                                     bool descending, size_t limit, uint64_t *out, size_t *num_out, uint64_t *total,
+                                     bool *more, struct mlt_error *err) {
+    uint64_t all = 0;
+    bool rest = false;
+    const enum mlt_status status =
+        hiding_find(ctx, terms, num_terms, from, descending, limit, out, num_out, &all, &rest, err);
+    struct mlt_bytes values[] = {mlt_str("fna"), mlt_str("7")};
+    struct mlt_term term;
+    mlt_source_term(&honest, &term, MLT_DIM_APPROVES, values, 2);
+    if (num_terms == 1 && term.dim == terms[0].dim && memcmp(term.hash, terms[0].hash, MLT_TERM_LEN) == 0) {
+        all++; // what is hidden is counted, as if it stood on a page that nobody asked for
+        rest = true;
+    }
+    if (total) {
+        *total = all;
+    }
+    if (more) {
+        *more = rest;
+    }
+    return status;
+}
+
+static void test_hidden_behind_a_page(void **state) {
+    // nor by saying that there is more: it would stand on the page that is shown
+    struct fixture *f = *state;
+    struct mlt_buf zip = {0};
+    hide(f);
+    f->b.then.find = clipping_find;
+    make(f, &zip);
+    take_apart(f, mlt_buf_bytes(&zip));
+    must_blame(f, "dossier.json", "contradicts what is proved");
+    mlt_buf_clear(&zip);
+}
+
+// Of several leaves the first alone, or none.
+static size_t leaves_kept;
+static enum mlt_status clipping_prove(void *ctx, size_t segment, const struct mlt_link *link, struct mlt_arena *arena,
+                                      struct mlt_link_proof *out, struct mlt_error *err) {
+    const enum mlt_status status = honest_links.prove(ctx, segment, link, arena, out, err);
+    if (out->num_shown > 1 && out->shown[out->num_shown - 1].leaf.entry == E_REVOKED) {
+        out->num_shown = leaves_kept;
+    }
+    return status;
+}
+
+static void test_hidden_leaf(void **state) {
+    // a leaf that is counted is shown, the newest before all others
+    struct fixture *f = *state;
+    static const char *const why[] = {"leaves are counted and not shown", "are not the newest of the run"};
+    struct mlt_buf zip = {0};
+    hide(f);
+    honest_links = f->b.links;
+    f->b.links.prove = clipping_prove;
+    for (leaves_kept = 0; leaves_kept < 2; leaves_kept++) {
+        mlt_buf_reset(&zip);
+        make(f, &zip);
+        take_apart(f, mlt_buf_bytes(&zip));
+        must_blame(f, "absence.json", why[leaves_kept]);
+    }
+    mlt_buf_clear(&zip);
+}
+
+static bool is_asserted(const struct fixture *f, const char *what) {
+    for (size_t i = 0; i < f->report.num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
+        if (strstr(f->report.asserted[i], what)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// A source that says of every payload that it was erased.
+static enum mlt_status erasing_payload(void *ctx, uint64_t index, const struct mlt_entry *e, struct mlt_arena *arena,
+                                       enum mlt_payload_state *state, struct mlt_bytes *plain, struct mlt_error *err) {
+    const enum mlt_status status = honest.payload(ctx, index, e, arena, state, plain, err);
+    *state = *state == MLT_PAYLOAD_OPEN ? MLT_PAYLOAD_ERASED : *state;
+    return status;
+}
+
+static void test_own_word(void **state) {
+    // what a bundle says in its own words alone is said to be asserted
+    struct fixture *f = *state;
+    struct mlt_buf zip = {0};
+    honest = *f->b.req.src;
+    f->b.then.payload = erasing_payload;
+    f->b.ctx.assurance = "seen by everybody";
+    make(f, &zip);
+    take_apart(f, mlt_buf_bytes(&zip));
+    if (!verify(f)) {
+        show_faults(f);
+        fail_msg("not verified");
+    }
+    assert_true(is_asserted(f, "payload of entry 6 is erased"));
+    assert_true(is_asserted(f, "seen by everybody"));
+    assert_int_equal(f->report.masked, 0);
+    mlt_buf_clear(&zip);
+}
+
 static void test_partial(void **state) {
     // entries that refer to more than they commit to are counted, and the count cannot be left out
     struct fixture *f = *state;
     struct mlt_bundle_absence a;
     struct mlt_buf text = {0};
-    bool told = false;
     assert_true(verify(f));
-    for (size_t i = 0; i < f->report.num_asserted; i++) {
-        told = told || strstr(f->report.asserted[i], "none of the 1 entries which refer to more");
-    }
-    assert_true(told);
+    assert_true(is_asserted(f, "none of the 1 entries which refer to more"));
     struct edit *e = find(f, "absence.json");
     assert_int_equal(mlt_bundle_get_absence(&a, e->data, &f->arena, &f->err), MLT_OK);
     a.links++;
@@ -411,6 +506,7 @@ static void test_other_build(void **state) {
     struct fixture *f = *state;
     assert_true(verify_packed(f, &f->b.t.signer.vkey, "mltrail 99"));
     assert_false(f->report.same_build);
+    assert_true(is_asserted(f, "dossier.html"));
     struct edit *e = find(f, "dossier.json");
     uint8_t *copy = mlt_arena_take(&f->arena, e->data.len);
     memcpy(copy, e->data.ptr, e->data.len);
@@ -466,7 +562,8 @@ int main(void) {
         ROW(test_dropped),   ROW(test_added),     ROW(test_order),
         ROW(test_replaced),  ROW(test_hidden),    ROW(test_hidden_by_assertion),
         ROW(test_partial),   ROW(test_other_key), ROW(test_other_build),
-        ROW(test_masked),
+        ROW(test_masked),    ROW(test_own_word),  ROW(test_hidden_behind_a_page),
+        ROW(test_hidden_leaf),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -300,6 +300,23 @@ def b_revocation(b: Bundle) -> bool:
     return True
 
 
+def b_unshown(b: Bundle) -> bool:
+    """Lets the proofs count the revocation as they must, shows the approval alone, and asserts that nothing else is to be shown."""
+    index = int(re.search(r"\d+", entry_named(b, b'"verdict":"revoked"'))[0])
+    said, told = json.loads(b.members["absence.json"]), json.loads(b.members["answers.json"])
+    for link in said["links"]:
+        for proof in link["proofs"]:
+            kept = [leaf for leaf in proof["shown"] if leaf["entry"] != index]
+            if kept and len(kept) < len(proof["shown"]):
+                proof["shown"] = kept
+                told["finds"].append({"terms": [{"dimension": link["dimension"], "values": link["values"]}], "from": None, "descending": True,
+                                      "limit": 1000, "entries": [leaf["entry"] for leaf in kept], "total": proof["count"], "more": False})
+    assert told["finds"]
+    for name, text in (("absence.json", said), ("answers.json", told)):
+        b.members[name] = (json.dumps(text, separators=(",", ":"), ensure_ascii=False) + "\n").encode()
+    return True
+
+
 def b_checkpoint(b: Bundle) -> bool:
     lines = b.members["checkpoint"].split(b"\n")
     lines[1] = str(int(lines[1]) + 1).encode()
@@ -322,6 +339,7 @@ BUNDLES = [
     ("replace a disclosed value", b_payload, r"payloads/\d+\.json", "the member of the payload"),
     ("swap the salts of two values", b_salt, r"payloads/\d+\.json", "the member of the payload"),
     ("drop a revocation", b_revocation, r"absence\.json", "the link whose list does not hold"),
+    ("count a revocation, and do not show it", b_unshown, r"absence\.json.*newest", "the link whose newest leaf is not shown"),
     ("change the checkpoint", b_checkpoint, "checkpoint", "the checkpoint"),
     ("add a member", b_extra, r"addendum\.txt", "the member"),
 ]
@@ -335,6 +353,18 @@ def test_a_changed_bundle_does_not_hold(binary, sound, bundle, tmp_path, attack,
     seen = judge(binary, b.write(tmp_path / "changed.zip"), sound.key_file, tmp_path)
     assert seen.detected and re.search(where, seen.text), seen.text
     add(attack, {KEYS: seen}, said)
+
+
+def test_the_page_of_another_build_is_asserted(binary, sound, bundle, tmp_path):
+    """Which build made a bundle is the bundle's own word, so that its page is not compared: verify says that it was not."""
+    b = Bundle(bundle)
+    build = json.loads(b.members["dossier.json"])["generated"]["build"].encode()
+    b.members["dossier.json"] = b.members["dossier.json"].replace(b'"build":"' + build + b'"', b'"build":"mltrail 99"', 1)
+    b_page(b)
+    b.fit_manifests()
+    seen = judge(binary, b.write(tmp_path / "other.zip"), sound.key_file, tmp_path)
+    assert not seen.detected and re.search(r"asserted: .*dossier\.html", seen.text), seen.text
+    add("change the page, and say that another build made it", {KEYS: seen}, "*asserted*: that the page shows what the dossier says")
 
 
 def test_a_bundle_made_under_another_key_does_not_hold(binary, sound, tmp_path):

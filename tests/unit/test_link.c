@@ -252,6 +252,10 @@ static void shown_twice(struct stage *s, struct mlt_link_proof *p) {
     (void)s;
     *shown(p, 1) = p->shown[0];
 }
+static void shown_but_the_newest(struct stage *s, struct mlt_link_proof *p) {
+    (void)s;
+    p->num_shown--;
+}
 static void shown_of_another_link(struct stage *s, struct mlt_link_proof *p) {
     (void)s;
     shown(p, 1)->leaf.link.hash[0] ^= 1;
@@ -302,6 +306,7 @@ static void test_each_rung_fails_for_its_reason(void **state) {
         {"after elsewhere", after_elsewhere, "the leaf after is not in the segment's tree at its place"},
         {"after cut", after_is_cut, "the leaf after is not in the segment's tree at its place"},
         {"after in the run", after_is_one_of_them, "the leaf after does not come after the link"},
+        {"not the newest", shown_but_the_newest, "the leaves that are shown are not the newest of the run"},
         {"shown outside", shown_outside, "a leaf that is shown is not within the run"},
         {"shown twice", shown_twice, "a leaf that is shown is not within the run"},
         {"shown of another link", shown_of_another_link, "a leaf that is shown has another link"},
