@@ -271,8 +271,9 @@ static enum mlt_status answer(struct mlt_bundle_reading *r, struct mlt_bundle_fi
         return mlt_fail(err, MLT_INVALID, "what is asserted is no answer to the question: %s",
                         mlt_bundle_term_text(&f->terms[0], r->arena));
     }
-    if (provable && (asserted->total < f->total || !(answered ? agrees_with_page(r, f, asserted)
-                                                              : agrees_with_leaves(r, link, kind.len == 0, asserted)))) {
+    if (provable &&
+        (asserted->total < f->total ||
+         !(answered ? agrees_with_page(r, f, asserted) : agrees_with_leaves(r, link, kind.len == 0, asserted)))) {
         return mlt_fail(err, MLT_INVALID, "what is asserted contradicts what is proved: %s",
                         mlt_bundle_term_text(linked, r->arena));
     }

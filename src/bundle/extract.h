@@ -42,7 +42,7 @@ struct mlt_extract_report {
     struct mlt_bytes checkpoint; // in the checker's arena
     uint64_t first, end, found, details, payloads, shown, masked;
     char from[64], to[64], kind[128], model[256];
-    bool salts; // payloads are proved by their salts; else asserted, where there are any
+    uint64_t unsalted; // entries shown with what is said of their payload and no salts: asserted
     struct mlt_bundle_fault faults[MLT_BUNDLE_FAULTS_MAX];
     uint64_t num_faults;
 };

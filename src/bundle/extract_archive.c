@@ -118,18 +118,22 @@ static enum mlt_status detail_of_archive(void *ctx, struct mlt_bytes name, const
 }
 
 // The line of `index` in the member beside, if it is the next one: {"index":n,"disclosure":{…}}.
-static struct mlt_bytes disclosure_of(struct reading *r, struct mlt_cursor *lines, uint64_t index,
-                                      struct mlt_json *json) {
+static struct mlt_bytes disclosure_of(struct mlt_cursor *lines, uint64_t index, struct mlt_json *json) {
     struct mlt_cursor ahead = *lines;
     const struct mlt_bytes line = mlt_cursor_line(&ahead);
-    uint64_t of;
-    if (ahead.failed || mlt_json_scan(json, line, NULL) != MLT_OK ||
-        !mlt_json_u64(json, mlt_json_get(json, 0, "index"), &of) || of != index) {
+    char begin[64];
+    const int len = snprintf(begin, sizeof(begin), "{\"index\":%llu,\"disclosure\":", (unsigned long long)index);
+    if (ahead.failed || mlt_json_scan(json, line, NULL) != MLT_OK) {
         return (struct mlt_bytes){0};
     }
-    (void)r;
+    const mlt_json_at at = mlt_json_get(json, 0, "disclosure");
+    // These two members and nothing else: whatever stood beside them would be read as proved.
+    if (at == MLT_JSON_NONE || line.len < (size_t)len || memcmp(line.ptr, begin, (size_t)len) != 0 ||
+        mlt_json_raw(json, at).len + (size_t)len + 1 != line.len) {
+        return (struct mlt_bytes){0};
+    }
     *lines = ahead;
-    return mlt_json_raw(json, mlt_json_get(json, 0, "disclosure"));
+    return mlt_json_raw(json, at);
 }
 
 static enum mlt_status check_chunk(struct reading *r, const char *name, struct mlt_bytes entries,
@@ -144,11 +148,12 @@ static enum mlt_status check_chunk(struct reading *r, const char *name, struct m
             mlt_extract_fault(&r->check, name, "ends within an entry");
             break;
         }
-        const struct mlt_bytes disclosure = disclosure_of(r, &lines, index, &json);
+        const struct mlt_bytes disclosure = disclosure_of(&lines, index, &json);
         status = mlt_extract_entry(&r->check, index, entry, detail_of_archive, r, disclosure, r->err);
     }
     if (!status && mlt_cursor_left(&lines) > 0) {
-        mlt_extract_fault(&r->check, name, "the payloads beside it belong to other entries, or are in another order");
+        mlt_extract_fault(&r->check, name,
+                          "the payloads beside it belong to other entries, or are in another order or form");
     }
     mlt_json_clear(&json);
     return status;

@@ -86,6 +86,10 @@ enum mlt_status mlt_extract_begin(struct mlt_extract_check *c, struct mlt_extrac
     copy_text(report->model, sizeof(report->model), s->model);
     read_times(c);
     open_head(c, key);
+    if (report->head.origin[0] && s->end > report->head.size) {
+        mlt_extract_fault(c, "statement", "a range up to entry %llu is beyond the tree of %llu",
+                          (unsigned long long)s->end, (unsigned long long)report->head.size);
+    }
     if (s->first < s->end && report->head.origin[0] &&
         !mlt_range_begin(&c->range, s->first, s->end, report->head.size, &s->first_proof)) {
         mlt_extract_fault(c, "statement", "first_proof is no path of entry %llu in a tree of %llu",
@@ -149,6 +153,7 @@ static enum mlt_status check_details(struct mlt_extract_check *c, uint64_t index
 static enum mlt_status check_disclosure(struct mlt_extract_check *c, uint64_t index, const struct mlt_entry *e,
                                         struct mlt_bytes disclosure, struct mlt_error *err) {
     struct mlt_bundle_payload payload;
+    struct mlt_buf again = {0};
     struct mlt_error why = {0};
     if (disclosure.len == 0) {
         return MLT_OK;
@@ -167,8 +172,17 @@ static enum mlt_status check_disclosure(struct mlt_extract_check *c, uint64_t in
         fault_entry(c, index, why.text);
         return MLT_OK;
     }
+    mlt_bundle_put_payload(&again, &payload);
+    if (again.failed) {
+        mlt_buf_clear(&again);
+        return mlt_fail(err, MLT_NOMEM, "no memory for a payload");
+    }
+    if (payload.state != MLT_PAYLOAD_OPEN || again.len != disclosure.len + 1 ||
+        memcmp(again.data, disclosure.ptr, disclosure.len) != 0) {
+        fault_entry(c, index, "has a disclosure that is not in the form that FORMAT.md gives it");
+    }
+    mlt_buf_clear(&again);
     c->report->payloads++;
-    c->report->salts = true;
     c->report->shown += payload.num_members;
     c->report->masked += e->json.tape[e->payload].count - payload.num_members;
     return MLT_OK;
@@ -249,6 +263,70 @@ static enum mlt_status detail_of_line(void *ctx, struct mlt_bytes name, const ui
     return MLT_OK;
 }
 
+static size_t count_of(const struct mlt_json *j, mlt_json_at at) {
+    return at == MLT_JSON_NONE || mlt_json_is(j, at, MLT_JSON_NULL) ? 0 : j->tape[at].count;
+}
+
+// Whether the payload beside a disclosure is what the disclosure proves.
+static bool same_payload(const struct mlt_json *j, mlt_json_at payload, mlt_json_at disclosure,
+                         struct mlt_arena *arena) {
+    const mlt_json_at members = mlt_json_get(j, disclosure, "members");
+    if (!mlt_json_is(j, payload, MLT_JSON_OBJECT) || !mlt_json_is(j, members, MLT_JSON_ARRAY) ||
+        count_of(j, payload) != count_of(j, members)) {
+        return false;
+    }
+    for (mlt_json_at m = mlt_json_first(j, members); m != MLT_JSON_NONE; m = mlt_json_next(j, members, m)) {
+        const struct mlt_bytes name = mlt_json_string(j, mlt_json_get(j, m, "name"), arena);
+        const mlt_json_at shown = name.ptr ? mlt_json_get_bytes(j, payload, name) : MLT_JSON_NONE;
+        if (shown == MLT_JSON_NONE || !mlt_json_equal(j, shown, j, mlt_json_get(j, m, "value"))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool same_leaf(const struct mlt_json *j, mlt_json_at leaf, struct mlt_bytes entry) {
+    uint8_t said[MLT_HASH_LEN], is[MLT_HASH_LEN];
+    mlt_merkle_leaf(is, entry);
+    return mlt_bundle_get_hash(said, j, leaf) && memcmp(said, is, sizeof(is)) == 0;
+}
+
+static bool only_known(const struct mlt_json *j, struct mlt_arena *arena) {
+    static const char *const names[] = {"index", "entry", "payload", "payload_state", "disclosure", "details", "leaf"};
+    for (mlt_json_at n = mlt_json_first(j, 0); n != MLT_JSON_NONE; n = mlt_json_next(j, 0, n)) {
+        const struct mlt_bytes name = mlt_json_string(j, n, arena);
+        bool known = false;
+        for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+            known = known || mlt_bytes_is(name, names[i]);
+        }
+        if (!known) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// What stands in a line beside its entry is proved by the entry, or counted as asserted, or has no place there.
+static void check_beside(struct mlt_extract_check *c, uint64_t index, const struct mlt_json *j, mlt_json_at entry,
+                         mlt_json_at disclosure) {
+    const mlt_json_at payload = mlt_json_get(j, 0, "payload"), leaf = mlt_json_get(j, 0, "leaf");
+    const bool shown = payload != MLT_JSON_NONE && !mlt_json_is(j, payload, MLT_JSON_NULL);
+    if (!only_known(j, &c->scratch)) {
+        fault_entry(c, index, "stands in a line with a member that no extract has");
+    }
+    if (count_of(j, mlt_json_get(j, 0, "details")) != count_of(j, mlt_json_get(j, entry, "details"))) {
+        fault_entry(c, index, "stands beside other details than its own");
+    }
+    if (leaf != MLT_JSON_NONE && !same_leaf(j, leaf, mlt_json_raw(j, entry))) {
+        fault_entry(c, index, "stands beside a leaf hash that is not its own");
+    }
+    if (disclosure == MLT_JSON_NONE) {
+        c->report->unsalted += shown || mlt_json_get(j, entry, "payload") != MLT_JSON_NONE;
+    } else if (shown && !same_payload(j, payload, disclosure, &c->scratch)) {
+        fault_entry(c, index, "stands beside another payload than the one disclosed");
+    }
+}
+
 enum mlt_status mlt_extract_line(struct mlt_extract_check *c, struct mlt_bytes text, struct mlt_error *err) {
     struct mlt_json json = {0};
     struct line l = {&json};
@@ -263,8 +341,12 @@ enum mlt_status mlt_extract_line(struct mlt_extract_check *c, struct mlt_bytes t
                           (unsigned long long)mlt_range_next(&c->range));
         status = MLT_OK;
     } else {
-        status = mlt_extract_entry(c, index, mlt_json_raw(&json, entry), detail_of_line, &l,
-                                   mlt_json_raw(&json, mlt_json_get(&json, 0, "disclosure")), err);
+        mlt_json_at disclosure = mlt_json_get(&json, 0, "disclosure");
+        disclosure = mlt_json_is(&json, disclosure, MLT_JSON_NULL) ? MLT_JSON_NONE : disclosure;
+        const struct mlt_bytes disclosed =
+            disclosure == MLT_JSON_NONE ? (struct mlt_bytes){0} : mlt_json_raw(&json, disclosure);
+        status = mlt_extract_entry(c, index, mlt_json_raw(&json, entry), detail_of_line, &l, disclosed, err);
+        check_beside(c, index, &json, entry, disclosure);
     }
     mlt_json_clear(&json);
     return status;

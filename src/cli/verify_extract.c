@@ -50,7 +50,7 @@ static size_t asserted(const struct mlt_extract_report *r, const char *out[stati
     if (r->from[0] || r->to[0]) {
         out[num++] = "that no entry beside the range was received in the time asked for";
     }
-    if (r->found > 0 && !r->salts) {
+    if (r->unsalted > 0) {
         out[num++] = "payloads, where there are any: without salts they cannot be held against the entries";
     }
     out[num++] = "that no later entry outside the range corrects or revokes one of these";

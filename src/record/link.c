@@ -62,8 +62,8 @@ static const char *check_neighbours(const struct mlt_segment *s, const struct ml
 
 static const char *check_shown(const struct mlt_segment *s, const struct mlt_link *link,
                                const struct mlt_link_proof *p) {
-    // Leaves of one link are in the order of their entries. Were an older one shown in place of the newest, it would pass
-    // for what is in force.
+    // Leaves of one link are in the order of their entries. Were an older one shown in place of the newest, it would
+    // pass for what is in force.
     if (p->num_shown > 0 && p->shown[0].at != p->at + p->count - p->num_shown) {
         return "the leaves that are shown are not the newest of the run";
     }
