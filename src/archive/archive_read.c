@@ -4,6 +4,7 @@
 #include <zip.h>
 
 #include "archive/archive.h"
+#include "archive/archive_layout.h"
 
 #define RATIO_FROM ((uint64_t)1 << 20) // below a mebibyte no ratio harms anybody
 #define LOCAL_HEADER "PK\003\004"      // what an archive with members begins with: nothing stands in front
@@ -124,7 +125,8 @@ static enum mlt_status open_source(struct mlt_archive *out, zip_source_t *source
         zip_source_free(source);
         return fail_zip(err, why, "archive");
     }
-    const enum mlt_status status = check_directory(out, limits, err);
+    enum mlt_status status = check_directory(out, limits, err);
+    status = status ? status : mlt_archive_check_layout(source, err);
     if (status) {
         mlt_archive_close(out);
     }

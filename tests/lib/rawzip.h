@@ -8,8 +8,11 @@ struct rawzip_member {
     const char *name;
     struct mlt_bytes data;
     uint16_t method, flags;
-    uint32_t claimed_len;   // 0: the real one
-    const char *local_name; // NULL: the same
+    uint32_t claimed_len;    // 0: the real one
+    const char *local_name;  // NULL: the same
+    struct mlt_bytes before; // bytes in front of the member
+    struct mlt_bytes extra;  // extra field, in both places
+    uint32_t attributes;
 };
 
 static inline void rawzip_u16(struct mlt_buf *out, unsigned v) {
@@ -39,7 +42,7 @@ static inline void rawzip_common(struct mlt_buf *out, const struct rawzip_member
     rawzip_u32(out, (uint32_t)m->data.len);
     rawzip_u32(out, m->claimed_len ? m->claimed_len : (uint32_t)m->data.len);
     rawzip_u16(out, (unsigned)strlen(name));
-    rawzip_u16(out, 0);
+    rawzip_u16(out, (unsigned)m->extra.len);
 }
 static inline void rawzip_write(struct mlt_buf *out, const struct rawzip_member *members, size_t num,
                                 const char *comment) {
@@ -47,10 +50,12 @@ static inline void rawzip_write(struct mlt_buf *out, const struct rawzip_member 
     const size_t start = out->len;
     for (size_t i = 0; i < num; i++) {
         const char *name = members[i].local_name ? members[i].local_name : members[i].name;
+        mlt_buf_put_bytes(out, members[i].before);
         at[i] = (uint32_t)(out->len - start);
         mlt_buf_put_str(out, "PK\003\004");
         rawzip_common(out, &members[i], name);
         mlt_buf_put_str(out, name);
+        mlt_buf_put_bytes(out, members[i].extra);
         mlt_buf_put_bytes(out, members[i].data);
     }
     const uint32_t directory = (uint32_t)(out->len - start);
@@ -61,9 +66,10 @@ static inline void rawzip_write(struct mlt_buf *out, const struct rawzip_member 
         rawzip_u16(out, 0); // comment
         rawzip_u16(out, 0);
         rawzip_u16(out, 0);
-        rawzip_u32(out, 0);
+        rawzip_u32(out, members[i].attributes);
         rawzip_u32(out, at[i]);
         mlt_buf_put_str(out, members[i].name);
+        mlt_buf_put_bytes(out, members[i].extra);
     }
     const uint32_t length = (uint32_t)(out->len - start) - directory;
     mlt_buf_put_str(out, "PK\005\006");

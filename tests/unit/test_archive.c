@@ -105,6 +105,43 @@ static void test_refused(void **state) {
     REFUSED(MLT_LIMIT, "beyond the limit", "", {.name = "a", .data = x, .claimed_len = 9 << 20});
 }
 
+static void test_layout(void **state) {
+    // nothing stands between members, none has a second name, and all are plain files
+    (void)state;
+    static const char hidden[] = "PK\003\004\024\0\0\0\0\0\0\0\041\0\0\0\0\0\0\0\0\0\0\0\0\0\001\0\0\0z";
+    static const char name[] = "up\006\0\001\276\027\267\350b"; // the UTF-8 name "b", of what is named "a"
+    static const char time[] = "UT\005\0\003\0\0\0\0";
+    static const char why[] = "not laid out as ours";
+    const struct mlt_bytes x = mlt_str("x");
+    REFUSED(MLT_INVALID, why, "", {.name = "a", .data = x},
+            {.name = "b", .data = x, .before = mlt_bytes_of(hidden, sizeof(hidden) - 1)});
+    REFUSED(MLT_INVALID, why, "", {.name = "a", .data = x, .extra = mlt_bytes_of(name, sizeof(name) - 1)});
+    REFUSED(MLT_INVALID, why, "", {.name = "a", .data = x, .extra = mlt_bytes_of(time, sizeof(time) - 1)});
+    REFUSED(MLT_INVALID, why, "", {.name = "a", .data = x, .attributes = 0120777U << 16});
+    REFUSED(MLT_INVALID, why, "", {.name = "a", .data = x, .attributes = 0x10});
+}
+
+static void test_very_many(void **state) {
+    // more members than 16 bits count are laid out with 64-bit numbers
+    (void)state;
+    static struct mlt_archive_member many[66000];
+    static char names[66000][8];
+    const struct mlt_archive_limits wide = {
+        .members = 100000, .member_bytes = 8 << 20, .total_bytes = 16 << 20, .ratio = 100};
+    struct mlt_buf zip = {0};
+    struct mlt_error err = {0};
+    struct mlt_archive a;
+    for (size_t i = 0; i < 66000; i++) {
+        snprintf(names[i], sizeof(names[i]), "m%05zu", i);
+        many[i] = (struct mlt_archive_member){.name = names[i], .data = mlt_str("x")};
+    }
+    assert_int_equal(mlt_archive_write(many, 66000, &zip, &err), MLT_OK);
+    assert_int_equal(mlt_archive_open(&a, mlt_buf_bytes(&zip), &wide, &err), MLT_OK);
+    assert_int_equal(a.num_entries, 66000);
+    mlt_archive_close(&a);
+    mlt_buf_clear(&zip);
+}
+
 static void test_bombs(void **state) {
     // too many members, too many bytes, too good a ratio
     (void)state;
@@ -164,8 +201,9 @@ static void test_every_byte(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_names), cmocka_unit_test(test_stored),
-        cmocka_unit_test(test_refused),    cmocka_unit_test(test_bombs), cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_round_trip), cmocka_unit_test(test_names),     cmocka_unit_test(test_stored),
+        cmocka_unit_test(test_refused),    cmocka_unit_test(test_bombs),     cmocka_unit_test(test_every_byte),
+        cmocka_unit_test(test_layout),     cmocka_unit_test(test_very_many),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
