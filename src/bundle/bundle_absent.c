@@ -38,6 +38,7 @@ static void check_link(struct mlt_bundle_reading *r, struct mlt_bundle_link *lin
         if (!holds) {
             mlt_bundle_fault(r, "absence.json", "%s, segment %zu: %s", mlt_bundle_term_text(&link->term, r->arena), s,
                              why);
+            link->refuted = true;
         }
     }
     r->report->links++;
@@ -50,6 +51,10 @@ static void check_partial(struct mlt_bundle_reading *r) {
         if (r->absence.links[i].term.dim == MLT_DIM_PARTIAL && r->absence.links[i].term.num_values == 0) {
             r->partial = &r->absence.links[i];
         }
+    }
+    if (r->partial && r->partial->refuted) {
+        r->partial = NULL;
+        return;
     }
     if (!r->partial) {
         mlt_bundle_fault(r, "absence.json", "does not show which entries refer to more than they commit to");
@@ -79,8 +84,14 @@ enum mlt_status mlt_bundle_check_absence(struct mlt_bundle_reading *r) {
     struct mlt_buf again = {0};
     mlt_bundle_put_absence(&again, &r->absence);
     mlt_bundle_check_form(r, m, &again);
+    const uint64_t faults = r->report->num_faults;
     for (size_t i = 0; i < r->absence.num_segments; i++) {
         check_segment(r, &r->absence.segments[i], &covered);
+    }
+    // The walk is not to stand on lists that are out of order: they are dropped, so that it finds no answer.
+    if (r->report->num_faults > faults) {
+        r->absence.num_links = 0;
+        return MLT_OK;
     }
     if (covered < r->then.size) {
         mlt_bundle_fault(r, m->name,

@@ -50,6 +50,7 @@ struct mlt_bundle_link {
     struct mlt_link link;
     struct mlt_link_proof *proofs; // one per segment
     bool whole;                    // all leaves are shown
+    bool refuted;                  // one of them does not hold
 };
 struct mlt_bundle_absence {
     struct mlt_bundle_segment *segments; // when read, `segment` is of the control entry and not of this member

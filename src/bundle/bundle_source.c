@@ -81,7 +81,7 @@ static bool made_of(const struct mlt_bundle_reading *r, const struct mlt_term *t
 
 static const struct mlt_bundle_link *find_link(const struct mlt_bundle_reading *r, const struct mlt_bundle_term *t) {
     for (size_t i = 0; i < r->absence.num_links; i++) {
-        if (mlt_bundle_term_equal(&r->absence.links[i].term, t)) {
+        if (!r->absence.links[i].refuted && mlt_bundle_term_equal(&r->absence.links[i].term, t)) {
             return &r->absence.links[i];
         }
     }

@@ -480,6 +480,56 @@ static void test_partial(void **state) {
     mlt_buf_clear(&text);
 }
 
+static void test_segment_twice(void **state) {
+    // the same segment again is blamed, and the walk does not meet its entries twice
+    struct fixture *f = *state;
+    struct mlt_bundle_absence a;
+    struct mlt_buf text = {0};
+    struct edit *e = find(f, "absence.json");
+    assert_int_equal(mlt_bundle_get_absence(&a, e->data, &f->arena, &f->err), MLT_OK);
+    assert_int_equal(a.num_segments, 1);
+    const struct mlt_bundle_segment twice[] = {a.segments[0], a.segments[0]};
+    a.segments = (struct mlt_bundle_segment *)twice;
+    a.num_segments = 2;
+    for (size_t i = 0; i < a.num_links; i++) {
+        struct mlt_link_proof *proofs = mlt_arena_take(&f->arena, 2 * sizeof(*proofs));
+        assert_non_null(proofs);
+        proofs[0] = proofs[1] = a.links[i].proofs[0];
+        a.links[i].proofs = proofs;
+    }
+    mlt_bundle_put_absence(&text, &a);
+    e->data = mlt_arena_copy(&f->arena, mlt_buf_bytes(&text));
+    make_manifests_fit(f);
+    must_blame(f, "absence.json", "begins at 0");
+    mlt_buf_clear(&text);
+}
+
+// A source that turns the list of approvals around.
+static enum mlt_status turning_find(void *ctx, const struct mlt_term *terms, size_t num_terms, uint64_t from,
+                                    bool descending, size_t limit, uint64_t *out, size_t *num_out, uint64_t *total,
+                                    bool *more, struct mlt_error *err) {
+    const enum mlt_status status =
+        honest.find(ctx, terms, num_terms, from, descending, limit, out, num_out, total, more, err);
+    if (!status && *num_out == 2 && terms[0].dim == MLT_DIM_APPROVES) {
+        const uint64_t first = out[0];
+        out[0] = out[1];
+        out[1] = first;
+    }
+    return status;
+}
+
+static void test_no_page(void **state) {
+    // an asserted answer is in the order that was asked for
+    struct fixture *f = *state;
+    struct mlt_buf zip = {0};
+    honest = *f->b.req.src;
+    f->b.then.find = turning_find;
+    make(f, &zip);
+    take_apart(f, mlt_buf_bytes(&zip));
+    must_blame(f, "dossier.json", "no answer to the question");
+    mlt_buf_clear(&zip);
+}
+
 static void test_other_key(void **state) {
     // a bundle made anew under another key is consistent with that key, and not with the log's
     struct fixture *f = *state;
@@ -558,12 +608,12 @@ static void test_masked(void **state) {
 int main(void) {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(test_unchanged), ROW(test_flips),     ROW(test_flips_fitted),
-        ROW(test_dropped),   ROW(test_added),     ROW(test_order),
-        ROW(test_replaced),  ROW(test_hidden),    ROW(test_hidden_by_assertion),
-        ROW(test_partial),   ROW(test_other_key), ROW(test_other_build),
-        ROW(test_masked),    ROW(test_own_word),  ROW(test_hidden_behind_a_page),
-        ROW(test_hidden_leaf),
+        ROW(test_unchanged),   ROW(test_flips),         ROW(test_flips_fitted),
+        ROW(test_dropped),     ROW(test_added),         ROW(test_order),
+        ROW(test_replaced),    ROW(test_hidden),        ROW(test_hidden_by_assertion),
+        ROW(test_partial),     ROW(test_other_key),     ROW(test_other_build),
+        ROW(test_masked),      ROW(test_own_word),      ROW(test_hidden_behind_a_page),
+        ROW(test_hidden_leaf), ROW(test_segment_twice), ROW(test_no_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
