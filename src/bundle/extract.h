@@ -34,6 +34,8 @@ void mlt_extract_put(struct mlt_buf *out, const struct mlt_extract_statement *s)
 enum mlt_status mlt_extract_get(struct mlt_extract_statement *out, struct mlt_bytes text, struct mlt_arena *arena,
                                 struct mlt_error *err) MLT_MUST_USE;
 
+extern const char mlt_extract_how_to[]; // VERIFY.txt
+
 struct mlt_extract_report {
     bool verdict;
     bool signed_by_key; // by the key that the verifier was given; else by the one that the extract names
@@ -42,6 +44,7 @@ struct mlt_extract_report {
     struct mlt_bytes checkpoint; // in the checker's arena
     uint64_t first, end, found, details, payloads, shown, masked;
     char from[64], to[64], kind[128], model[256];
+    bool other_how_to; // its VERIFY.txt is another: asserted
     uint64_t unsalted; // entries shown with what is said of their payload and no salts: asserted
     struct mlt_bundle_fault faults[MLT_BUNDLE_FAULTS_MAX];
     uint64_t num_faults;

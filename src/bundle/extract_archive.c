@@ -196,9 +196,12 @@ static enum mlt_status climb(struct reading *r) {
             status = check_entries(r, i);
         }
     }
-    struct mlt_bytes ignored;
-    status = status ? status : read_member(r, "VERIFY.txt", MLT_EXTRACT_LINE_MAX, &r->chunk, &ignored);
-    for (size_t i = 0; !status && r->check.range.good && i < r->a->num_entries; i++) {
+    struct mlt_bytes how_to = {0};
+    status = status ? status : read_member(r, "VERIFY.txt", MLT_EXTRACT_LINE_MAX, &r->chunk, &how_to);
+    // A text of other words is that of another build, or of somebody else.
+    r->check.report->other_how_to = how_to.ptr && !mlt_bytes_is(how_to, mlt_extract_how_to);
+    const bool faultless = r->check.report->num_faults == 0;
+    for (size_t i = 0; !status && faultless && i < r->a->num_entries; i++) {
         if (!r->used[i]) {
             mlt_extract_fault(&r->check, r->a->entries[i].name, "has no part in this extract");
         }

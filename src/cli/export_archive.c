@@ -10,21 +10,6 @@
 #include "bundle/extract.h"
 #include "cli/export_extract.h"
 
-static const char how_to[] =
-    "HOW TO CHECK THIS EXTRACT\n"
-    "\n"
-    "It holds every entry of a range of the log (entries/: two bytes of length, high byte first, and the entry, one "
-    "after\n"
-    "the other), with what you may see of their payloads and salts (payloads/) and their details. extract.json says "
-    "which\n"
-    "range, and carries the checkpoint and the paths of the first and the last entry, which prove that none is "
-    "missing.\n"
-    "\n"
-    "    mltrail verify extract.zip --key trail.vkey\n"
-    "\n"
-    "Take the key from the log's owner or a witness, not from whoever gave you this file. docs/FORMAT.md of mltrail\n"
-    "describes every byte. The hash of an entry is SHA-256 over a zero byte and its bytes (RFC 6962).\n";
-
 struct packing {
     struct mlt_extract *x;
     FILE *aside;
@@ -203,7 +188,7 @@ static int add_statement(struct packing *p) {
     }
     mlt_buf_clear(&text);
     code = code == 0 ? put_aside(p, "checkpoint", p->x->statement.checkpoint) : code;
-    return code == 0 ? put_aside(p, "VERIFY.txt", mlt_str(how_to)) : code;
+    return code == 0 ? put_aside(p, "VERIFY.txt", mlt_str(mlt_extract_how_to)) : code;
 }
 
 static int add_manifests(struct packing *p) {

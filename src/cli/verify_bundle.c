@@ -104,6 +104,9 @@ static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     if (!r->verdict) {
         return;
     }
+    if (trust->have_key && !mlt_vkey_equal(&trust->key, &r->key)) {
+        line(cli, "proved: the key that was given vouches for this one, which took its place (trail.json)");
+    }
     print_proved(cli, r);
     mlt_verify_trust_print(cli, trust);
     print_stamps(cli, r, stamps_checked);

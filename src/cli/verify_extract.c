@@ -42,7 +42,7 @@ static void line(struct mlt_cli *cli, const char *fmt, ...) {
 }
 
 // What nobody who has the extract alone can know.
-static size_t asserted(const struct mlt_extract_report *r, const char *out[static 4]) {
+static size_t asserted(const struct mlt_extract_report *r, const char *out[static 5]) {
     size_t num = 0;
     if (r->kind[0] || r->model[0]) {
         out[num++] = "that the filter left out nothing that it names";
@@ -53,6 +53,9 @@ static size_t asserted(const struct mlt_extract_report *r, const char *out[stati
     if (r->unsalted > 0) {
         out[num++] = "payloads, where there are any: without salts they cannot be held against the entries";
     }
+    if (r->other_how_to) {
+        out[num++] = "what VERIFY.txt says: this build writes another";
+    }
     out[num++] = "that no later entry outside the range corrects or revokes one of these";
     return num;
 }
@@ -61,7 +64,7 @@ static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, 
                        bool trusted) {
     const char *on = cli->color ? (r->verdict && trusted ? "\x1b[32m" : "\x1b[31m") : "";
     const char *off = cli->color ? "\x1b[0m" : "";
-    const char *rest[4];
+    const char *rest[5];
     char vkey[MLT_VKEY_TEXT_MAX] = "", root[2 * MLT_HASH_LEN + 1];
     for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
         line(cli, "%s: %s", r->faults[i].where, r->faults[i].text);
@@ -100,7 +103,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_extract_report *r, 
                        bool trusted) {
     struct mlt_buf out = {0};
     struct mlt_json_writer w;
-    const char *rest[4];
+    const char *rest[5];
     char vkey[MLT_VKEY_TEXT_MAX] = "";
     mlt_vkey_format(vkey, &r->key);
     mlt_jw_init(&w, &out);

@@ -382,6 +382,24 @@ def test_a_bundle_made_under_another_key_does_not_hold(binary, sound, tmp_path):
     add("show a bundle to somebody without any key", {}, "nothing can be said: *consistent with key …, not authenticated*, exit status 1")
 
 
+@pytest.mark.parametrize("end", ["3", "9"])
+def test_an_extract_carries_nothing_else(binary, sound, tmp_path, end):
+    """Also not one whose range is empty; and what its VERIFY.txt says in other words is said to be asserted."""
+    trail = sound.copy(tmp_path / "trail")
+    run(binary, "export", "--trail", trail.dir, "--format", "bundle", "--from-entry", "3", "--to-entry", end, "-o", tmp_path / "e.zip", code=(0,))
+    b = Bundle(tmp_path / "e.zip")
+    b.members["VERIFY.txt"] = b"It is all true.\n"
+    b.fit_manifests()
+    seen = judge(binary, b.write(tmp_path / "other.zip"), sound.key_file, tmp_path)
+    assert not seen.detected and "asserted: what VERIFY.txt says" in seen.text, seen.text
+    for name in ("addendum.txt", "entries/00000000000000000100.bin", "payloads/00000000000000000100.ndjson"):
+        more = Bundle(tmp_path / "other.zip")
+        more.members[name] = b"The committee withdrew its objection.\n"
+        more.fit_manifests()
+        seen = judge(binary, more.write(tmp_path / "more.zip"), sound.key_file, tmp_path)
+        assert seen.detected and name in seen.text, seen.text
+
+
 # --- the table ---
 
 def test_the_grid_itself_can_fail(sound, tmp_path):
