@@ -204,6 +204,14 @@ static bool is_shown(const struct mlt_bundle_link *link, size_t num_segments, ui
     return false;
 }
 
+static uint64_t num_partial(const struct mlt_bundle_reading *r) {
+    uint64_t num = 0;
+    for (size_t s = 0; r->partial && s < r->absence.num_segments; s++) {
+        num += r->partial->proofs[s].count;
+    }
+    return num;
+}
+
 // Whether an asserted page leaves out nothing of a proved one, and adds nothing but what proofs of links cannot show.
 static bool agrees_with_page(const struct mlt_bundle_reading *r, const struct mlt_bundle_find *proved,
                              const struct mlt_bundle_find *asserted) {
@@ -217,7 +225,7 @@ static bool agrees_with_page(const struct mlt_bundle_reading *r, const struct ml
             return false;
         }
     }
-    return asserted->more || !proved->more;
+    return (asserted->more || !proved->more) && asserted->total - proved->total <= num_partial(r);
 }
 
 // The same where not all leaves of the link are shown. Of those that are, a kind may still rule out some.
@@ -260,11 +268,11 @@ static enum mlt_status answer(struct mlt_bundle_reading *r, struct mlt_bundle_fi
         return MLT_OK;
     }
     if (provable && !link) {
-        return mlt_fail(err, MLT_NOTFOUND, "that these are all records is not proved: %s",
+        return mlt_fail(err, MLT_INVALID, "that these are all records is not proved: %s",
                         mlt_bundle_term_text(linked, r->arena));
     }
     if (!asserted) {
-        return mlt_fail(err, MLT_NOTFOUND, "the bundle does not answer: %s",
+        return mlt_fail(err, MLT_INVALID, "the bundle does not answer: %s",
                         mlt_bundle_term_text(&f->terms[0], r->arena));
     }
     if (!is_page(asserted, r->then.size)) {
@@ -339,7 +347,7 @@ static enum mlt_status stream(void *ctx, const struct mlt_term *term, struct mlt
             return MLT_OK;
         }
     }
-    return mlt_fail(err, MLT_NOTFOUND, "the bundle does not answer: %s", mlt_bundle_term_text(&asked, r->arena));
+    return mlt_fail(err, MLT_INVALID, "the bundle does not answer: %s", mlt_bundle_term_text(&asked, r->arena));
 }
 
 static enum mlt_status prove(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err) {
