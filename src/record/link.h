@@ -58,8 +58,8 @@ struct mlt_link_proof {
 };
 #define MLT_LINK_SHOWN_MAX 4096 // leaves shown of one link in one segment: beyond, nobody reads them one by one
 // mlt_link_proof_verify is a verdict: exactly `count` leaves of the segment have the link, and those that are shown are
-// the newest of them. `*why` (may be NULL) gets a fixed phrase when false. It rests on the segment's tree being sorted and complete,
-// which everyone who has the entries can recompute (verify, monitor).
+// the newest of them. `*why` (may be NULL) gets a fixed phrase when false. It rests on the segment's tree being sorted
+// and complete, which everyone who has the entries can recompute (verify, monitor).
 bool mlt_link_proof_verify(const struct mlt_segment *segment, const struct mlt_link *link,
                            const struct mlt_link_proof *proof, const char **why);
 
