@@ -22,13 +22,14 @@ struct mlt_bytes mlt_dossier_assurance_given(struct mlt_bytes stated);
 // MLT_NOTFOUND: no such prediction. Same source, size and build give the same bytes.
 //
 // A record is {"kind","entry","entries","id","time","received","producer", the members of its kind (null: not recorded;
-// {"withheld":"erased"|"masked"|"not-granted"|"missing","commitment"}: there and not to be shown), whatever else it said,
-// "other_entries":[{"entry","relation","differs",…}]}; a prediction has "served" (null: cannot be told) and "resolved"
-// too. A record's own member whose name is one of these stands as "recorded_<name>". integrity.verdict is about proofs
-// alone: "verified", "failed" (with `problem`), "unchecked" (no checkpoint or key). Each of integrity.entries has
-// "time_bounds":{"not_before","not_after","received_fits"}, the anchors around it as {"time","entry"} or null (null as
-// a whole: it is an anchor that is there for others); integrity.anchors says what those anchors say and proves that
-// their trees grew into this one. That is the log's word for them: tokens are checked with roots from outside.
+// {"withheld":"erased"|"masked"|"not-granted"|"missing","commitment"}: there and not to be shown), whatever else it
+// said, "other_entries":[{"entry","relation","differs",…}]}; a prediction has "served" (null: cannot be told) and
+// "resolved" too. A record's own member whose name is one of these stands as "recorded_<name>". integrity.verdict is
+// about proofs alone: "verified", "failed" (with `problem`), "unchecked" (no checkpoint or key). Each of
+// integrity.entries has "time_bounds":{"not_before","not_after","received_fits"}, the anchors around it as
+// {"time","entry"} or null (null as a whole: it is an anchor that is there for others); integrity.anchors says what
+// those anchors say and proves that their trees grew into this one. That is the log's word for them: tokens are checked
+// with roots from outside.
 enum mlt_status mlt_dossier_json(const struct mlt_source *src, const struct mlt_dossier_context *ctx,
                                  struct mlt_bytes request_id, struct mlt_buf *out, struct mlt_error *err) MLT_MUST_USE;
 

@@ -148,6 +148,17 @@
   const ownNames = ['kind', 'entry', 'entries', 'served', 'id', 'time', 'received', 'producer', 'other_entries', 'resolved',
     'approver_assurance', 'signature_checks'];
   const shownName = (name) => visible(ownNames.includes(name.replace(/^(recorded_)+/, '')) ? 'recorded_' + name : name);
+  // Each record that the page carries is shown: as a table, beside one as a correction, or by a finding that names it.
+  const recordKinds = ['prediction', 'dataset.version', 'training.run', 'model.version', 'approval', 'transition', 'decision',
+    'oversight', 'explanation', 'notice', 'outcome', 'correction'];
+  const checkCovered = (entries) => {
+    const covered = new Set();
+    document.querySelectorAll('table[data-entries]').forEach((t) => t.dataset.entries.split(',').forEach((i) => covered.add(i)));
+    document.querySelectorAll('table[data-entries] tbody a.entry, .finding a.entry').forEach((a) => covered.add(a.textContent));
+    for (const [index, e] of entries) {
+      if (recordKinds.includes(e.kind) && !covered.has(index)) wrong.push('entry ' + index + ' (' + e.kind + ') is not shown');
+    }
+  };
   const compareRecords = (entries) => {
     const counts = { facts: 0, sealed: 0 };
     for (const table of document.querySelectorAll('table[data-entries]')) {
@@ -178,6 +189,8 @@
         if (m[1][0] !== 'null' && !names.has(shownName(m[0]))) wrong.push('entry ' + table.dataset.entries + ', ' + m[0] + ': not shown');
       }
     }
+    checkCovered(entries);
+    if (counts.facts === 0) wrong.push('nothing that is shown could be compared with an entry');
     return counts;
   };
 
@@ -214,6 +227,7 @@
       const spilled = (member(parsed, 'details') || ['object', []])[1].map((m) => m[0]);
       const sealed = (member(parsed, 'payload') || ['object', []])[1].map((m) => m[0]);
       entries.set(String(e.index), {
+        kind: (member(parsed, 'kind') || ['string', ''])[1],
         facts: (member(parsed, 'facts') || ['object', []])[1],
         sealed: sealed.concat(spilled).map(shownName),
         hiding: sealed.some((name) => name[0] === '~'),
