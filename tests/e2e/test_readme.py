@@ -15,8 +15,8 @@ DOCUMENTS = sorted(path for path in ROOT.rglob("*.md")
                    if not any(part.startswith((".", "build", "demo-trail", "node_modules")) for part in
                               path.relative_to(ROOT).parts))
 RUN_SECONDS = 120
-# Each command stands on a line of its own; what the reader's own pace does for it is waited for here.
-WAIT = "sleep 1.2"  # a token is known, and a checkpoint published, within a second
+# Between two blocks, as a reader does: a server is up, a token known and a checkpoint published within a second.
+WAIT = "sleep 1.2"
 
 
 def blocks(text, language):
@@ -33,18 +33,17 @@ def script(text, trail_port, witness_port):
             block = f"/usr/bin/python3 - <<'PYTHON'\n{block}PYTHON\n"
         elif block not in blocks(text, "sh"):
             continue
-        block = re.sub(r"^PATH=.*\n", "", block, flags=re.MULTILINE)
+        block = re.sub(r"^export PATH=.*\n", "", block, flags=re.MULTILINE)
         block = re.sub(r"^(mltrail serve \./trail)", rf"\1 --listen 127.0.0.1:{trail_port}", block, flags=re.MULTILINE)
         block = re.sub(r"^(mltrail witness serve \./w1)", rf"\1 --listen 127.0.0.1:{witness_port}", block, flags=re.MULTILINE)
         block = block.replace("127.0.0.1:8470", f"127.0.0.1:{trail_port}").replace("127.0.0.1:8471", f"127.0.0.1:{witness_port}")
-        block = re.sub(r"^(mltrail token create .*)$", rf"\1\n{WAIT}", block, flags=re.MULTILINE)
         shell.append(block + WAIT)
     return "\n".join(["set -euxo pipefail", "trap 'kill $(jobs -p) 2>/dev/null || :' EXIT", *shell])
 
 
 def run(text, binary, folder):
     """Runs the script in an empty directory, with a home of its own."""
-    environment = {**os.environ, "HOME": str(folder), "PYTHONPATH": str(ROOT / "sdk" / "python"),
+    environment = {**os.environ, "HOME": str(folder), "TMPDIR": str(folder), "PYTHONPATH": str(ROOT / "sdk" / "python"),
                    "PATH": f"{binary.resolve().parent}:{os.environ['PATH']}"}
     for name in ("MLTRAIL", "MLTRAIL_TOKEN", "XDG_CONFIG_HOME", "XDG_STATE_HOME"):
         environment.pop(name, None)
