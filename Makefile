@@ -15,6 +15,7 @@ install-check-deps:
 
 build: install-deps
 	@cmake -S . -B $(BUILD) -G Ninja -DMLT_TESTS=OFF --log-level=WARNING >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@[ -x $(BUILD)/mltrail ] || echo "building $(BUILD)/mltrail: a minute or two"
 	@ninja -C $(BUILD) -j $(JOBS) --quiet
 	@rm -f $(BUILD).log
 

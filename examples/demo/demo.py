@@ -241,6 +241,7 @@ class Demo:
         self.approve("1", "first model for this use")
         self.move("1", "none", "staging", "rehearsal with the clinic's client")
         self.move("1", "staging", "production", "rehearsal passed")
+        say("into use", f"approved by {APPROVER}, signed with an SSH key of his own; staging, then production")
         say("scoring", f"{len(self.serve_patients(first))} held-back patients by version 1")
         self.build_version(second)
         said = self.facts["versions"]["2"]["run"]["metrics"]
@@ -249,6 +250,7 @@ class Demo:
         self.move("2", "none", "staging", "rehearsal with the clinic's client")
         self.move("1", "production", "archived", "replaced by version 2")
         self.move("2", "staging", "production", "replaces version 1")
+        say("into use", "approved and signed likewise; replaces version 1")
         served = self.serve_patients(second)
         say("scoring", f"{len(served)} held-back patients by version 2")
         chosen = served[len(served) // 2]
@@ -293,6 +295,22 @@ def report(demo: Demo, request_id: str) -> Path:
     return html
 
 
+def prove(demo: Demo, request_id: str) -> int:
+    """The same dossier as evidence to hand on, and what whoever gets it does with it."""
+    binary, key, bundle = demo.program.binary, demo.folder / "trail.vkey", demo.folder / "evidence.zip"
+    key.write_text(demo.program.run("key", "export", "--trail", str(demo.program.trail)).stdout, encoding="ascii")
+    make = [str(binary), "report", request_id, "--format", "bundle", "-o", str(bundle), "--trail", demo.program.url,
+            "--token-file", str(demo.token_file("auditor"))]
+    check = [str(binary), "verify", str(bundle), "--key", str(key)]
+    print("\nEvidence to hand on, and its check, which needs neither the trail nor a network:", flush=True)
+    for command in (make, check):
+        print(f"  $ {command_line(command)}", flush=True)
+        status = subprocess.run(command, check=False).returncode
+        if status != 0:
+            return status
+    return 0
+
+
 def main() -> int:
     """The demo as a command."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -310,21 +328,25 @@ def main() -> int:
         demo.start()
         request_id = demo.story()
         html = report(demo, request_id)
+        evidence = prove(demo, request_id)
         (demo.folder / "facts.json").write_text(json.dumps(demo.facts, indent=1, default=str) + "\n", encoding="utf-8")
         if not options.keep:
             demo.program.stop()
         else:
             time.sleep(PUBLISHED_SECONDS)  # beside a running server, verify goes up to the published checkpoint
-        print("\nmltrail verify:", flush=True)
+        print(f"\nAnd the whole trail:\n  $ {command_line([str(binary), 'verify', str(demo.program.trail)])}", flush=True)
         verdict = subprocess.run([str(binary), "verify", str(demo.program.trail)], check=False).returncode
     except BaseException:
         demo.program.stop()
         raise
     trail, token = str(demo.program.trail), str(demo.token_file("auditor"))
     where = ["--trail", demo.program.url, "--token-file", token] if options.keep else ["--trail", trail]
+    bundle, key = str(demo.folder / "evidence.zip"), str(demo.folder / "trail.vkey")
     say_by_hand = [
         ("the dossier as a page", [str(html)]),
         ("and once more", [str(binary), "report", request_id, *where]),
+        ("as evidence to hand on", [str(binary), "report", request_id, "--format", "bundle", "-o", bundle, *where]),
+        ("and for who gets it", [str(binary), "verify", bundle, "--key", key]),
         ("one record", [str(binary), "show", "0", *where]),
         ("questions", [str(binary), "ask", *where]),
         ("who approved it?", [str(binary), "ask", "APR-01", "--model", MODEL, "--model-version", "2", *where]),
@@ -340,7 +362,7 @@ def main() -> int:
               f"end it with: kill {demo.program.server.pid}")
     else:
         print(f"  {'serve it':<25} {command_line([str(binary), 'serve', trail])}    (or: make demo KEEP=1)")
-    return verdict
+    return verdict or evidence
 
 
 if __name__ == "__main__":

@@ -21,7 +21,8 @@ static const struct mlt_cli_option options[] = {
 static const struct mlt_cli_example examples[] = {
     {"mltrail export --from 2026-11-01 --to 2026-12-01 > november.ndjson", "the entries of a month"},
     {"mltrail export --kind transition --model credit", "the deployments of one model"},
-    {"mltrail export --from 2026-11-01 --to 2026-12-01 --format bundle -o november.zip", "the same, with salts"},
+    {"mltrail export --from 2026-11-01 --to 2026-12-01 --format bundle -o november.zip",
+     "as one file that verifies offline"},
     {"mltrail verify november.zip --key trail.vkey", "nothing of that month is missing"},
     {0},
 };

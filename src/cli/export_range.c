@@ -120,6 +120,10 @@ static int find_range(struct mlt_extract *x) {
     }
     s->end = end < s->end ? end : s->end;
     s->first = s->first < s->end ? s->first : s->end;
+    if (code == 0 && s->first == s->end) {
+        mlt_cli_note(cli, "no entry is in that range; the published checkpoint covers the first %" PRIu64,
+                     x->tiles->size);
+    }
     s->from = mlt_str(from);
     s->to = mlt_str(to);
     return code;

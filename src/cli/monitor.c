@@ -223,7 +223,8 @@ static int read_options(struct monitoring *m) {
     }
     m->opt.key = have_key ? &m->key : NULL;
     if (!m->opt.state_dir) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "a monitor remembers what it saw; give --state DIR");
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "a monitor remembers what it saw; give --state DIR, a directory of its own");
     }
     if (!have_key && !mlt_cli_value(cli, "policy")) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE,

@@ -19,8 +19,10 @@ bool mlt_verify_key_read(struct mlt_cli *cli, const char *what, const char *give
         return true;
     }
     if (mlt_env_read_file(cli->env, given, KEY_FILE_MAX, &text, &file_err) != MLT_OK) {
-        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "%s is neither a verifier key (%s) nor a file that can be read (%s)",
-                           what, err.text, file_err.text);
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                           "%s is neither a verifier key (%s) nor a file that can be read (%s); the owner of the trail "
+                           "makes the file with \"mltrail key export > FILE\"",
+                           what, strchr(given, '+') ? err.text : "name+hash+key", file_err.text);
         return false;
     }
     bool good = mlt_vkey_parse(out, first_line(mlt_buf_bytes(&text)), &err) == MLT_OK;

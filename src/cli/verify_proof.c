@@ -133,8 +133,11 @@ static int check(struct mlt_cli *cli, struct proof_check *c, const char *path, c
 int mlt_verify_proof(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust) {
     struct proof_check c = {0};
     if (!mlt_cli_value(cli, "entry")) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
-                            "%s proves that an entry is in a log; give the entry with --entry FILE", path);
+        return mlt_cli_fail(
+            cli, MLT_EXIT_USAGE,
+            "%s proves that an entry is in a log; give the entry with --entry FILE (\"mltrail prove\" writes "
+            "it with its own --entry)",
+            path);
     }
     if (!trust->have_key && !trust->policy) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE,

@@ -316,7 +316,7 @@ bool mlt_call_granted(struct mlt_call *call, enum mlt_right right) {
     if (!call->req->principal) {
         mlt_api_refused(call->api, call->req);
         mlt_answer_problem(call->res, 401, "not-authenticated", NULL,
-                           "send a token as \"Authorization: Bearer mlt_…\"; `mltrail token` makes one");
+                           "send a token as \"Authorization: Bearer mlt_…\"; `mltrail token create` makes one");
         return false;
     }
     if ((call->req->principal->grant.rights & (unsigned)right) == 0) {
