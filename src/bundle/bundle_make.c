@@ -322,6 +322,8 @@ static enum mlt_status tell_and_prove(struct maker *m) {
     m->answers.num_growths = MLT_BUNDLE_VECTOR_LEN(m->rec.growths, *m->answers.growths);
     status = take_segments(m);
     status = status ? status : prove_links(m);
+    // Read through the recorder, so that it comes into the bundle.
+    status = status ? status : mlt_bundle_complete(&m->absence, &m->rec.src, m->arena, m->err);
     status = status ? status : judge_finds(m);
     return status ? status : mlt_bundle_recorder_settle(&m->rec, m->err);
 }

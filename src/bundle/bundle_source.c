@@ -130,19 +130,6 @@ static bool answer_from_link(struct mlt_bundle_reading *r, const struct mlt_bund
                         : mlt_bundle_answer(&r->absence, link, r->then.size, f);
 }
 
-// An entry that an asserted answer adds to a proved list must say of itself that it refers to more than it commits to.
-static bool may_add(const struct mlt_bundle_reading *r, uint64_t index) {
-    for (size_t s = 0; r->partial && s < r->absence.num_segments; s++) {
-        const struct mlt_link_proof *p = &r->partial->proofs[s];
-        for (size_t i = 0; i < p->num_shown; i++) {
-            if (p->shown[i].leaf.entry == index) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static bool has_entry(const struct mlt_bundle_find *f, uint64_t entry) {
     for (size_t i = 0; i < f->num_entries; i++) {
         if (f->entries[i] == entry) {
@@ -161,7 +148,7 @@ static bool agrees(struct mlt_bundle_reading *r, const struct mlt_bundle_find *p
         }
     }
     for (size_t i = 0; whole && i < asserted->num_entries; i++) {
-        if (!has_entry(proved, asserted->entries[i]) && !may_add(r, asserted->entries[i])) {
+        if (!has_entry(proved, asserted->entries[i]) && !mlt_bundle_is_open(&r->absence, asserted->entries[i])) {
             return false;
         }
     }
