@@ -146,8 +146,10 @@ static void test_long_record_is_not_lost(void **state) {
     }
     assert_true(dossier_says(f, "wrong node"));
     assert_int_equal(f->report.details, 1);
-    assert_int_equal(f->report.num_asserted, 1);
-    assert_non_null(strstr(f->report.asserted[0], "the stream"));
+    for (size_t i = 0; i < f->report.num_asserted; i++) {
+        assert_null(strstr(f->report.asserted[i], "corrects"));
+        assert_null(strstr(f->report.asserted[i], "more than they commit to"));
+    }
 }
 
 // The index of a liar: everything but the entry after the last one of the fixture.
