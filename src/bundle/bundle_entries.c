@@ -51,6 +51,16 @@ static enum mlt_status prove_entry(struct mlt_bundle_reading *r, struct mlt_bund
     return MLT_OK;
 }
 
+// Commitments prove what is shown; why nothing is shown is the word of whoever made the bundle.
+static void assert_state(struct mlt_bundle_reading *r, const struct mlt_bundle_read_entry *e) {
+    const unsigned long long index = e->index;
+    if (e->payload.state == MLT_PAYLOAD_ERASED) {
+        mlt_bundle_assert(r, "that the payload of entry %llu was erased", index);
+    } else if (e->payload.state == MLT_PAYLOAD_MISSING) {
+        mlt_bundle_assert(r, "that the payload of entry %llu is gone, though no erasure says so", index);
+    }
+}
+
 static enum mlt_status read_payload(struct mlt_bundle_reading *r, struct mlt_bundle_read_entry *e) {
     char name[MLT_BUNDLE_NAME_LEN];
     struct mlt_entry entry = {0};
@@ -67,6 +77,7 @@ static enum mlt_status read_payload(struct mlt_bundle_reading *r, struct mlt_bun
         r->report->payloads++;
         r->report->shown += e->payload.num_members;
         r->report->masked += entry.json.tape[entry.payload].count - e->payload.num_members;
+        assert_state(r, e);
         struct mlt_buf again = {0};
         mlt_bundle_put_payload(&again, &e->payload);
         mlt_bundle_check_form(r, m, &again);
