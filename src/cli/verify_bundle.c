@@ -198,7 +198,7 @@ static enum mlt_status judge_stamps(struct mlt_bundle_report *r, const struct ml
     enum mlt_status status = MLT_OK;
     for (size_t i = 0; roots && !status && i < r->num_stamps; i++) {
         struct mlt_timestamp_verdict verdict;
-        status = mlt_anchor_judge(&r->stamps[i].anchor, r->origin, roots, &verdict, err);
+        status = mlt_anchor_judge(&r->stamps[i].anchor, NULL, roots, &verdict, err);
         if (!status && !verdict.good && r->num_faults < MLT_BUNDLE_FAULTS_MAX) {
             struct mlt_bundle_fault *f = &r->faults[r->num_faults++];
             (void)snprintf(f->where, sizeof f->where, "anchors/%" PRIu64 ".tst", r->stamps[i].entry);
