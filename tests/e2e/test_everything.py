@@ -140,7 +140,8 @@ def story(place: Place) -> None:
     place.run("approve", "credit", "7", "--reference", "CAB-7", "--verdict", "approved", "--approver", "erin", "--reason", "validated",
               "--key", "erin", "-q")
     place.append(json.dumps({"kind": "transition", "model": "credit", "model_version": "7", "to_stage": "production",
-                             "timestamp": "2026-11-21T10:00:00Z", "approval_reference": "CAB-7"}))
+                             "timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 1)),
+                             "approval_reference": "CAB-7"}))
     place.append(*(prediction(f"old-{i}") for i in range(20)))
     # A record that is too long for what it corrects to stand in its entry.
     place.append(json.dumps({"kind": "correction", "corrects": {"entry": 3, "note": "x" * 20000}, "members": {"version": "3b"},
@@ -150,6 +151,9 @@ def story(place: Place) -> None:
     place.run("export", "--format", "bundle", "-o", "before-extract.zip", "-q")
     place.run("export", "-o", "before-extract.ndjson", "-q")
     place.run("prove", 7, "-o", "before.tlog-proof", "--entry", "before.entry")
+
+    for key in (["--key", "key-0"], ["--policy", "policy"]):
+        monitor(place, *key)
 
     # A rotation publishes nothing by itself, and the server asks for what is missing.
     place.end()
@@ -165,6 +169,8 @@ def story(place: Place) -> None:
     place.run("witness", "add-log", "w", "trail/trail.json", "-q")
     place.serve()
     place.append(*(prediction(f"new-{i}") for i in range(20)))
+    for key in (["--key", "key-0"], ["--policy", "policy"]):
+        monitor(place, *key)  # what was remembered is by the old key, what is served by the new one
     place.evidence("after", "new-1")
     place.evidence("after-old", "old-1")
     place.run("export", "--format", "bundle", "-o", "after-extract.zip", "-q")
@@ -188,8 +194,15 @@ def story(place: Place) -> None:
     place.run("witness", "add-log", "w", "trail/trail.json", "-q")
     place.serve()
     place.append(*(prediction(f"newest-{i}") for i in range(20)))
+    for key in (["--key", "key-0"], ["--policy", "policy"]):
+        monitor(place, *key)
     place.evidence("newest", "newest-1")
     place.run("prove", 7, "-o", "newest.tlog-proof", "--entry", "newest.entry")
+
+
+def monitor(place: Place, how: str, key: str) -> None:
+    """One round of a monitor that remembers the rounds before."""
+    place.run("monitor", f"http://127.0.0.1:{place.port}", how, key, "--state", f"monitor{how}", "--once", "-q")
 
 
 @pytest.fixture(scope="module")
@@ -209,7 +222,7 @@ def test_the_whole_trail_is_true(everything):
         for what in ("trail", url):
             report = everything.verified(what, *more)
             assert report["verdict"] and report["authenticated"], (what, more, report)
-    assert everything.verified("trail")["verdict"]
+    assert everything.verified("trail", "--tsa-roots", "root.pem")["verdict"]
     assert "1 of 1" in everything.run("witness", "status").stdout
     anchors = json.loads(everything.run("search", "--kind", "anchor", "--json").stdout)["items"]
     assert len(anchors) >= 1
