@@ -42,7 +42,8 @@ static enum mlt_status check_partial(struct mlt_bundle_reading *r) {
     const struct mlt_source src = mlt_bundle_read_source(r);
     const enum mlt_status status = mlt_bundle_complete(&r->absence, &src, r->arena, r->err);
     if (status) {
-        return status;
+        r->absence.num_links = 0; // what they refer to is not known: nothing is proved absent
+        return mlt_bundle_blame(r, "absence.json", status);
     }
     if (!r->absence.partial) {
         mlt_bundle_fault(r, "absence.json", "does not show which entries refer to more than they commit to");

@@ -1,5 +1,5 @@
-// What entries say in their details. The segments' trees are made from entries alone; an entry that was too long for that
-// has the link of MLT_DIM_PARTIAL, and whoever asks what refers to a thing has to look into it.
+// What entries say in their details. The segments' trees are made from entries alone; an entry that was too long for
+// that has the link of MLT_DIM_PARTIAL, and whoever asks what refers to a thing has to look into it.
 #include <stdlib.h>
 
 #include "bundle/bundle_parts.h"
@@ -76,7 +76,8 @@ static enum mlt_status read_whole(struct completion *c, uint64_t index, bool *wh
     return status;
 }
 
-// What cannot be read whole, here or by whoever made the bundle, stays open: that is said, and no fault.
+// What is beyond a limit stays open, with maker and verifier alike. What should be here and is not is an error: left
+// out of a bundle, an entry or its details would otherwise take a correction with them.
 static enum mlt_status complete_one(struct completion *c, uint64_t index) {
     bool whole = false;
     enum mlt_status status = MLT_OK;
@@ -84,7 +85,7 @@ static enum mlt_status complete_one(struct completion *c, uint64_t index) {
         c->tried++;
         status = read_whole(c, index, &whole);
     }
-    if (status == MLT_NOTFOUND || status == MLT_CORRUPT || status == MLT_INVALID || status == MLT_LIMIT) {
+    if (status == MLT_LIMIT) {
         mlt_error_clear(c->err);
         status = MLT_OK;
     }
@@ -93,7 +94,9 @@ static enum mlt_status complete_one(struct completion *c, uint64_t index) {
     } else {
         c->a->num_open++;
     }
-    return status;
+    return status
+               ? mlt_context(c->err, status, "entry %llu refers to more than it commits to", (unsigned long long)index)
+               : MLT_OK;
 }
 
 static enum mlt_status complete_segment(struct completion *c, const struct mlt_link_proof *p) {

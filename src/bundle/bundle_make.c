@@ -247,8 +247,8 @@ static enum mlt_status add_renderings(struct maker *m) {
     return status;
 }
 
-// The proofs of a look-up are in each segment: in a log whose segments are many, for being short or not merged yet, they
-// may outgrow what a verifier reads.
+// The proofs of a look-up are in each segment: in a log whose segments are many, for being short or not merged yet,
+// they may outgrow what a verifier reads.
 static enum mlt_status check_readable(const struct maker *m, struct mlt_bytes absence) {
     struct mlt_json json = {0};
     const enum mlt_status status = mlt_json_scan(&json, absence, m->err);

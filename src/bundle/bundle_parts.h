@@ -73,9 +73,9 @@ enum mlt_status mlt_bundle_get_segment(struct mlt_segment *out, uint64_t index, 
                                        struct mlt_arena *arena, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_bundle_complete reads the entries below the source's size that have the link of MLT_DIM_PARTIAL, with their
-// details, and collects their links from the whole facts. The newest come first, up to fixed limits; those beyond, and
-// those that cannot be read whole, stay open. Maker and verifier do the same, each with its source: the maker's records
-// what is read, hence it is in the bundle.
+// details, and collects their links from the whole facts. The newest come first, up to fixed limits; those beyond stay
+// open. Maker and verifier do the same, each with its source: the maker's records what is read, hence it is in the
+// bundle. MLT_NOTFOUND, MLT_CORRUPT: one within the limits is not here, or is damaged.
 enum mlt_status mlt_bundle_complete(struct mlt_bundle_absence *a, const struct mlt_source *src, struct mlt_arena *arena,
                                     struct mlt_error *err) MLT_MUST_USE;
 // mlt_bundle_is_open: entry `index` may have links that nothing here shows.

@@ -148,7 +148,8 @@ static void print_item(struct checking *c, const struct mlt_anchor_item *item,
     mlt_buf_clear(&line);
 }
 
-// Before a recovery the log had another name: what counts is that the stamped tree grew into the one that is signed now.
+// Before a recovery the log had another name: what counts is that the stamped tree grew into the one that is signed
+// now.
 static int check_item(struct checking *c, const struct mlt_json *json, mlt_json_at at) {
     struct mlt_anchor_item item;
     struct mlt_timestamp_verdict verdict = {.good = false};

@@ -264,7 +264,8 @@ const struct mlt_cli_command mlt_cmd_verify = {
         "from there: the tree that is signed must grow out of what was verified. A tlog-proof is checked offline, "
         "against the entry given with --entry; an evidence bundle (a ZIP) is checked offline from its first byte to "
         "its "
-        "last, and its dossier is made again from the entries in it. Where the log changed its key between the one given "
+        "last, and its dossier is made again from the entries in it. Where the log changed its key between the one "
+        "given "
         "and the one that signed, --chain gives the log's trail.json, which leads from the one to the other; a bundle "
         "made after the change has it within.",
     .words = "<file>",

@@ -20,11 +20,13 @@ struct mlt_verify_trust {
 };
 
 // verify_trust.c
-// mlt_verify_trust_given reads --key, --policy and --chain. False after saying what is wrong; otherwise clear it at the end.
+// mlt_verify_trust_given reads --key, --policy and --chain. False after saying what is wrong; otherwise clear it at the
+// end.
 bool mlt_verify_trust_given(struct mlt_cli *cli, struct mlt_verify_trust *out);
 void mlt_verify_trust_clear(struct mlt_verify_trust *trust);
-// mlt_verify_trust_follow takes the key that signed `checkpoint` for the trusted one (of --key, or a log of the policy),
-// where `chain` leads from the one to the other and that key may sign this size. False: nothing was to be followed.
+// mlt_verify_trust_follow takes the key that signed `checkpoint` for the trusted one (of --key, or a log of the
+// policy), where `chain` leads from the one to the other and that key may sign this size. False: nothing was to be
+// followed.
 bool mlt_verify_trust_follow(struct mlt_verify_trust *trust, struct mlt_bytes checkpoint,
                              const struct mlt_key_chain *chain);
 // mlt_verify_chain_read gives the chain of a trail.json that is signed by the key in use. NULL: it is none, `err` says
@@ -47,8 +49,8 @@ int mlt_verify_proof(struct mlt_cli *cli, const char *path, struct mlt_verify_tr
 // verify_bundle.c
 bool mlt_verify_is_bundle(const char *path); // a file that begins as a ZIP does
 int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
-// mlt_verify_find_trust judges a checkpoint by the policy, or looks for its log among the known trails. A change of keys
-// is followed by --chain, or by the trail.json that came along (may be empty).
+// mlt_verify_find_trust judges a checkpoint by the policy, or looks for its log among the known trails. A change of
+// keys is followed by --chain, or by the trail.json that came along (may be empty).
 void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_bytes trail_json,
                            struct mlt_verify_trust *trust);
 

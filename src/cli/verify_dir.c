@@ -164,8 +164,8 @@ static int read_threads(struct mlt_cli *cli, unsigned *out) {
     return 0;
 }
 
-// judge_published holds the checkpoint that a local trail has published against the policy. A policy that names an older
-// key of the log names the log all the same.
+// judge_published holds the checkpoint that a local trail has published against the policy. A policy that names an
+// older key of the log names the log all the same.
 static void judge_published(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust) {
     struct mlt_buf note = {0}, trail_json = {0};
     const char *path = mlt_arena_printf(&cli->arena, "%s/checkpoint", dir);

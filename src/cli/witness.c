@@ -122,7 +122,8 @@ static int add_logs(struct mlt_cli *cli, const char *dir) {
     struct mlt_witness *w = NULL;
     struct mlt_error err = {0};
     if (!policy && cli->num_args < 3) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "which log? Give its verifier key, a file of it, its trail.json, or --policy FILE");
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "which log? Give its verifier key, a file of it, its trail.json, or --policy FILE");
     }
     if (mlt_witness_open(&w, cli->env, dir, true, &err) != MLT_OK) {
         return mlt_cli_fail_error(cli, &err);

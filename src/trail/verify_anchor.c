@@ -52,8 +52,8 @@ static const char *name_then(const struct mlt_key_chain *chain, const struct mlt
     return chain ? chain->keys[0].name : NULL;
 }
 
-static enum mlt_status check_anchor(struct mlt_verify *v, uint64_t index, struct mlt_bytes entry, const struct mlt_key_chain *chain,
-                                    struct mlt_error *err) {
+static enum mlt_status check_anchor(struct mlt_verify *v, uint64_t index, struct mlt_bytes entry,
+                                    const struct mlt_key_chain *chain, struct mlt_error *err) {
     struct mlt_arena arena = {0};
     struct mlt_json facts = {0};
     struct mlt_anchor anchor;
@@ -80,8 +80,7 @@ static enum mlt_status check_anchor(struct mlt_verify *v, uint64_t index, struct
 }
 
 static enum mlt_status check_bundle(struct mlt_verify *v, uint64_t first, struct mlt_bytes bundle,
-                                    const struct mlt_key_chain *chain,
-                                    struct mlt_error *err) {
+                                    const struct mlt_key_chain *chain, struct mlt_error *err) {
     struct mlt_cursor c = mlt_cursor_of(bundle);
     enum mlt_status st = MLT_OK;
     for (uint64_t index = first; !st && mlt_cursor_left(&c) > 0; index++) {

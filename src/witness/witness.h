@@ -39,9 +39,10 @@ const struct mlt_vkey *mlt_witness_vkey(const struct mlt_witness *w);
 enum mlt_status mlt_witness_add_log(struct mlt_env *env, const char *dir, const struct mlt_vkey *log,
                                     struct mlt_error *err) MLT_MUST_USE;
 
-// mlt_witness_follow_log makes the newest key of a chain known, in place of one of its older keys of the same origin that
-// is known; what was cosigned under that stays. Every link must be good: whoever has the witness's directory need not
-// believe whoever brings the chain. MLT_CONFLICT: the origin is known under a key that the chain does not lead from.
+// mlt_witness_follow_log makes the newest key of a chain known, in place of one of its older keys of the same origin
+// that is known; what was cosigned under that stays. Every link must be good: whoever has the witness's directory need
+// not believe whoever brings the chain. MLT_CONFLICT: the origin is known under a key that the chain does not lead
+// from.
 enum mlt_status mlt_witness_follow_log(struct mlt_env *env, const char *dir, const struct mlt_key_chain *chain,
                                        struct mlt_error *err) MLT_MUST_USE;
 

@@ -377,10 +377,17 @@ static void test_recorded_conversation(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        TEST(test_growth),       TEST(test_same_size),  TEST(test_empty_tree),           TEST(test_fork_and_rollback),
-        TEST(test_refusals),     TEST(test_monitoring), TEST(test_one_process),          TEST(test_logs),
-        TEST(test_a_newer_key_is_followed),
-        TEST(test_damaged_head), TEST(test_full_disk),  TEST(test_recorded_conversation)};
+    const struct CMUnitTest tests[] = {TEST(test_growth),
+                                       TEST(test_same_size),
+                                       TEST(test_empty_tree),
+                                       TEST(test_fork_and_rollback),
+                                       TEST(test_refusals),
+                                       TEST(test_monitoring),
+                                       TEST(test_one_process),
+                                       TEST(test_logs),
+                                       TEST(test_a_newer_key_is_followed),
+                                       TEST(test_damaged_head),
+                                       TEST(test_full_disk),
+                                       TEST(test_recorded_conversation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
