@@ -161,7 +161,8 @@ static inline void trail_open(struct trail *t) {
     struct mlt_error err = {0};
     const uint8_t seed[32] = {9};
     memset(t, 0, sizeof(*t));
-    memset(&t->keys, 5, sizeof(t->keys));
+    memset(t->keys.kek, 5, sizeof(t->keys.kek));
+    memset(t->keys.index_key, 5, sizeof(t->keys.index_key));
     trail_check(mlt_builder_new(&t->builder, mlt_env_posix(), &t->keys, &err), &err);
     trail_check(mlt_sealer_new(&t->sealer, t->keys.kek, &err), &err);
     trail_check(mlt_signer_init(&t->signer, mlt_str(TRAIL_ORIGIN), seed, &err), &err);
