@@ -54,6 +54,7 @@ _mltrail() {
     verify:--key|verify:-k) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--policy|verify:-p) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--entry|verify:-e) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    verify:--chain|verify:-c) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--receipts|verify:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     verify:--threads|verify:-n) return ;;
@@ -130,7 +131,7 @@ _mltrail() {
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
     ask) options=' --request-id --model --model-version --at --at-size --limit' ;;
     lineage) options=' --forward --limit --cursor' ;;
-    verify) options=' --key --policy --entry --receipts --tsa-roots --threads --no-payloads --resume' ;;
+    verify) options=' --key --policy --entry --chain --receipts --tsa-roots --threads --no-payloads --resume' ;;
     monitor) options=' --key --policy --state --mirror --once --interval --max-age --alarm-findings --webhook --exec --reread --raw' ;;
     prove) options=' --output --entry' ;;
     access) options=' --resource --principal --from --to --limit' ;;

@@ -91,8 +91,10 @@ struct mlt_bundle_report {
     struct mlt_bundle_fault faults[MLT_BUNDLE_FAULTS_MAX];
     uint64_t num_faults;
 };
-// mlt_bundle_checkpoint reads the checkpoint alone, unverified: whose key is to be looked for? False: there is none.
-bool mlt_bundle_checkpoint(struct mlt_archive *archive, struct mlt_arena *arena, struct mlt_bytes *out);
+// mlt_bundle_small_member reads one member alone, unverified: whose key is to be looked for? False: there is none, or
+// it is longer than `max`.
+bool mlt_bundle_small_member(struct mlt_archive *archive, const char *name, uint64_t max, struct mlt_arena *arena,
+                             struct mlt_bytes *out);
 // mlt_bundle_verify checks `zip` from its first byte to its last. `key` (NULL: none) is trust from outside; without it
 // the verdict is about consistency with the key in trail.json. Status says whether it could be checked: a bundle that
 // is broken is a verdict of false.

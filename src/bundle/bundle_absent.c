@@ -44,30 +44,24 @@ static void check_link(struct mlt_bundle_reading *r, struct mlt_bundle_link *lin
     r->report->links++;
 }
 
-// Proofs of links are silent about what an entry has no room to commit to; which entries those are is proved as well.
-static void check_partial(struct mlt_bundle_reading *r) {
-    struct mlt_bundle_find all = {.from = UINT64_MAX, .descending = true};
-    for (size_t i = 0; i < r->absence.num_links; i++) {
-        if (r->absence.links[i].term.dim == MLT_DIM_PARTIAL && r->absence.links[i].term.num_values == 0) {
-            r->partial = &r->absence.links[i];
-        }
+// Proofs of links are silent about what an entry has no room to commit to; which entries those are is proved as well,
+// and they are looked into.
+static enum mlt_status check_partial(struct mlt_bundle_reading *r) {
+    const struct mlt_source src = mlt_bundle_read_source(r);
+    const enum mlt_status status = mlt_bundle_complete(&r->absence, &src, r->arena, r->err);
+    if (status) {
+        r->absence.num_links = 0; // what they refer to is not known: nothing is proved absent
+        return mlt_bundle_blame(r, "absence.json", status);
     }
-    if (r->partial && r->partial->refuted) {
-        r->partial = NULL;
-        return;
-    }
-    if (!r->partial) {
+    if (!r->absence.partial) {
         mlt_bundle_fault(r, "absence.json", "does not show which entries refer to more than they commit to");
-        return;
+    } else if (r->absence.num_open > 0) {
+        mlt_bundle_assert(r,
+                          "that none of the %llu entries which refer to more than they commit to, and are not here "
+                          "with their details, belongs here",
+                          (unsigned long long)r->absence.num_open);
     }
-    (void)mlt_bundle_answer(&r->absence, r->partial, r->then.size, &all);
-    if (all.total > 0) {
-        mlt_bundle_assert(
-            r,
-            "that none of the %llu entries which refer to more than they commit to (long records) belongs "
-            "here, unless it is shown",
-            (unsigned long long)all.total);
-    }
+    return MLT_OK;
 }
 
 enum mlt_status mlt_bundle_check_absence(struct mlt_bundle_reading *r) {
@@ -103,8 +97,7 @@ enum mlt_status mlt_bundle_check_absence(struct mlt_bundle_reading *r) {
     for (size_t i = 0; i < r->absence.num_links; i++) {
         check_link(r, &r->absence.links[i]);
     }
-    check_partial(r);
-    return MLT_OK;
+    return check_partial(r);
 }
 
 enum mlt_status mlt_bundle_read_answers(struct mlt_bundle_reading *r) {

@@ -51,12 +51,9 @@ static bool take_slice(struct mlt_bundle_find *f, const struct slice *s) {
     return whole || f->num_entries == f->limit;
 }
 
-bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
-                       struct mlt_bundle_find *f) {
+static bool answer_from_slices(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
+                               struct mlt_bundle_find *f) {
     bool answered = true;
-    f->num_entries = 0;
-    f->total = 0;
-    f->more = false;
     for (size_t i = 0; answered && i < a->num_segments; i++) {
         const size_t at = f->descending ? a->num_segments - 1 - i : i;
         const struct slice s = slice_of(&link->proofs[at], size);
@@ -69,6 +66,100 @@ bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bund
         f->total += s.known ? s.count : s.num;
     }
     return answered;
+}
+
+// --- lists that are shown whole, with what entries say in their details ---
+
+// Two lists of leaves with one link, each in the order of entries, gone through together.
+struct walk {
+    bool descending;
+    struct mlt_bytes kind; // empty: any
+    bool (*is_kind)(void *ctx, uint64_t entry, struct mlt_bytes kind);
+    void *ctx;
+    struct mlt_bundle_find *f;
+    const struct mlt_link_leaf *further; // the rest of the second list
+    size_t num_further;
+};
+
+static size_t first_further(const struct mlt_bundle_absence *a, const struct mlt_link *link) {
+    size_t low = 0, high = a->num_further;
+    while (low < high) {
+        const size_t mid = low + (high - low) / 2;
+        if (memcmp(a->further[mid].link.hash, link->hash, MLT_LINK_LEN) < 0) {
+            low = mid + 1;
+        } else {
+            high = mid;
+        }
+    }
+    return low;
+}
+
+static void find_further(struct walk *w, const struct mlt_bundle_absence *a, const struct mlt_link *link) {
+    const size_t first = first_further(a, link);
+    size_t end = first;
+    while (end < a->num_further && memcmp(a->further[end].link.hash, link->hash, MLT_LINK_LEN) == 0) {
+        end++;
+    }
+    w->further = a->further ? a->further + first : NULL;
+    w->num_further = end - first;
+}
+
+static void step(struct walk *w, uint64_t entry) {
+    if (w->kind.len == 0 || w->is_kind(w->ctx, entry, w->kind)) {
+        w->f->total++;
+        take(w->f, entry);
+    }
+}
+
+// Takes of the second list what comes before `entry`; a leaf that is in both counts once.
+static void step_further(struct walk *w, uint64_t entry) {
+    while (w->num_further > 0) {
+        const uint64_t next = w->further[w->descending ? w->num_further - 1 : 0].entry;
+        if (w->descending ? next < entry : next > entry) {
+            return;
+        }
+        w->num_further--;
+        w->further += w->descending ? 0 : 1;
+        if (next != entry) {
+            step(w, next);
+        }
+    }
+}
+
+static bool answer_whole(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
+                         struct walk *w) {
+    find_further(w, a, &link->link);
+    if (!link->whole) {
+        return false;
+    }
+    for (size_t i = 0; i < a->num_segments; i++) {
+        const struct slice s = slice_of(&link->proofs[w->descending ? a->num_segments - 1 - i : i], size);
+        for (size_t n = 0; n < s.num; n++) {
+            const uint64_t entry = s.proof->shown[w->descending ? s.num - 1 - n : n].leaf.entry;
+            step_further(w, entry);
+            step(w, entry);
+        }
+    }
+    while (w->num_further > 0) {
+        w->num_further--;
+        step(w, w->further[w->descending ? w->num_further : 0].entry);
+        w->further += w->descending ? 0 : 1;
+    }
+    return true;
+}
+
+static void clear(struct mlt_bundle_find *f) {
+    f->num_entries = 0;
+    f->total = 0;
+    f->more = false;
+}
+
+bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
+                       struct mlt_bundle_find *f) {
+    struct walk w = {.descending = f->descending, .f = f};
+    clear(f);
+    find_further(&w, a, &link->link);
+    return w.num_further > 0 ? answer_whole(a, link, size, &w) : answer_from_slices(a, link, size, f);
 }
 
 bool mlt_bundle_question(const struct mlt_bundle_find *f, const struct mlt_bundle_term **linked,
@@ -91,21 +182,7 @@ bool mlt_bundle_question(const struct mlt_bundle_find *f, const struct mlt_bundl
 bool mlt_bundle_answer_kind(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
                             struct mlt_bytes kind, bool (*is_kind)(void *ctx, uint64_t entry, struct mlt_bytes kind),
                             void *ctx, struct mlt_bundle_find *f) {
-    f->num_entries = 0;
-    f->total = 0;
-    f->more = false;
-    if (!link->whole) {
-        return false;
-    }
-    for (size_t i = 0; i < a->num_segments; i++) {
-        const struct slice s = slice_of(&link->proofs[f->descending ? a->num_segments - 1 - i : i], size);
-        for (size_t n = 0; n < s.num; n++) {
-            const uint64_t entry = s.proof->shown[f->descending ? s.num - 1 - n : n].leaf.entry;
-            if (is_kind(ctx, entry, kind)) {
-                f->total++;
-                take(f, entry);
-            }
-        }
-    }
-    return true;
+    struct walk w = {.descending = f->descending, .kind = kind, .is_kind = is_kind, .ctx = ctx, .f = f};
+    clear(f);
+    return answer_whole(a, link, size, &w);
 }

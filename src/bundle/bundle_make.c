@@ -247,6 +247,20 @@ static enum mlt_status add_renderings(struct maker *m) {
     return status;
 }
 
+// The proofs of a look-up are in each segment: in a log whose segments are many, for being short or not merged yet,
+// they may outgrow what a verifier reads.
+static enum mlt_status check_readable(const struct maker *m, struct mlt_bytes absence) {
+    struct mlt_json json = {0};
+    const enum mlt_status status = mlt_json_scan(&json, absence, m->err);
+    mlt_json_clear(&json);
+    return status == MLT_LIMIT || absence.len > MLT_BUNDLE_MEMBER_MAX
+               ? mlt_fail(m->err, MLT_LIMIT,
+                          "the proofs in %zu segments are too many for a bundle; ask again when the segments have been "
+                          "merged, or serve with a larger --segment-entries",
+                          m->absence.num_segments)
+               : status;
+}
+
 static enum mlt_status add_rest(struct maker *m) {
     struct mlt_buf out = {0};
     enum mlt_status status = add_member(m, "VERIFY.txt", mlt_str(mlt_bundle_how_to));
@@ -254,12 +268,14 @@ static enum mlt_status add_rest(struct maker *m) {
     status = status ? status : add_member(m, "checkpoint", m->req->checkpoint);
     if (!status) {
         mlt_bundle_put_absence(&out, &m->absence);
-        status = add_text(m, "absence.json", &out);
+        status = out.failed ? no_memory(m) : check_readable(m, mlt_buf_bytes(&out));
+        status = status ? status : add_text(m, "absence.json", &out);
     }
     if (!status) {
         mlt_bundle_put_answers(&out, &m->answers);
         status = add_text(m, "answers.json", &out);
     }
+    mlt_buf_clear(&out);
     return status;
 }
 
@@ -322,6 +338,8 @@ static enum mlt_status tell_and_prove(struct maker *m) {
     m->answers.num_growths = MLT_BUNDLE_VECTOR_LEN(m->rec.growths, *m->answers.growths);
     status = take_segments(m);
     status = status ? status : prove_links(m);
+    // Read through the recorder, so that it comes into the bundle.
+    status = status ? status : mlt_bundle_complete(&m->absence, &m->rec.src, m->arena, m->err);
     status = status ? status : judge_finds(m);
     return status ? status : mlt_bundle_recorder_settle(&m->rec, m->err);
 }

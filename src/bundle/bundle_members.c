@@ -43,10 +43,11 @@ enum mlt_status mlt_bundle_read_members(struct mlt_bundle_reading *r, struct mlt
     return status;
 }
 
-bool mlt_bundle_checkpoint(struct mlt_archive *archive, struct mlt_arena *arena, struct mlt_bytes *out) {
+bool mlt_bundle_small_member(struct mlt_archive *archive, const char *name, uint64_t max, struct mlt_arena *arena,
+                             struct mlt_bytes *out) {
     for (size_t i = 0; i < archive->num_entries; i++) {
-        if (strcmp(archive->entries[i].name, "checkpoint") == 0) {
-            return archive->entries[i].len <= MLT_NOTE_MAX && mlt_archive_read(archive, i, arena, out, NULL) == MLT_OK;
+        if (strcmp(archive->entries[i].name, name) == 0) {
+            return archive->entries[i].len <= max && mlt_archive_read(archive, i, arena, out, NULL) == MLT_OK;
         }
     }
     return false;

@@ -57,6 +57,13 @@ struct mlt_bundle_absence {
     size_t num_segments;
     struct mlt_bundle_link *links;
     size_t num_links;
+    // Not in the member: what mlt_bundle_complete found out.
+    const struct mlt_bundle_link *partial; // entries with links that are in no segment's tree
+    struct mlt_link_leaf *further;         // those links, of the entries that were read whole; in order
+    size_t num_further;
+    uint64_t *whole; // the entries read whole, descending
+    size_t num_whole;
+    uint64_t num_open; // entries that may have further links still
 };
 void mlt_bundle_put_absence(struct mlt_buf *out, const struct mlt_bundle_absence *a);
 // MLT_INVALID says what is wrong, with a JSON pointer.
@@ -65,6 +72,15 @@ enum mlt_status mlt_bundle_get_absence(struct mlt_bundle_absence *out, struct ml
 // mlt_bundle_get_segment reads control entry `index`. MLT_CORRUPT: it commits to no segment.
 enum mlt_status mlt_bundle_get_segment(struct mlt_segment *out, uint64_t index, struct mlt_bytes entry,
                                        struct mlt_arena *arena, struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_bundle_complete reads the entries below the source's size that have the link of MLT_DIM_PARTIAL, with their
+// details, and collects their links from the whole facts. The newest come first, up to fixed limits; those beyond stay
+// open. Maker and verifier do the same, each with its source: the maker's records what is read, hence it is in the
+// bundle. MLT_NOTFOUND, MLT_CORRUPT: one within the limits is not here, or is damaged.
+enum mlt_status mlt_bundle_complete(struct mlt_bundle_absence *a, const struct mlt_source *src, struct mlt_arena *arena,
+                                    struct mlt_error *err) MLT_MUST_USE;
+// mlt_bundle_is_open: entry `index` may have links that nothing here shows.
+bool mlt_bundle_is_open(const struct mlt_bundle_absence *a, uint64_t index);
 
 // mlt_bundle_answer answers a look-up of one link from its proofs, as `find` of a source of `size` would. False: the
 // proofs do not show enough (of a link that very many entries have, the newest are shown).

@@ -33,7 +33,6 @@ struct mlt_bundle_reading {
     struct mlt_bytes note_then; // the checkpoint at the dossier's size
     struct mlt_checkpoint then;
     struct mlt_bundle_absence absence;
-    const struct mlt_bundle_link *partial; // of `absence`: entries that refer to more than they commit to
     struct mlt_bundle_answers answers;
     // Terms that the walk asks by, in words for messages.
     struct mlt_buf terms; // of struct mlt_bundle_read_term

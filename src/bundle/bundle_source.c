@@ -130,19 +130,6 @@ static bool answer_from_link(struct mlt_bundle_reading *r, const struct mlt_bund
                         : mlt_bundle_answer(&r->absence, link, r->then.size, f);
 }
 
-// An entry that an asserted answer adds to a proved list must say of itself that it refers to more than it commits to.
-static bool may_add(const struct mlt_bundle_reading *r, uint64_t index) {
-    for (size_t s = 0; r->partial && s < r->absence.num_segments; s++) {
-        const struct mlt_link_proof *p = &r->partial->proofs[s];
-        for (size_t i = 0; i < p->num_shown; i++) {
-            if (p->shown[i].leaf.entry == index) {
-                return true;
-            }
-        }
-    }
-    return false;
-}
-
 static bool precedes(const struct mlt_bundle_find *f, uint64_t a, uint64_t b) {
     return f->descending ? a > b : a < b;
 }
@@ -204,12 +191,14 @@ static bool is_shown(const struct mlt_bundle_link *link, size_t num_segments, ui
     return false;
 }
 
-static uint64_t num_partial(const struct mlt_bundle_reading *r) {
-    uint64_t num = 0;
-    for (size_t s = 0; r->partial && s < r->absence.num_segments; s++) {
-        num += r->partial->proofs[s].count;
+// Whether the details of `entry`, read whole, have the link.
+static bool is_further(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t entry) {
+    for (size_t i = 0; i < a->num_further; i++) {
+        if (a->further[i].entry == entry && memcmp(&a->further[i].link, &link->link, sizeof(link->link)) == 0) {
+            return true;
+        }
     }
-    return num;
+    return false;
 }
 
 // Whether an asserted page leaves out nothing of a proved one, and adds nothing but what proofs of links cannot show.
@@ -221,11 +210,11 @@ static bool agrees_with_page(const struct mlt_bundle_reading *r, const struct ml
         }
     }
     for (size_t i = 0; i < asserted->num_entries; i++) {
-        if (!has_entry(proved, asserted->entries[i]) && !may_add(r, asserted->entries[i])) {
+        if (!has_entry(proved, asserted->entries[i]) && !mlt_bundle_is_open(&r->absence, asserted->entries[i])) {
             return false;
         }
     }
-    return (asserted->more || !proved->more) && asserted->total - proved->total <= num_partial(r);
+    return (asserted->more || !proved->more) && asserted->total - proved->total <= r->absence.num_open;
 }
 
 // The same where not all leaves of the link are shown. Of those that are, a kind may still rule out some.
@@ -240,9 +229,17 @@ static bool agrees_with_leaves(const struct mlt_bundle_reading *r, const struct 
             }
         }
     }
+    for (size_t i = 0; any_kind && i < r->absence.num_further; i++) {
+        const struct mlt_link_leaf *leaf = &r->absence.further[i];
+        if (memcmp(&leaf->link, &link->link, sizeof(link->link)) == 0 && leaf->entry < r->then.size &&
+            belongs(asserted, leaf->entry) && !has_entry(asserted, leaf->entry)) {
+            return false;
+        }
+    }
     for (size_t i = 0; i < asserted->num_entries; i++) {
         const uint64_t entry = asserted->entries[i];
-        if (!may_be_older(r, link, entry) && !is_shown(link, num, entry) && !may_add(r, entry)) {
+        if (!may_be_older(r, link, entry) && !is_shown(link, num, entry) && !is_further(&r->absence, link, entry) &&
+            !mlt_bundle_is_open(&r->absence, entry)) {
             return false;
         }
     }

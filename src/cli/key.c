@@ -7,6 +7,7 @@
 #include "cli/transport.h"
 #include "record/json.h"
 #include "server/api.h"
+#include "server/witnessing.h"
 #include "trail/keys.h"
 #include "trail/meta.h"
 #include "trail/state.h"
@@ -232,16 +233,24 @@ static int rotate_signing(struct mlt_cli *cli, const char *trail) {
     struct mlt_key_change how;
     struct mlt_error err = {0};
     struct mlt_progress progress;
-    const struct mlt_trail_options opt = {.dir = trail, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
+    struct mlt_trail_options opt = {.dir = trail, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
+    bool watched = false;
     mlt_progress_init(&progress, cli, "rotating");
     int code = ready(cli, trail, &how, &progress);
     if (code != 0) {
         return code;
     }
-    if (mlt_trail_rotate_signing(cli->env, &opt, &how, &err) != MLT_OK) {
+    if (mlt_witnessing_hold(cli->env, &opt, &watched, &err) != MLT_OK ||
+        mlt_trail_rotate_signing(cli->env, &opt, &how, &err) != MLT_OK) {
         return explain(cli, &err);
     }
     mlt_cli_note(cli, "the key is replaced; who trusts the old one is led to the new one by trail.json");
+    if (watched) {
+        mlt_cli_note(cli,
+                     "the witnesses of the policy cosign nothing by the new key before their operators have followed "
+                     "it: give them %s/trail.json, for `mltrail witness add-log DIR trail.json`",
+                     trail);
+    }
     return show(cli, trail);
 }
 
@@ -272,7 +281,8 @@ static int rotate_kek(struct mlt_cli *cli, const char *trail) {
     struct mlt_kek_change done;
     struct mlt_error err = {0};
     struct mlt_progress progress;
-    const struct mlt_trail_options opt = {.dir = trail, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
+    struct mlt_trail_options opt = {.dir = trail, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
+    bool watched = false;
     mlt_progress_init(&progress, cli, "rewrapping");
     int code = ready(cli, trail, &how, &progress);
     code = code ? code
@@ -281,7 +291,8 @@ static int rotate_kek(struct mlt_cli *cli, const char *trail) {
     if (code != 0) {
         return code;
     }
-    enum mlt_status st = mlt_trail_rotate_kek(cli->env, &opt, &how, &done, &err);
+    enum mlt_status st = mlt_witnessing_hold(cli->env, &opt, &watched, &err);
+    st = st ? st : mlt_trail_rotate_kek(cli->env, &opt, &how, &done, &err);
     mlt_progress_end(&progress);
     if (st != MLT_OK) {
         return explain(cli, &err);

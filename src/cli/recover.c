@@ -6,7 +6,7 @@
 #include "cli/pin.h"
 #include "cli/transport.h"
 #include "record/json.h"
-#include "server/api.h"
+#include "server/witnessing.h"
 #include "trail/keys.h"
 
 static const struct mlt_cli_option options[] = {
@@ -58,7 +58,8 @@ static int run(struct mlt_cli *cli) {
     struct mlt_recovery *plan = mlt_arena_zero(&cli->arena, sizeof *plan);
     struct mlt_principal *who = mlt_arena_zero(&cli->arena, sizeof *who);
     struct mlt_error err = {0};
-    const struct mlt_trail_options opt = {.dir = dir, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
+    struct mlt_trail_options opt = {.dir = dir, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
+    bool watched = false;
     if (!plan || !who) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
     }
@@ -84,10 +85,17 @@ static int run(struct mlt_cli *cli) {
     if (code != 0) {
         return code;
     }
-    if (mlt_trail_recover(cli->env, &opt, plan, &how, &err) != MLT_OK) {
+    if (mlt_witnessing_hold(cli->env, &opt, &watched, &err) != MLT_OK ||
+        mlt_trail_recover(cli->env, &opt, plan, &how, &err) != MLT_OK) {
         return mlt_cli_fail_error(cli, &err);
     }
     tell(cli, plan);
+    if (watched) {
+        mlt_cli_note(cli,
+                     "the witnesses of the policy know no log %s: give their operators %s/trail.json, for `mltrail "
+                     "witness add-log DIR trail.json`; a policy with a log line needs one with the new key",
+                     plan->new_origin, dir);
+    }
     return 0;
 }
 

@@ -11,6 +11,8 @@ static const struct mlt_cli_option options[] = {
     {"key", 'k', "VKEY|FILE", "The trail's verifier key, from somebody other than the trail.", "<file>"},
     {"policy", 'p', "FILE", "A tlog-policy file: logs, witnesses, and how many of them must have cosigned.", "<file>"},
     {"entry", 'e', "FILE", "The exact bytes of the entry that a tlog-proof is about.", "<file>"},
+    {"chain", 'c', "FILE", "The log's trail.json: it leads from the given key to the one that signed (files).",
+     "<file>"},
     {"receipts", 'r', "FILE", "Receipts of \"append --receipts\": the trail must extend each of them (directories).",
      "<file>"},
     {"tsa-roots", 0, "FILE",
@@ -236,6 +238,11 @@ static int run(struct mlt_cli *cli) {
         code = mlt_verify_lines(cli, what, &trust);
     } else if (mlt_cli_value(cli, "entry")) {
         code = mlt_cli_fail(cli, MLT_EXIT_USAGE, "--entry goes with a tlog-proof, which %s is not", what);
+    } else if (trust.chain) {
+        code = mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "--chain goes with a file: a bundle, an extract or a tlog-proof; %s has a trail.json of "
+                            "its own",
+                            what);
     } else {
         code = verify_trail(cli, what, &trust);
     }
@@ -257,7 +264,10 @@ const struct mlt_cli_command mlt_cmd_verify = {
         "from there: the tree that is signed must grow out of what was verified. A tlog-proof is checked offline, "
         "against the entry given with --entry; an evidence bundle (a ZIP) is checked offline from its first byte to "
         "its "
-        "last, and its dossier is made again from the entries in it.",
+        "last, and its dossier is made again from the entries in it. Where the log changed its key between the one "
+        "given "
+        "and the one that signed, --chain gives the log's trail.json, which leads from the one to the other; a bundle "
+        "made after the change has it within.",
     .words = "<file>",
     .max_args = 1,
     .options = options,

@@ -16,12 +16,22 @@ struct mlt_verify_trust {
     struct mlt_policy *policy; // --policy; NULL: none
     struct mlt_bytes policy_text;
     struct mlt_policy_verdict judged;
+    struct mlt_key_chain *chain; // --chain; NULL: none
 };
 
 // verify_trust.c
-// mlt_verify_trust_given reads --key and --policy. False after saying what is wrong; otherwise clear it at the end.
+// mlt_verify_trust_given reads --key, --policy and --chain. False after saying what is wrong; otherwise clear it at the
+// end.
 bool mlt_verify_trust_given(struct mlt_cli *cli, struct mlt_verify_trust *out);
 void mlt_verify_trust_clear(struct mlt_verify_trust *trust);
+// mlt_verify_trust_follow takes the key that signed `checkpoint` for the trusted one (of --key, or a log of the
+// policy), where `chain` leads from the one to the other and that key may sign this size. False: nothing was to be
+// followed.
+bool mlt_verify_trust_follow(struct mlt_verify_trust *trust, struct mlt_bytes checkpoint,
+                             const struct mlt_key_chain *chain);
+// mlt_verify_chain_read gives the chain of a trail.json that is signed by the key in use. NULL: it is none, `err` says
+// why.
+struct mlt_key_chain *mlt_verify_chain_read(struct mlt_cli *cli, struct mlt_bytes trail_json, struct mlt_error *err);
 // mlt_verify_trust_judge holds a signed checkpoint against the policy, if there is one; the log key that it was signed
 // with becomes the key. mlt_verify_trust_report makes a fault of a policy that is not satisfied.
 void mlt_verify_trust_judge(struct mlt_cli *cli, struct mlt_verify_trust *trust, struct mlt_bytes checkpoint);
@@ -34,13 +44,15 @@ void mlt_verify_witness_json(struct mlt_json_writer *w, const char *name, bool c
 
 // verify_proof.c
 bool mlt_verify_is_proof(const char *path); // a file that begins as a tlog-proof does
-int mlt_verify_proof(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust);
+int mlt_verify_proof(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
 
 // verify_bundle.c
 bool mlt_verify_is_bundle(const char *path); // a file that begins as a ZIP does
 int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
-// mlt_verify_find_trust judges a checkpoint by the policy, or looks for its log among the known trails.
-void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_verify_trust *trust);
+// mlt_verify_find_trust judges a checkpoint by the policy, or looks for its log among the known trails. A change of
+// keys is followed by --chain, or by the trail.json that came along (may be empty).
+void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_bytes trail_json,
+                           struct mlt_verify_trust *trust);
 
 // verify_extract.c
 struct mlt_archive;
@@ -72,6 +84,11 @@ void mlt_known_trail_replace(struct mlt_cli *cli, const char *url, const struct 
 // the way through the entries. False: it does not, with what is wrong in `err`.
 bool mlt_verify_by_chain(struct mlt_cli *cli, struct mlt_bytes note, const struct mlt_vkey *trusted,
                          struct mlt_checkpoint *head, struct mlt_key_chain *chain, struct mlt_error *err);
+
+// mlt_verify_policy_by_chain does the same for a policy that names logs by their older keys: the key becomes that of
+// `trust`.
+bool mlt_verify_policy_by_chain(struct mlt_cli *cli, struct mlt_bytes note, struct mlt_verify_trust *trust,
+                                struct mlt_key_chain *chain);
 
 // verify_url.c: fetches checkpoint, tiles and entry bundles, and computes every hash again. 0, or the exit
 // status after saying why it could not be checked. `*signer` gets "name+keyid" of the

@@ -8,6 +8,7 @@
 #include "cli/verify.h"
 #include "dossier/visible.h"
 #include "server/api_state.h"
+#include "trail/meta.h"
 
 static const char ZIP_MAGIC[] = "PK\003\004";
 
@@ -180,13 +181,17 @@ static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
 }
 
 // The key comes from --key, from the policy, or from the trails that are known: never from what is verified.
-void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_verify_trust *trust) {
+void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_bytes trail_json,
+                           struct mlt_verify_trust *trust) {
     struct mlt_arena arena = {0};
     struct mlt_note note;
     struct mlt_checkpoint head;
     if (!trust->have_key && !trust->policy && mlt_note_parse(&note, &arena, checkpoint, NULL) == MLT_OK &&
         mlt_checkpoint_parse(&head, note.text, NULL) == MLT_OK) {
         trust->have_key = mlt_known_trail_of(cli, head.origin, &trust->key);
+    }
+    if (!mlt_verify_trust_follow(trust, checkpoint, trust->chain) && trail_json.len > 0) {
+        (void)mlt_verify_trust_follow(trust, checkpoint, mlt_verify_chain_read(cli, trail_json, NULL));
     }
     if (trust->policy) {
         mlt_verify_trust_judge(cli, trust, checkpoint);
@@ -200,7 +205,7 @@ static enum mlt_status judge_stamps(struct mlt_bundle_report *r, const struct ml
     enum mlt_status status = MLT_OK;
     for (size_t i = 0; roots && !status && i < r->num_stamps; i++) {
         struct mlt_timestamp_verdict verdict;
-        status = mlt_anchor_judge(&r->stamps[i].anchor, r->origin, roots, &verdict, err);
+        status = mlt_anchor_judge(&r->stamps[i].anchor, NULL, roots, &verdict, err);
         if (!status && !verdict.good && r->num_faults < MLT_BUNDLE_FAULTS_MAX) {
             struct mlt_bundle_fault *f = &r->faults[r->num_faults++];
             (void)snprintf(f->where, sizeof f->where, "anchors/%" PRIu64 ".tst", r->stamps[i].entry);
@@ -256,13 +261,15 @@ static bool is_extract(const struct mlt_archive *a) {
 int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
     struct mlt_archive a;
     struct mlt_bytes checkpoint = {0};
+    struct mlt_bytes trail_json = {0};
     int code;
     // An archive that cannot be opened is judged as evidence: the report then says what is wrong with it.
     const bool open = mlt_archive_open_file(&a, path, &mlt_extract_limits, NULL) == MLT_OK;
     if (open) {
-        (void)mlt_bundle_checkpoint(&a, &cli->arena, &checkpoint);
+        (void)mlt_bundle_small_member(&a, "checkpoint", MLT_NOTE_MAX, &cli->arena, &checkpoint);
+        (void)mlt_bundle_small_member(&a, "trail.json", MLT_META_LEN_MAX, &cli->arena, &trail_json);
     }
-    mlt_verify_find_trust(cli, checkpoint, trust);
+    mlt_verify_find_trust(cli, checkpoint, trail_json, trust);
     if (open && is_extract(&a)) {
         code = mlt_verify_extract_archive(cli, path, &a, trust);
     } else {

@@ -2,6 +2,23 @@
 #include "cli/verify.h"
 #include "trail/meta.h"
 
+bool mlt_verify_policy_by_chain(struct mlt_cli *cli, struct mlt_bytes note, struct mlt_verify_trust *trust,
+                                struct mlt_key_chain *chain) {
+    struct mlt_reply reply = {0};
+    struct mlt_error why = {0};
+    const struct mlt_call call = {.method = "GET", .path = "/trail.json"};
+    const struct mlt_key_chain *read = NULL;
+    if (mlt_transport_send(cli->transport, &call, &reply, &why) == MLT_OK && reply.status == 200) {
+        read = mlt_verify_chain_read(cli, mlt_buf_bytes(&reply.body), NULL);
+    }
+    const bool followed = mlt_verify_trust_follow(trust, note, read);
+    if (followed) {
+        *chain = *read;
+    }
+    mlt_reply_clear(&reply);
+    return followed;
+}
+
 bool mlt_verify_by_chain(struct mlt_cli *cli, struct mlt_bytes note, const struct mlt_vkey *trusted,
                          struct mlt_checkpoint *head, struct mlt_key_chain *chain, struct mlt_error *err) {
     struct mlt_reply reply = {0};

@@ -15,6 +15,7 @@
 #include "cli/verify.h"
 #include "record/json.h"
 #include "segment/verify.h"
+#include "trail/meta.h"
 #include "trail/verify_state.h"
 
 #define RECEIPT_MAX (64 * 1024) // a line of a receipts file
@@ -163,16 +164,23 @@ static int read_threads(struct mlt_cli *cli, unsigned *out) {
     return 0;
 }
 
-// judge_published holds the checkpoint that a local trail has published against the policy.
+// judge_published holds the checkpoint that a local trail has published against the policy. A policy that names an
+// older key of the log names the log all the same.
 static void judge_published(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust) {
-    struct mlt_buf note = {0};
+    struct mlt_buf note = {0}, trail_json = {0};
     const char *path = mlt_arena_printf(&cli->arena, "%s/checkpoint", dir);
-    if (path && trust->policy) {
+    const char *chain_path = mlt_arena_printf(&cli->arena, "%s/trail.json", dir);
+    if (path && chain_path && trust->policy) {
         // A file that cannot be read is as good as none: the policy is not satisfied.
         bool there = mlt_env_read_file(cli->env, path, MLT_NOTE_MAX, &note, NULL) == MLT_OK;
+        if (there && mlt_env_read_file(cli->env, chain_path, MLT_META_LEN_MAX, &trail_json, NULL) == MLT_OK) {
+            (void)mlt_verify_trust_follow(trust, mlt_buf_bytes(&note),
+                                          mlt_verify_chain_read(cli, mlt_buf_bytes(&trail_json), NULL));
+        }
         mlt_verify_trust_judge(cli, trust, there ? mlt_buf_bytes(&note) : mlt_str(NULL));
     }
     mlt_buf_clear(&note);
+    mlt_buf_clear(&trail_json);
 }
 
 static int verify(struct mlt_cli *cli, struct mlt_verify_options *opt, const char *place,

@@ -233,7 +233,7 @@ static int verify_lines(struct mlt_cli *cli, const char *path, FILE *in, struct 
                             "%s has no statement of its range: it was cut, or made by an earlier version", path);
     }
     if (mlt_extract_get(&s, statement, &cli->arena, NULL) == MLT_OK) {
-        mlt_verify_find_trust(cli, s.checkpoint, trust);
+        mlt_verify_find_trust(cli, s.checkpoint, mlt_str(NULL), trust);
     }
     enum mlt_status status = mlt_extract_begin(&c, report, statement, trust->have_key ? &trust->key : NULL, &err);
     status = status ? status : check_lines(&c, in, statement, &err);

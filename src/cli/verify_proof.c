@@ -7,6 +7,7 @@
 #include "cli/verify.h"
 #include "dossier/visible.h"
 #include "mltrail/verify.h"
+#include "note/checkpoint.h"
 
 #define PROOF_FILE_MAX (512 * 1024)  // a proof has at most four notes' length
 #define ENTRY_FILE_MAX (1024 * 1024) // an entry has at most 65,535 bytes; larger ones are read to be told so
@@ -107,13 +108,22 @@ static void print_text(struct mlt_cli *cli, const struct proof_check *c) {
     }
 }
 
-static int check(struct mlt_cli *cli, struct proof_check *c, const char *path, const struct mlt_verify_trust *trust) {
+// Whether the proof can be read at all is for the verifier to say.
+static void follow(struct mlt_cli *cli, const struct proof_check *c, struct mlt_verify_trust *trust) {
+    struct mlt_tlog_proof proof;
+    if (mlt_tlog_proof_parse(&proof, &cli->arena, mlt_buf_bytes(&c->proof), NULL) == MLT_OK) {
+        (void)mlt_verify_trust_follow(trust, proof.checkpoint, trust->chain);
+    }
+}
+
+static int check(struct mlt_cli *cli, struct proof_check *c, const char *path, struct mlt_verify_trust *trust) {
     struct mlt_error err = {0};
     struct mltrail_error public_err = {0};
     if (mlt_env_read_file(cli->env, path, PROOF_FILE_MAX, &c->proof, &err) != MLT_OK ||
         mlt_env_read_file(cli->env, mlt_cli_value(cli, "entry"), ENTRY_FILE_MAX, &c->entry, &err) != MLT_OK) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s", err.text);
     }
+    follow(cli, c, trust);
     enum mltrail_status st = make_trust(c, trust, &public_err);
     if (st == MLTRAIL_OK) {
         st = mltrail_verify_tlog_proof(&c->verdict, &c->index, &c->checkpoint, c->trust, c->proof.data, c->proof.len,
@@ -130,7 +140,7 @@ static int check(struct mlt_cli *cli, struct proof_check *c, const char *path, c
     return c->verdict.holds ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
 }
 
-int mlt_verify_proof(struct mlt_cli *cli, const char *path, const struct mlt_verify_trust *trust) {
+int mlt_verify_proof(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
     struct proof_check c = {0};
     if (!mlt_cli_value(cli, "entry")) {
         return mlt_cli_fail(

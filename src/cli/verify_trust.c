@@ -4,6 +4,7 @@
 
 #include "base/time.h"
 #include "cli/verify.h"
+#include "trail/meta.h"
 
 static bool policy_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
     const char *path = mlt_cli_value(cli, "policy");
@@ -26,9 +27,56 @@ static bool policy_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
     return st == MLT_OK;
 }
 
+struct mlt_key_chain *mlt_verify_chain_read(struct mlt_cli *cli, struct mlt_bytes trail_json, struct mlt_error *err) {
+    struct mlt_meta *meta = mlt_arena_zero(&cli->arena, sizeof *meta);
+    enum mlt_status st = meta ? mlt_meta_parse(meta, trail_json, err) : mlt_fail(err, MLT_NOMEM, "out of memory");
+    if (st == MLT_OK && !mlt_meta_verify(meta, trail_json, &meta->chain.keys[0])) {
+        st = mlt_fail(err, MLT_DENIED, "it is not signed by the key in use, or a change of keys in it is not");
+    }
+    return st == MLT_OK ? &meta->chain : NULL;
+}
+
+static bool chain_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
+    const char *path = mlt_cli_value(cli, "chain");
+    struct mlt_error err = {0};
+    struct mlt_buf text = {0};
+    if (!path) {
+        return true;
+    }
+    if (mlt_env_read_file(cli->env, path, MLT_META_LEN_MAX, &text, &err) == MLT_OK) {
+        out->chain = mlt_verify_chain_read(cli, mlt_buf_bytes(&text), &err);
+    }
+    mlt_buf_clear(&text);
+    if (!out->chain) {
+        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "--chain %s is no trail.json that holds: %s", path, err.text);
+    }
+    return out->chain != NULL;
+}
+
+static bool leads_from(const struct mlt_verify_trust *trust, const struct mlt_key_chain *chain) {
+    bool leads = trust->have_key && mlt_key_chain_leads(chain, &trust->key);
+    for (size_t i = 0; !leads && trust->policy && i < trust->policy->num_logs; i++) {
+        leads = mlt_key_chain_leads(chain, &trust->policy->logs[i].vkey);
+    }
+    return leads;
+}
+
+bool mlt_verify_trust_follow(struct mlt_verify_trust *trust, struct mlt_bytes checkpoint,
+                             const struct mlt_key_chain *chain) {
+    struct mlt_checkpoint head;
+    size_t at = 0;
+    if (!chain || !leads_from(trust, chain) || mlt_key_chain_open(chain, &head, checkpoint, NULL) != MLT_OK ||
+        mlt_key_chain_signer(chain, &head, &at, checkpoint, NULL) != MLT_OK) {
+        return false;
+    }
+    trust->key = chain->keys[at];
+    trust->have_key = true;
+    return true;
+}
+
 bool mlt_verify_trust_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
     memset(out, 0, sizeof *out);
-    if (!mlt_verify_key_given(cli, &out->key, &out->have_key) || !policy_given(cli, out)) {
+    if (!mlt_verify_key_given(cli, &out->key, &out->have_key) || !policy_given(cli, out) || !chain_given(cli, out)) {
         mlt_verify_trust_clear(out);
         return false;
     }

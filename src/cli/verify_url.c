@@ -135,6 +135,9 @@ static int open_checkpoint(struct remote *r, const char *url, struct mlt_bytes b
     struct mlt_note note;
     struct mlt_vkey offered;
     mlt_verify_trust_judge(cli, trust, bytes);
+    if (trust->policy && !trust->judged.log_key && mlt_verify_policy_by_chain(cli, bytes, trust, &r->chain)) {
+        mlt_verify_trust_judge(cli, trust, bytes);
+    }
     const struct mlt_vkey *key = trust->have_key ? &trust->key : NULL;
     out->authenticated = key != NULL;
     if (mlt_note_parse(&note, &cli->arena, bytes, &err) != MLT_OK ||

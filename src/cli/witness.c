@@ -8,6 +8,7 @@
 #include "cli/transport.h"
 #include "cli/verify.h"
 #include "dossier/visible.h"
+#include "trail/meta.h"
 #include "witness/witness.h"
 
 static const struct mlt_cli_option options[] = {
@@ -22,6 +23,7 @@ static const struct mlt_cli_option options[] = {
 static const struct mlt_cli_example examples[] = {
     {"mltrail witness init w1 --name witness.example.com/w1", "make a witness and print its verifier key"},
     {"mltrail witness add-log w1 trail.vkey", "let it cosign that log"},
+    {"mltrail witness add-log w1 trail.json", "follow it to its new signing key"},
     {"mltrail witness serve w1 --listen 127.0.0.1:8471", "cosign until SIGTERM or SIGINT"},
     {"mltrail witness status w1", "which logs it has cosigned, and how far"},
     {"mltrail witness status", "who cosigns the own trail, and who does not"},
@@ -72,6 +74,39 @@ static int add_one(struct mlt_cli *cli, const char *dir, const struct mlt_vkey *
     return 0;
 }
 
+// A trail.json says which keys the log had: whoever knows an older one is led to the one in use.
+static int add_trail_json(struct mlt_cli *cli, const char *dir, const char *path, struct mlt_bytes text) {
+    struct mlt_meta *meta = mlt_arena_zero(&cli->arena, sizeof *meta);
+    struct mlt_error err = {0};
+    enum mlt_status st = meta ? mlt_meta_parse(meta, text, &err) : mlt_fail(&err, MLT_NOMEM, "out of memory");
+    if (st == MLT_OK && !mlt_meta_verify(meta, text, &meta->chain.keys[0])) {
+        st = mlt_fail(&err, MLT_INVALID, "it is not signed by the key in use, or a change of keys in it is not");
+    }
+    if (st != MLT_OK) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "%s is no trail.json that holds: %s", path, err.text);
+    }
+    if (mlt_witness_follow_log(cli->env, dir, &meta->chain, &err) != MLT_OK) {
+        return mlt_cli_fail_error(cli, &err);
+    }
+    mlt_cli_note(cli, "%s is known", meta->origin);
+    return 0;
+}
+
+// A verifier key, a file of one, or a trail.json.
+static int add_argument(struct mlt_cli *cli, const char *dir, const char *argument) {
+    struct mlt_buf text = {0};
+    struct mlt_vkey log;
+    int code;
+    if (mlt_env_read_file(cli->env, argument, MLT_META_LEN_MAX, &text, NULL) == MLT_OK && text.len > 0 &&
+        text.data[0] == '{') {
+        code = add_trail_json(cli, dir, argument, mlt_buf_bytes(&text));
+    } else {
+        code = mlt_verify_key_read(cli, argument, argument, &log) ? add_one(cli, dir, &log) : MLT_EXIT_USAGE;
+    }
+    mlt_buf_clear(&text);
+    return code;
+}
+
 static int add_policy(struct mlt_cli *cli, const char *dir, const char *path) {
     struct mlt_policy policy;
     int code = mlt_cli_policy(cli, path, &policy, NULL);
@@ -87,7 +122,8 @@ static int add_logs(struct mlt_cli *cli, const char *dir) {
     struct mlt_witness *w = NULL;
     struct mlt_error err = {0};
     if (!policy && cli->num_args < 3) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "which log? Give its verifier key, a file of it, or --policy FILE");
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
+                            "which log? Give its verifier key, a file of it, its trail.json, or --policy FILE");
     }
     if (mlt_witness_open(&w, cli->env, dir, true, &err) != MLT_OK) {
         return mlt_cli_fail_error(cli, &err);
@@ -95,8 +131,7 @@ static int add_logs(struct mlt_cli *cli, const char *dir) {
     mlt_witness_close(w);
     int code = policy ? add_policy(cli, dir, policy) : 0;
     for (int i = 2; code == 0 && i < cli->num_args; i++) {
-        struct mlt_vkey log;
-        code = mlt_verify_key_read(cli, cli->args[i], cli->args[i], &log) ? add_one(cli, dir, &log) : MLT_EXIT_USAGE;
+        code = add_argument(cli, dir, cli->args[i]);
     }
     return code;
 }
@@ -221,6 +256,8 @@ const struct mlt_cli_command mlt_cmd_witness = {
     .text =
         "A witness (C2SP tlog-witness) remembers the largest tree that it has seen of each log it knows, and cosigns a "
         "checkpoint only when it extends that. Let somebody else run one for your trail, and run one for theirs. "
+        "A log that changed its signing key is followed with its trail.json, which leads from the known key to the new "
+        "one; what was cosigned before still counts. "
         "Without DIR, status is about the trail: who cosigned its checkpoint; it exits with 1 when the quorum of the "
         "policy given to \"mltrail serve --policy\" is not met.",
     .words = "init add-log serve status",

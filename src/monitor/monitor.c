@@ -26,6 +26,75 @@ static enum mlt_status take_lock(struct mlt_monitor *m, struct mlt_error *err) {
     return st == MLT_BUSY ? mlt_fail(err, MLT_CONFLICT, "another monitor keeps its state in %s", m->opt.state_dir) : st;
 }
 
+// --- whose key ---
+
+static bool leads(const struct mlt_monitor *m, const struct mlt_key_chain *chain) {
+    bool yes = m->opt.key && mlt_key_chain_leads(chain, m->opt.key);
+    for (size_t i = 0; !yes && m->opt.policy && i < m->opt.policy->num_logs; i++) {
+        yes = mlt_key_chain_leads(chain, &m->opt.policy->logs[i].vkey);
+    }
+    return yes;
+}
+
+// signer_of gives the key that counts for a checkpoint: the one asked for, or the one that it leads to.
+static const struct mlt_vkey *signer_of(const struct mlt_monitor *m, struct mlt_bytes note) {
+    struct mlt_checkpoint head;
+    size_t at = 0;
+    return m->meta && mlt_key_chain_open(&m->meta->chain, &head, note, NULL) == MLT_OK &&
+                   mlt_key_chain_signer(&m->meta->chain, &head, &at, note, NULL) == MLT_OK
+               ? &m->meta->chain.keys[at]
+               : m->opt.key;
+}
+
+// take_chain believes a trail.json that leads from a key that is asked for.
+static enum mlt_status take_chain(struct mlt_monitor *m, struct mlt_bytes text, bool *taken, struct mlt_error *err) {
+    struct mlt_meta *meta = calloc(1, sizeof *meta);
+    *taken = false;
+    if (!meta) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for trail.json");
+    }
+    if (mlt_meta_parse(meta, text, NULL) == MLT_OK && mlt_meta_verify(meta, text, &meta->chain.keys[0]) &&
+        leads(m, &meta->chain)) {
+        free(m->meta);
+        m->meta = meta;
+        *taken = true;
+        return MLT_OK;
+    }
+    free(meta);
+    return MLT_OK;
+}
+
+// The chain is kept beside the state: what is remembered may be signed by a key that only it leads to.
+static enum mlt_status load_chain(struct mlt_monitor *m, struct mlt_error *err) {
+    char path[MLT_MONITOR_PATH_MAX];
+    struct mlt_buf text = {0};
+    bool taken;
+    state_path(m, "trail.json", path);
+    enum mlt_status st = mlt_env_read_file(m->opt.env, path, MLT_META_LEN_MAX, &text, err);
+    st = st ? st : take_chain(m, mlt_buf_bytes(&text), &taken, err);
+    mlt_buf_clear(&text);
+    if (st == MLT_NOTFOUND) {
+        mlt_error_clear(err);
+        return MLT_OK;
+    }
+    return st;
+}
+
+static enum mlt_status fetch_chain(struct mlt_monitor *m, bool *taken, struct mlt_error *err) {
+    char path[MLT_MONITOR_PATH_MAX];
+    struct mlt_buf text = {0};
+    *taken = false;
+    state_path(m, "trail.json", path);
+    // A log without one has no changes of keys to tell of.
+    enum mlt_status st = m->opt.fetch.get(m->opt.fetch.ctx, "trail.json", MLT_META_LEN_MAX, &text, NULL);
+    st = st ? MLT_OK : take_chain(m, mlt_buf_bytes(&text), taken, err);
+    if (!st && *taken) {
+        st = mlt_env_replace_file(m->opt.env, path, mlt_buf_bytes(&text), false, err);
+    }
+    mlt_buf_clear(&text);
+    return st;
+}
+
 // Is the note signed as the options ask? `*why` says what is wrong when it is not.
 static enum mlt_status judge(const struct mlt_monitor *m, struct mlt_bytes bytes, struct mlt_checkpoint *head,
                              int64_t *cosigned, bool *good, char why[static MLT_POLICY_WHY_LEN]) {
@@ -35,10 +104,11 @@ static enum mlt_status judge(const struct mlt_monitor *m, struct mlt_bytes bytes
     *good = false;
     *cosigned = 0;
     enum mlt_status st = MLT_OK;
+    const struct mlt_vkey *key = signer_of(m, bytes);
     if (m->opt.policy) {
         struct mlt_policy_verdict *verdict = calloc(1, sizeof *verdict);
         st = verdict ? mlt_note_parse(&note, &arena, bytes, &err) : mlt_fail(&err, MLT_NOMEM, "out of memory");
-        st = st ? st : mlt_policy_judge(verdict, m->opt.policy, m->opt.key, &note, &err);
+        st = st ? st : mlt_policy_judge(verdict, m->opt.policy, key, &note, &err);
         *good = !st && verdict->holds;
         if (!st) {
             *head = verdict->checkpoint;
@@ -47,7 +117,7 @@ static enum mlt_status judge(const struct mlt_monitor *m, struct mlt_bytes bytes
         }
         free(verdict);
     } else {
-        st = mlt_checkpoint_open(head, bytes, m->opt.key, &err);
+        st = mlt_checkpoint_open(head, bytes, key, &err);
         *good = st == MLT_OK;
     }
     (void)snprintf(why, MLT_POLICY_WHY_LEN, "%.*s", MLT_POLICY_WHY_LEN - 1, err.text);
@@ -97,6 +167,7 @@ enum mlt_status mlt_monitor_open(struct mlt_monitor **out, const struct mlt_moni
                              ? MLT_OK
                              : mlt_fail(err, MLT_LIMIT, "the path of the state is too long");
     st = st ? st : take_lock(m, err);
+    st = st ? st : load_chain(m, err);
     st = st ? st : load_state(m, err);
     st = st ? st : mlt_monitor_segments_open(m, err);
     st = st ? st : mlt_monitor_findings_open(m, err);
@@ -121,6 +192,7 @@ void mlt_monitor_close(struct mlt_monitor *m) {
     mlt_monitor_state_clear(&m->state);
     mlt_monitor_state_clear(&m->next);
     mlt_mirror_clear(&m->mirror);
+    free(m->meta);
     mlt_buf_clear(&m->served);
     mlt_arena_clear(&m->arena);
     mlt_entry_clear(&m->entry);
@@ -350,11 +422,24 @@ static enum mlt_status go_forward(struct mlt_monitor *m, int64_t cosigned, struc
     return st ? st : check_age(m, cosigned, err);
 }
 
+// A checkpoint that is not signed as it must be may be signed by a newer key.
+static enum mlt_status judge_served(struct mlt_monitor *m, int64_t *cosigned, bool *good,
+                                    char why[static MLT_POLICY_WHY_LEN]) {
+    struct mlt_error err = {0};
+    bool taken = false;
+    enum mlt_status st = judge(m, mlt_buf_bytes(&m->served), &m->head, cosigned, good, why);
+    if (!st && !*good && fetch_chain(m, &taken, &err) != MLT_OK) {
+        (void)snprintf(why, MLT_POLICY_WHY_LEN, "%.*s", MLT_POLICY_WHY_LEN - 1, err.text);
+        return err.status;
+    }
+    return taken ? judge(m, mlt_buf_bytes(&m->served), &m->head, cosigned, good, why) : st;
+}
+
 static enum mlt_status hold_against(struct mlt_monitor *m, struct mlt_error *err) {
     int64_t cosigned;
     bool good;
     char why[MLT_POLICY_WHY_LEN];
-    enum mlt_status st = judge(m, mlt_buf_bytes(&m->served), &m->head, &cosigned, &good, why);
+    enum mlt_status st = judge_served(m, &cosigned, &good, why);
     if (st) {
         return mlt_fail(err, st, "%s", why);
     }

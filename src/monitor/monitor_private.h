@@ -12,6 +12,7 @@
 #define MLT_MONITOR_PRIVATE_H
 
 #include "monitor/monitor.h"
+#include "trail/meta.h"
 
 #define MLT_MONITOR_PATH_MAX 1200
 #define MLT_MONITOR_STATE_LEN_MAX ((size_t)64 << 20)
@@ -76,6 +77,7 @@ struct mlt_monitor {
     struct mlt_buf served; // the checkpoint of this round
     struct mlt_checkpoint head;
     struct mlt_monitor_round *round;
+    struct mlt_meta *meta;  // trail.json, once a change of keys was followed; its chain leads from the key asked for
     uint64_t tree_alarms;   // of this round, those after which nothing is remembered
     struct mlt_arena arena; // of one entry
     struct mlt_entry entry;

@@ -274,28 +274,46 @@ enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena
     return status;
 }
 
-enum mlt_status mlt_entry_links(const struct mlt_entry *e, struct mlt_arena *arena,
-                                struct mlt_link out[static MLT_TERMS_MAX], size_t *num, struct mlt_error *err) {
+// `facts` of the entry as it stands, or with its details back in them.
+static enum mlt_status links_of(const struct mlt_entry *e, const struct mlt_json *json, mlt_json_at facts, bool whole,
+                                struct mlt_arena *arena, struct mlt_link out[static MLT_TERMS_MAX], size_t *num,
+                                bool *partial, struct mlt_error *err) {
     struct mlt_member_ref refs[MLT_RECORD_MEMBERS_MAX];
     struct mlt_members m = {.refs = refs};
-    const struct mlt_identity_input in = {.members = &m, .id = e->id, .principal = e->principal};
+    const struct mlt_identity_input in = {
+        .members = &m, .id = e->id, .principal = e->principal, .entry = whole ? NULL : e};
     *num = 0;
     mlt_members_begin(&m, e->kind, e->kind_name);
-    for (mlt_json_at n = mlt_json_first(&e->json, e->facts); n != MLT_JSON_NONE;
-         n = mlt_json_next(&e->json, e->facts, n)) {
-        struct mlt_bytes name = mlt_json_string(&e->json, n, arena);
+    for (mlt_json_at n = mlt_json_first(json, facts); n != MLT_JSON_NONE; n = mlt_json_next(json, facts, n)) {
+        struct mlt_bytes name = mlt_json_string(json, n, arena);
         if (!name.ptr) {
             return mlt_fail(err, MLT_NOMEM, "no memory to read an entry");
         }
         if (m.num == MLT_RECORD_MEMBERS_MAX) {
             return bad(err, "more members than a record may have");
         }
-        mlt_members_add(&m, name, &e->json, n + 1);
+        mlt_members_add(&m, name, json, n + 1);
     }
-    *num = mlt_identify_links(out, arena, &in);
-    if (e->details != MLT_JSON_NONE || *num == MLT_TERMS_MAX) {
+    *num = mlt_identify_links(out, partial, arena, &in);
+    return MLT_OK;
+}
+
+enum mlt_status mlt_entry_links(const struct mlt_entry *e, struct mlt_arena *arena,
+                                struct mlt_link out[static MLT_TERMS_MAX], size_t *num, struct mlt_error *err) {
+    bool partial = false;
+    enum mlt_status status = links_of(e, &e->json, e->facts, false, arena, out, num, &partial, err);
+    if (!status && partial) {
         *num -= *num == MLT_TERMS_MAX;
         mlt_link_make(&out[(*num)++], MLT_DIM_PARTIAL, NULL, 0);
     }
-    return MLT_OK;
+    return status;
+}
+
+enum mlt_status mlt_entry_whole_links(const struct mlt_entry *e, const struct mlt_json *facts, struct mlt_arena *arena,
+                                      struct mlt_link out[static MLT_TERMS_MAX], size_t *num, bool *all,
+                                      struct mlt_error *err) {
+    bool partial = false;
+    enum mlt_status status = links_of(e, facts, 0, true, arena, out, num, &partial, err);
+    *all = !status && !partial;
+    return status;
 }

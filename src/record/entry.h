@@ -70,11 +70,16 @@ enum mlt_status mlt_entry_redraft(struct mlt_draft *out, struct mlt_arena *arena
                                   const struct mlt_json *facts, const struct mlt_json *payload,
                                   const struct mlt_record_keys *keys, struct mlt_error *err) MLT_MUST_USE;
 
-// mlt_entry_links gives the links of an entry from the entry alone. What was spilled into details, or goes beyond
-// MLT_TERMS_MAX, gives none: then the entry has the link of MLT_DIM_PARTIAL, and whoever proves that no entry refers to
-// a thing shows those that have it.
+// mlt_entry_links gives the links of an entry from the entry alone. A member that was spilled into a detail gives none,
+// nor does what goes beyond MLT_TERMS_MAX: an entry that lacks links for that has the link of MLT_DIM_PARTIAL, and
+// whoever proves that no entry refers to a thing looks at those that have it.
 enum mlt_status mlt_entry_links(const struct mlt_entry *e, struct mlt_arena *arena,
                                 struct mlt_link out[static MLT_TERMS_MAX], size_t *num,
                                 struct mlt_error *err) MLT_MUST_USE;
+// mlt_entry_whole_links gives them from the whole facts (mlt_entry_facts). `*all` is false when there are more than
+// MLT_TERMS_MAX.
+enum mlt_status mlt_entry_whole_links(const struct mlt_entry *e, const struct mlt_json *facts, struct mlt_arena *arena,
+                                      struct mlt_link out[static MLT_TERMS_MAX], size_t *num, bool *all,
+                                      struct mlt_error *err) MLT_MUST_USE;
 
 #endif

@@ -9,7 +9,17 @@ struct collect {
     struct mlt_term *terms;
     struct mlt_link *links; // instead of terms when not NULL
     size_t num;
+    bool partial; // a member that was asked for is among those spilled
 };
+
+// Every member that identification reads is read here: what it lacks for being spilled is thereby known.
+static const struct mlt_member_ref *find(struct collect *c, const char *member) {
+    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, member);
+    if (!ref && c->in->entry && mlt_json_get(&c->in->entry->json, c->in->entry->details, member) != MLT_JSON_NONE) {
+        c->partial = true;
+    }
+    return ref;
+}
 
 static bool same_term(const struct mlt_term *a, const struct mlt_term *b) {
     return a->dim == b->dim && memcmp(a->hash, b->hash, MLT_TERM_LEN) == 0;
@@ -47,8 +57,8 @@ static void add(struct collect *c, enum mlt_dim dim, const struct mlt_bytes *val
     c->num++;
 }
 
-static struct mlt_bytes text_of(const struct collect *c, const char *member) {
-    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, member);
+static struct mlt_bytes text_of(struct collect *c, const char *member) {
+    const struct mlt_member_ref *ref = find(c, member);
     return ref ? mlt_json_string(ref->json, ref->at, c->scratch) : (struct mlt_bytes){0};
 }
 
@@ -66,7 +76,7 @@ static void add2(struct collect *c, enum mlt_dim dim, struct mlt_bytes a, struct
 
 // For each object of an array member: the term of two of its members.
 static void add_each(struct collect *c, enum mlt_dim dim, const char *member, const char *first, const char *second) {
-    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, member);
+    const struct mlt_member_ref *ref = find(c, member);
     if (!ref) {
         return;
     }
@@ -91,7 +101,7 @@ static void add_model(struct collect *c, enum mlt_dim own_dim) {
 
 static void add_requests(struct collect *c) {
     add1(c, MLT_DIM_REQUEST, text_of(c, "request_id"));
-    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "request_ids");
+    const struct mlt_member_ref *ref = find(c, "request_ids");
     if (ref) {
         for (mlt_json_at n = mlt_json_first(ref->json, ref->at); n != MLT_JSON_NONE;
              n = mlt_json_next(ref->json, ref->at, n)) {
@@ -105,7 +115,7 @@ static struct mlt_bytes inner_text(const struct collect *c, const struct mlt_mem
 }
 
 static void add_deployment(struct collect *c) {
-    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "deployment");
+    const struct mlt_member_ref *ref = find(c, "deployment");
     if (ref) {
         struct mlt_bytes values[] = {inner_text(c, ref, "environment"), inner_text(c, ref, "region"),
                                      inner_text(c, ref, "endpoint"), inner_text(c, ref, "variant")};
@@ -126,13 +136,13 @@ static void add_stream(struct collect *c, struct mlt_draft *out, struct mlt_byte
     if (out->kind == MLT_KIND_TALLY) {
         add(c, MLT_DIM_TALLIES, values, 2);
     }
-    const struct mlt_member_ref *sequence = mlt_members_find(c->in->members, "sequence");
+    const struct mlt_member_ref *sequence = find(c, "sequence");
     out->has_sequence =
         out->kind == MLT_KIND_PREDICTION && sequence && mlt_json_u64(sequence->json, sequence->at, &out->sequence);
 }
 
 static void add_corrects(struct collect *c) {
-    const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "corrects");
+    const struct mlt_member_ref *ref = find(c, "corrects");
     if (!ref) {
         return;
     }
@@ -180,7 +190,7 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
         add_deployment(c);
         break;
     case MLT_KIND_ACCESS: {
-        const struct mlt_member_ref *resource = mlt_members_find(c->in->members, "resource");
+        const struct mlt_member_ref *resource = find(c, "resource");
         if (resource) {
             add2(c, MLT_DIM_RESOURCE, inner_text(c, resource, "type"), inner_text(c, resource, "id"));
         }
@@ -188,7 +198,7 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
         break;
     }
     case MLT_KIND_TALLY: {
-        const struct mlt_member_ref *scope = mlt_members_find(c->in->members, "scope");
+        const struct mlt_member_ref *scope = find(c, "scope");
         if (scope) {
             add_stream(c, out, inner_text(c, scope, "serving_node"), inner_text(c, scope, "stream"));
         }
@@ -260,7 +270,7 @@ static enum mlt_status hash_content(uint8_t out[static MLT_CONTENT_LEN], const s
 static void hash_owner(struct mlt_draft *out, struct collect *c) {
     struct mlt_bytes row = {0};
     if (out->kind == MLT_KIND_PREDICTION) {
-        const struct mlt_member_ref *ref = mlt_members_find(c->in->members, "row");
+        const struct mlt_member_ref *ref = find(c, "row");
         row = ref ? mlt_json_raw(ref->json, ref->at) : row;
     }
     struct mlt_bytes values[] = {mlt_str("owner"), c->in->principal, row};
@@ -275,7 +285,7 @@ static void name_record(struct mlt_draft *out, struct collect *c) {
     struct mlt_bytes values[5];
     size_t n = 0;
     enum mlt_dim dim = MLT_DIM_EVENT;
-    bool has_event = mlt_members_find(c->in->members, "event_id") != NULL;
+    bool has_event = find(c, "event_id") != NULL;
     out->has_identity = true;
     switch (out->kind) {
     case MLT_KIND_PREDICTION:
@@ -363,11 +373,12 @@ enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, str
     return MLT_OK;
 }
 
-size_t mlt_identify_links(struct mlt_link out[static MLT_TERMS_MAX], struct mlt_arena *scratch,
+size_t mlt_identify_links(struct mlt_link out[static MLT_TERMS_MAX], bool *partial, struct mlt_arena *scratch,
                           const struct mlt_identity_input *in) {
     struct mlt_draft draft = {.kind = in->members->kind ? in->members->kind->kind : MLT_KIND_CUSTOM};
     struct collect c = {.in = in, .scratch = scratch, .links = out};
     name_record(&draft, &c);
     add_by_kind(&c, &draft);
+    *partial = c.partial || c.num == MLT_TERMS_MAX;
     return c.num;
 }

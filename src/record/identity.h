@@ -3,7 +3,7 @@
 #ifndef MLT_RECORD_IDENTITY_H
 #define MLT_RECORD_IDENTITY_H
 
-#include "record/link.h"
+#include "record/entry.h"
 #include "record/members.h"
 
 struct mlt_identity_input {
@@ -14,6 +14,7 @@ struct mlt_identity_input {
     struct mlt_buf *text;              // scratch of the content hash
     struct mlt_term_cache *cache;      // NULL: none
     bool payload_known;                // false: erased or sealed to us, the content is 0
+    const struct mlt_entry *entry;     // whose details are not among the members; NULL: all are
 };
 // Fills name, owner, content, terms, stream, sequence and event time. Terms go to `arena`, scratch strings to
 // `scratch`.
@@ -21,7 +22,8 @@ enum mlt_status mlt_identify(struct mlt_draft *out, struct mlt_arena *arena, str
                              const struct mlt_identity_input *in, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_identify_links gives the links of the same record (members and id of `in` count): returns how many there are.
-size_t mlt_identify_links(struct mlt_link out[static MLT_TERMS_MAX], struct mlt_arena *scratch,
+// `*partial`: it may have further ones, of a member that was spilled or beyond MLT_TERMS_MAX.
+size_t mlt_identify_links(struct mlt_link out[static MLT_TERMS_MAX], bool *partial, struct mlt_arena *scratch,
                           const struct mlt_identity_input *in);
 
 #endif

@@ -153,11 +153,29 @@ static enum mlt_status gather(struct mlt_witnessing *w, const struct mlt_head *h
     return status;
 }
 
-static enum mlt_status no_quorum(const struct mlt_ring_result *r, struct mlt_error *err) {
-    return mlt_fail(err, MLT_BUSY,
-                    "only %zu of %zu witnesses cosigned, which is not the policy's quorum, and --witness-mode is "
-                    "require",
-                    r->num_cosigned, r->num_witnesses);
+// The first witness that does not know this log or its key: time alone will not help.
+static bool find_refusing(struct mlt_witnessing *w, struct mlt_ring_status *is) {
+    for (size_t i = 0; i < w->policy.num_witnesses; i++) {
+        mlt_ring_get(w->ring, i, is);
+        if (is->state == MLT_RING_REFUSING) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum mlt_status no_quorum(struct mlt_witnessing *w, const struct mlt_ring_result *r, struct mlt_error *err) {
+    struct mlt_ring_status is;
+    (void)mlt_fail(err, MLT_BUSY,
+                   "only %zu of %zu witnesses cosigned, which is not the policy's quorum, and --witness-mode is "
+                   "require",
+                   r->num_cosigned, r->num_witnesses);
+    if (err && find_refusing(w, &is)) {
+        const size_t len = strlen(err->text);
+        (void)snprintf(err->text + len, sizeof(err->text) - len, "; %.*s: %s", MLT_ARG(is.witness->name),
+                       is.last_error);
+    }
+    return MLT_BUSY;
 }
 
 static enum mlt_status cosign(void *arg, const struct mlt_head *head, const struct mlt_hash_source *hashes,
@@ -166,7 +184,7 @@ static enum mlt_status cosign(void *arg, const struct mlt_head *head, const stru
     struct mlt_ring_result result;
     enum mlt_status status = gather(w, head, *hashes, false, note, &result, err);
     if (status == MLT_OK && !result.quorum && w->require) {
-        status = no_quorum(&result, err);
+        status = no_quorum(w, &result, err);
     }
     *out = (struct mlt_cosigned){.quorum = result.quorum, .again_ns = result.again_s * MLT_NS_PER_S};
     return status;
@@ -195,6 +213,32 @@ void mlt_witnessing_hook(struct mlt_witnessing *w, struct mlt_trail_options *opt
         opt->cosign = cosign;
         opt->cosign_arg = w;
     }
+}
+
+// What is due is published by the next process that asks the witnesses.
+static enum mlt_status hold(void *arg, const struct mlt_head *head, const struct mlt_hash_source *hashes,
+                            struct mlt_buf *note, struct mlt_cosigned *out, struct mlt_error *err) {
+    (void)arg;
+    (void)head;
+    (void)hashes;
+    (void)note;
+    (void)out;
+    return mlt_fail(err, MLT_BUSY, "nothing is published without the witnesses");
+}
+
+enum mlt_status mlt_witnessing_hold(struct mlt_env *env, struct mlt_trail_options *opt, bool *watched,
+                                    struct mlt_error *err) {
+    char state_dir[MLT_PATH_MAX];
+    struct mlt_witnessing *w = NULL;
+    const struct mlt_witnessing_options as_kept = {0};
+    enum mlt_status status = mlt_trail_state_path(state_dir, opt, err);
+    status = status ? status : mlt_witnessing_open(&w, env, &as_kept, state_dir, err);
+    *watched = w != NULL;
+    if (w && w->require) {
+        opt->cosign = hold;
+    }
+    mlt_witnessing_close(w);
+    return status;
 }
 
 // -- opening, the check at start --------------------------------------------------------------------------------------
@@ -264,7 +308,7 @@ enum mlt_status mlt_witnessing_check(struct mlt_witnessing *w, struct mlt_trail 
     }
     // An empty tree says nothing that a witness would have to confirm; some take none.
     if (status == MLT_OK && !result.quorum && w->require && head.size > 0) {
-        status = no_quorum(&result, err);
+        status = no_quorum(w, &result, err);
     }
     return status;
 }

@@ -25,6 +25,10 @@ void mlt_witnessing_hook(struct mlt_witnessing *w, struct mlt_trail_options *opt
 // MLT_CONFLICT: one knows another history. MLT_BUSY: the quorum cannot be had and the mode is `require`.
 enum mlt_status mlt_witnessing_check(struct mlt_witnessing *w, struct mlt_trail *trail,
                                      struct mlt_error *err) MLT_MUST_USE;
+// mlt_witnessing_hold is for a process that changes a trail and asks no witness: where <state> keeps the mode
+// `require`, it publishes nothing. `*watched`: there is a policy.
+enum mlt_status mlt_witnessing_hold(struct mlt_env *env, struct mlt_trail_options *opt, bool *watched,
+                                    struct mlt_error *err) MLT_MUST_USE;
 // mlt_witnessing_published is told of a publication; true: it has the quorum, or there is no policy.
 bool mlt_witnessing_published(struct mlt_witnessing *w, uint64_t size, const struct mlt_cosigned *cosigned);
 // mlt_witnessing_record appends a control record when policy or mode are not those of the newest one.

@@ -294,7 +294,7 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
         st = look_further(v, err);
     }
     if (!st && v->files_open && !v->raw && v->opt->tsa_roots) {
-        st = mlt_verify_anchors(v, k->has_meta ? k->meta.origin : NULL, err);
+        st = mlt_verify_anchors(v, k->has_meta ? &k->meta.chain : NULL, err);
     }
     return st;
 }

@@ -40,8 +40,20 @@ static bool is_in_tree(const struct mlt_verify *v, const struct mlt_anchor *a, u
            memcmp(root, a->root, sizeof(root)) == 0;
 }
 
-static enum mlt_status check_anchor(struct mlt_verify *v, uint64_t index, struct mlt_bytes entry, const char *origin,
-                                    struct mlt_error *err) {
+// The name of the log when it was stamped: before a recovery it had another one.
+static const char *name_then(const struct mlt_key_chain *chain, const struct mlt_anchor *a) {
+    struct mlt_cursor c = mlt_cursor_of(a->checkpoint);
+    const struct mlt_bytes origin = mlt_cursor_line(&c);
+    for (size_t i = 0; chain && i < chain->num_keys; i++) {
+        if (mlt_bytes_is(origin, chain->keys[i].name)) {
+            return chain->keys[i].name;
+        }
+    }
+    return chain ? chain->keys[0].name : NULL;
+}
+
+static enum mlt_status check_anchor(struct mlt_verify *v, uint64_t index, struct mlt_bytes entry,
+                                    const struct mlt_key_chain *chain, struct mlt_error *err) {
     struct mlt_arena arena = {0};
     struct mlt_json facts = {0};
     struct mlt_anchor anchor;
@@ -55,7 +67,7 @@ static enum mlt_status check_anchor(struct mlt_verify *v, uint64_t index, struct
         fault(v, index, why.text);
         st = MLT_OK;
     } else {
-        st = mlt_anchor_judge(&anchor, origin, v->opt->tsa_roots, &verdict, err);
+        st = mlt_anchor_judge(&anchor, name_then(chain, &anchor), v->opt->tsa_roots, &verdict, err);
         if (!st && !verdict.good) {
             fault(v, index, verdict.why);
         } else if (!st && !is_in_tree(v, &anchor, index)) {
@@ -67,21 +79,21 @@ static enum mlt_status check_anchor(struct mlt_verify *v, uint64_t index, struct
     return st;
 }
 
-static enum mlt_status check_bundle(struct mlt_verify *v, uint64_t first, struct mlt_bytes bundle, const char *origin,
-                                    struct mlt_error *err) {
+static enum mlt_status check_bundle(struct mlt_verify *v, uint64_t first, struct mlt_bytes bundle,
+                                    const struct mlt_key_chain *chain, struct mlt_error *err) {
     struct mlt_cursor c = mlt_cursor_of(bundle);
     enum mlt_status st = MLT_OK;
     for (uint64_t index = first; !st && mlt_cursor_left(&c) > 0; index++) {
         struct mlt_bytes entry = mlt_cursor_take(&c, mlt_cursor_u16be(&c));
         if (!c.failed && entry.len > sizeof(anchor_begins) &&
             memcmp(entry.ptr, anchor_begins, sizeof(anchor_begins) - 1) == 0) {
-            st = check_anchor(v, index, entry, origin, err);
+            st = check_anchor(v, index, entry, chain, err);
         }
     }
     return st;
 }
 
-enum mlt_status mlt_verify_anchors(struct mlt_verify *v, const char *origin, struct mlt_error *err) {
+enum mlt_status mlt_verify_anchors(struct mlt_verify *v, const struct mlt_key_chain *chain, struct mlt_error *err) {
     struct mlt_buf bundle = {0};
     enum mlt_status st = MLT_OK;
     for (uint64_t first = 0; !st && first < v->mark.size; first += MLT_TILE_WIDTH) {
@@ -96,7 +108,7 @@ enum mlt_status mlt_verify_anchors(struct mlt_verify *v, const char *origin, str
             *err = why;
             st = read;
         } else {
-            st = check_bundle(v, first, mlt_buf_bytes(&bundle), origin, err);
+            st = check_bundle(v, first, mlt_buf_bytes(&bundle), chain, err);
         }
     }
     mlt_buf_clear(&bundle);

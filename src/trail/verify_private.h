@@ -52,7 +52,8 @@ enum mlt_status mlt_verify_record(struct mlt_verify *v, uint64_t index, struct m
                                   const uint8_t slot[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
                                   struct mlt_error *err) MLT_MUST_USE;
 // mlt_verify_anchors checks every anchor against opt->tsa_roots; `origin` NULL: not known. verify_anchor.c
-enum mlt_status mlt_verify_anchors(struct mlt_verify *v, const char *origin, struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_verify_anchors(struct mlt_verify *v, const struct mlt_key_chain *chain,
+                                   struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_verify_erasures(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
 
 // The place that a verification has reached. verify_place.c

@@ -108,7 +108,8 @@ void mlt_witness_judge(struct mlt_witness_reply *out, const struct mlt_witness_q
         break;
     case 403:
     case 404:
-        say(out, MLT_WITNESS_REFUSED, "it does not know this log or its key (%d): %s", http_status, said);
+        say(out, MLT_WITNESS_REFUSED, "it does not know this log or its key (%d), its operator needs trail.json: %s",
+            http_status, said);
         break;
     case 400:
         say(out, MLT_WITNESS_REFUSED, "it says that the request is malformed: %s", said);

@@ -100,56 +100,119 @@ enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const c
 
 // -- logs -------------------------------------------------------------------------------------------------------------
 
-static enum mlt_status read_log(struct mlt_env *env, const char *dir, const char *id, struct mlt_vkey *out,
+#define LOG_TEXT_MAX (MLT_CHAIN_KEYS_MAX * (MLT_VKEY_TEXT_MAX + 1))
+
+static enum mlt_status parse_keys(struct mlt_witness_log *out, const char *id, struct mlt_bytes text,
+                                  struct mlt_error *err) {
+    struct mlt_cursor c = mlt_cursor_of(text);
+    char expected[MLT_WITNESS_ID_LEN + 1];
+    size_t num = 0;
+    do {
+        struct mlt_vkey *key = num == 0 ? &out->vkey : &out->older[num - 1];
+        const struct mlt_bytes line = mlt_cursor_line(&c);
+        if (num == MLT_CHAIN_KEYS_MAX) {
+            return mlt_fail(err, MLT_CORRUPT, "more than %d keys", MLT_CHAIN_KEYS_MAX);
+        }
+        if (mlt_vkey_parse(key, line, err) != MLT_OK) {
+            return MLT_CORRUPT;
+        }
+        mlt_witness_id(expected, mlt_str(key->name));
+        if (strcmp(expected, id) != 0 || key->type != MLT_KEY_ED25519) {
+            return mlt_fail(err, MLT_CORRUPT, "it holds the key of %s, which belongs elsewhere", key->name);
+        }
+        num++;
+    } while (mlt_cursor_left(&c) > 0);
+    out->num_older = num - 1;
+    return MLT_OK;
+}
+
+static enum mlt_status read_log(struct mlt_env *env, const char *dir, const char *id, struct mlt_witness_log *out,
                                 struct mlt_error *err) {
     path_text path;
-    char expected[MLT_WITNESS_ID_LEN + 1];
     struct mlt_buf text = {0};
     path_of(path, dir, "logs", id);
-    enum mlt_status st = mlt_env_read_file(env, path, MLT_VKEY_TEXT_MAX + 1, &text, err);
-    if (!st && mlt_vkey_parse(out, without_newline(&text), err) != MLT_OK) {
+    enum mlt_status st = mlt_env_read_file(env, path, LOG_TEXT_MAX, &text, err);
+    if (!st && parse_keys(out, id, mlt_buf_bytes(&text), err) != MLT_OK) {
         st = mlt_context(err, MLT_CORRUPT, "%s", path);
     }
     mlt_buf_clear(&text);
-    if (st) {
+    return st;
+}
+
+static enum mlt_status write_log(struct mlt_env *env, const char *dir, const char *id, const struct mlt_vkey *keys,
+                                 size_t num_keys, struct mlt_error *err) {
+    path_text path;
+    char vkey[MLT_VKEY_TEXT_MAX];
+    struct mlt_buf text = {0};
+    for (size_t i = 0; i < num_keys; i++) {
+        mlt_vkey_format(vkey, &keys[i]);
+        mlt_buf_printf(&text, "%s\n", vkey);
+    }
+    path_of(path, dir, "logs", id);
+    enum mlt_status st = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for the keys of a log")
+                                     : mlt_env_replace_file(env, path, mlt_buf_bytes(&text), false, err);
+    mlt_buf_clear(&text);
+    return st;
+}
+
+static bool same_key(const struct mlt_vkey *a, const struct mlt_vkey *b) {
+    return strcmp(a->name, b->name) == 0 && memcmp(a->key, b->key, sizeof(a->key)) == 0;
+}
+
+// How many keys of the chain, from the newest to the known one; 0: it does not lead from there.
+static size_t keys_since(const struct mlt_key_chain *chain, const struct mlt_vkey *known) {
+    size_t num = 0;
+    while (num < chain->num_keys && strcmp(chain->keys[num].name, known->name) == 0) {
+        if (same_key(&chain->keys[num++], known)) {
+            return mlt_key_chain_leads(chain, known) ? num : 0;
+        }
+    }
+    return 0;
+}
+
+enum mlt_status mlt_witness_follow_log(struct mlt_env *env, const char *dir, const struct mlt_key_chain *chain,
+                                       struct mlt_error *err) {
+    char id[MLT_WITNESS_ID_LEN + 1];
+    const struct mlt_vkey *newest = &chain->keys[0];
+    struct mlt_witness_log known = {0};
+    struct mlt_vkey keys[MLT_CHAIN_KEYS_MAX];
+    if (newest->type != MLT_KEY_ED25519) {
+        return mlt_fail(err, MLT_INVALID, "%s is the key of a witness; the key of a log (type 01) would be right",
+                        newest->name);
+    }
+    mlt_witness_id(id, mlt_str(newest->name));
+    enum mlt_status st = read_log(env, dir, id, &known, err);
+    if (st == MLT_NOTFOUND) {
+        mlt_error_clear(err);
+        return write_log(env, dir, id, newest, 1, err);
+    }
+    if (st || same_key(&known.vkey, newest)) {
         return st;
     }
-    mlt_witness_id(expected, mlt_str(out->name));
-    if (strcmp(expected, id) != 0 || out->type != MLT_KEY_ED25519) {
-        return mlt_fail(err, MLT_CORRUPT, "%s holds the key of %s, which belongs elsewhere", path, out->name);
+    size_t num = keys_since(chain, &known.vkey);
+    if (num == 0) {
+        return mlt_fail(err, MLT_CONFLICT,
+                        "%s is known under another key; trail.json of the log, which leads from that key to this one, "
+                        "would be right",
+                        newest->name);
     }
-    return MLT_OK;
+    memcpy(keys, chain->keys, num * sizeof(*keys));
+    for (size_t i = 0; i < known.num_older && num < MLT_CHAIN_KEYS_MAX; i++) {
+        keys[num++] = known.older[i];
+    }
+    return write_log(env, dir, id, keys, num, err);
 }
 
 enum mlt_status mlt_witness_add_log(struct mlt_env *env, const char *dir, const struct mlt_vkey *log,
                                     struct mlt_error *err) {
-    char id[MLT_WITNESS_ID_LEN + 1];
-    char text[MLT_VKEY_TEXT_MAX + 1];
-    path_text path;
-    struct mlt_vkey present;
-    if (log->type != MLT_KEY_ED25519) {
-        return mlt_fail(err, MLT_INVALID, "%s is the key of a witness; the key of a log (type 01) would be right",
-                        log->name);
+    struct mlt_key_chain *chain = calloc(1, sizeof(*chain));
+    if (!chain) {
+        return mlt_fail(err, MLT_NOMEM, "no memory for a key");
     }
-    mlt_witness_id(id, mlt_str(log->name));
-    enum mlt_status st = read_log(env, dir, id, &present, err);
-    if (st == MLT_OK) {
-        return memcmp(present.key, log->key, sizeof(log->key)) == 0
-                   ? MLT_OK
-                   : mlt_fail(err, MLT_CONFLICT,
-                              "%s is known under another key; a log that changes its key takes "
-                              "another origin",
-                              log->name);
-    }
-    if (st != MLT_NOTFOUND) {
-        return st;
-    }
-    mlt_error_clear(err);
-    mlt_vkey_format(text, log);
-    size_t len = strlen(text);
-    text[len] = '\n';
-    path_of(path, dir, "logs", id);
-    return mlt_env_replace_file(env, path, mlt_bytes_of(text, len + 1), false, err);
+    mlt_key_chain_init(chain, log);
+    enum mlt_status st = mlt_witness_follow_log(env, dir, chain, err);
+    free(chain);
+    return st;
 }
 
 // -- opening ----------------------------------------------------------------------------------------------------------
@@ -219,13 +282,23 @@ const struct mlt_vkey *mlt_witness_vkey(const struct mlt_witness *w) {
 
 // -- heads ------------------------------------------------------------------------------------------------------------
 
+// The head may be from before a change of keys.
+static enum mlt_status open_by_any(struct mlt_witness_log *log, struct mlt_bytes bytes, struct mlt_error *err) {
+    enum mlt_status st = mlt_checkpoint_open(&log->head, bytes, &log->vkey, err);
+    for (size_t i = 0; st == MLT_DENIED && i < log->num_older; i++) {
+        mlt_error_clear(err);
+        st = mlt_checkpoint_open(&log->head, bytes, &log->older[i], err);
+    }
+    return st;
+}
+
 // A head is believed only with both signatures: a file that came from elsewhere would make the witness forget.
 static enum mlt_status open_head(struct mlt_witness *w, struct mlt_witness_log *log, struct mlt_bytes bytes,
                                  struct mlt_error *err) {
     struct mlt_arena arena = {0};
     struct mlt_note note;
     const char *why = "";
-    enum mlt_status st = mlt_checkpoint_open(&log->head, bytes, &log->vkey, err);
+    enum mlt_status st = open_by_any(log, bytes, err);
     st = st ? st : mlt_note_parse(&note, &arena, bytes, err);
     if (!st && !mlt_cosignature_verify(&note, &w->cosigner.vkey, &log->time, &why)) {
         st = mlt_fail(err, MLT_CORRUPT, "our own cosignature: %s", why);
@@ -241,7 +314,7 @@ enum mlt_status mlt_witness_load(struct mlt_witness *w, const char *id, struct m
     struct mlt_buf own = {0};
     struct mlt_buf *text = note ? note : &own;
     memset(out, 0, sizeof(*out));
-    enum mlt_status st = read_log(w->env, w->dir, id, &out->vkey, err);
+    enum mlt_status st = read_log(w->env, w->dir, id, out, err);
     if (!st) {
         path_of(path, w->dir, "heads", id);
         st = mlt_env_read_file(w->env, path, MLT_NOTE_MAX, text, err);

@@ -2,7 +2,7 @@
 // cosigns another one only when it extends that.
 //
 //   <dir>/witness.key        "PRIVATE+KEY+…", type 04, and a newline
-//         logs/<hex>         the log's vkey and a newline; <hex> is SHA-256 of the origin
+//         logs/<hex>         the log's vkeys, the one in use first, a line each; <hex> is SHA-256 of the origin
 //         heads/<hex>        the checkpoint cosigned last, with the log's signature and ours
 //         lock               no content: locked by who cosigns
 //
@@ -14,6 +14,7 @@
 
 #include "base/env.h"
 #include "note/add_checkpoint.h"
+#include "note/chain.h"
 #include "note/cosignature.h"
 
 #define MLT_WITNESS_TYPE_TEXT "text/plain; charset=utf-8"
@@ -38,9 +39,18 @@ const struct mlt_vkey *mlt_witness_vkey(const struct mlt_witness *w);
 enum mlt_status mlt_witness_add_log(struct mlt_env *env, const char *dir, const struct mlt_vkey *log,
                                     struct mlt_error *err) MLT_MUST_USE;
 
+// mlt_witness_follow_log makes the newest key of a chain known, in place of one of its older keys of the same origin
+// that is known; what was cosigned under that stays. Every link must be good: whoever has the witness's directory need
+// not believe whoever brings the chain. MLT_CONFLICT: the origin is known under a key that the chain does not lead
+// from.
+enum mlt_status mlt_witness_follow_log(struct mlt_env *env, const char *dir, const struct mlt_key_chain *chain,
+                                       struct mlt_error *err) MLT_MUST_USE;
+
 // What is kept of one log.
 struct mlt_witness_log {
-    struct mlt_vkey vkey;
+    struct mlt_vkey vkey;                          // signs from here on
+    struct mlt_vkey older[MLT_CHAIN_KEYS_MAX - 1]; // may have signed the head that is kept
+    size_t num_older;
     bool has_head;
     struct mlt_checkpoint head; // has_head: cosigned last
     uint64_t time;              // and when, seconds since 1970

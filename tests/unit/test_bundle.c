@@ -40,6 +40,28 @@ static int set_up(void **state) {
     return 0;
 }
 
+#define PAD_LEN 20000 // longer than an entry's facts may be
+
+// The same with a correction whose reference is too long for its entry: segments do not commit to what it corrects.
+static int set_up_long(void **state) {
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct mlt_buf text = {0};
+    assert_non_null(f);
+    bundle_trail_open(&f->b);
+    trail_fill(&f->b.t);
+    mlt_buf_printf(&text, "{\"kind\":\"correction\",\"corrects\":{\"entry\":%d,\"note\":\"", E_PREDICTION);
+    for (size_t i = 0; i < PAD_LEN; i++) {
+        mlt_buf_put_u8(&text, 'x');
+    }
+    mlt_buf_put_str(&text, "\"},\"members\":{\"serving_node\":\"n2\"},\"reason\":\"wrong node\"}");
+    trail_add(&f->b.t, "portal", mlt_buf_cstr(&text));
+    mlt_buf_clear(&text);
+    bundle_trail_ready(&f->b, "r-1");
+    make(f);
+    *state = f;
+    return 0;
+}
+
 static int tear_down(void **state) {
     struct fixture *f = *state;
     bundle_trail_close(&f->b);
@@ -115,6 +137,52 @@ static bool dossier_says(const struct fixture *f, const char *what) {
     return false;
 }
 
+static void test_long_record_is_not_lost(void **state) {
+    // what a long record refers to is proved from its details, which are in the bundle; nothing is asserted for it
+    struct fixture *f = *state;
+    if (!verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey)) {
+        show_faults(f);
+        fail_msg("not verified");
+    }
+    assert_true(dossier_says(f, "wrong node"));
+    assert_int_equal(f->report.details, 1);
+    for (size_t i = 0; i < f->report.num_asserted; i++) {
+        assert_null(strstr(f->report.asserted[i], "corrects"));
+        assert_null(strstr(f->report.asserted[i], "more than they commit to"));
+    }
+}
+
+// The index of a liar: everything but the entry after the last one of the fixture.
+static enum mlt_status find_but_one(void *ctx, const struct mlt_term *terms, size_t num_terms, uint64_t from,
+                                    bool descending, size_t limit, uint64_t *out, size_t *num_out, uint64_t *total,
+                                    bool *more, struct mlt_error *err) {
+    const struct bundle_trail *b = ctx;
+    const enum mlt_status status =
+        b->now.find(ctx, terms, num_terms, from, descending, limit, out, num_out, total, more, err);
+    size_t kept = 0;
+    for (size_t i = 0; status == MLT_OK && i < *num_out; i++) {
+        if (out[i] != E_ALL) {
+            out[kept++] = out[i];
+        } else if (total) {
+            (*total)--;
+        }
+    }
+    *num_out = status == MLT_OK ? kept : 0;
+    return status;
+}
+
+static void test_long_record_cannot_be_left_out(void **state) {
+    // a bundle whose maker's index forgot the long record does not verify
+    struct fixture *f = *state;
+    f->b.then.find = find_but_one;
+    make(f);
+    assert_false(verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey));
+    assert_int_equal(f->report.num_faults, 1);
+    assert_string_equal(f->report.faults[0].where, "dossier.json");
+    assert_non_null(strstr(f->report.faults[0].text, "contradicts what is proved"));
+    assert_false(dossier_says(f, "wrong node"));
+}
+
 static void test_states(void **state) {
     // a payload that was erased, or that the maker may not see, stays closed, and that is proved as well
     struct fixture *f = *state;
@@ -168,6 +236,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_holds, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_same_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_asserted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_record_is_not_lost, set_up_long, tear_down),
+        cmocka_unit_test_setup_teardown(test_long_record_cannot_be_left_out, set_up_long, tear_down),
         cmocka_unit_test_setup_teardown(test_states, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_no_prediction, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_not_an_archive, set_up, tear_down),

@@ -228,6 +228,45 @@ static void test_logs(void **state) {
     small_log_clear(&stranger);
 }
 
+// A chain in which `newer` followed the fixture's log at size 5.
+static void rotate(struct fixture *f, struct small_log *newer, struct mlt_key_chain *chain) {
+    struct mlt_key_link link = {.size = 5, .kept = 5};
+    small_log_root(&f->log, 5, link.root);
+    memcpy(link.kept_root, link.root, MLT_HASH_LEN);
+    mlt_key_chain_init(chain, &f->log.signer.vkey);
+    assert_int_equal(mlt_key_link_sign(&link, &f->log.signer, &newer->signer, &f->err), MLT_OK);
+    assert_int_equal(mlt_key_chain_push(chain, &newer->signer.vkey, &link, &f->err), MLT_OK);
+}
+
+static void test_a_newer_key_is_followed(void **state) {
+    // With a good chain the newer key takes the place of the older one, and still nothing but extensions is cosigned.
+    struct fixture *f = *state;
+    struct small_log newer, forked;
+    static struct mlt_key_chain chain;
+    struct mlt_buf answer = {0};
+    small_log_init(&newer, ORIGIN, 2, 3, "a");
+    small_log_init(&forked, ORIGIN, 2, 3, "b");
+    assert_int_equal(submit(f, &f->log, 0, 5, NULL), 200);
+    assert_int_equal(submit(f, &newer, 5, 7, NULL), 403);
+    rotate(f, &newer, &chain);
+    chain.links[0].old_signature[0] ^= 1;
+    assert_int_equal(mlt_witness_follow_log(f->env, DIR, &chain, &f->err), MLT_CONFLICT);
+    assert_int_equal(submit(f, &newer, 5, 7, NULL), 403);
+    chain.links[0].old_signature[0] ^= 1;
+    assert_int_equal(mlt_witness_follow_log(f->env, DIR, &chain, &f->err), MLT_OK);
+    assert_int_equal(mlt_witness_follow_log(f->env, DIR, &chain, &f->err), MLT_OK);
+    assert_int_equal(submit(f, &forked, 5, 7, NULL), 422); // the head by the older key binds the newer one
+    assert_int_equal(submit(f, &f->log, 5, 7, NULL), 403); // which alone signs from here on
+    assert_int_equal(submit(f, &newer, 5, 7, &answer), 200);
+    assert_int_equal(cosigned_at(f, &newer, 7, mlt_buf_bytes(&answer)), 1700000000);
+    assert_int_equal(submit(f, &newer, 7, 150, NULL), 200);
+    // Back is not a way: the older chain does not lead from the newer key.
+    assert_int_equal(mlt_witness_add_log(f->env, DIR, &f->log.signer.vkey, &f->err), MLT_CONFLICT);
+    mlt_buf_clear(&answer);
+    small_log_clear(&newer);
+    small_log_clear(&forked);
+}
+
 static void head_path(char out[static 80]) {
     uint8_t hash[MLT_HASH_LEN];
     char id[MLT_WITNESS_ID_LEN + 1];
@@ -338,9 +377,17 @@ static void test_recorded_conversation(void **state) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void) {
-    const struct CMUnitTest tests[] = {
-        TEST(test_growth),       TEST(test_same_size),  TEST(test_empty_tree),           TEST(test_fork_and_rollback),
-        TEST(test_refusals),     TEST(test_monitoring), TEST(test_one_process),          TEST(test_logs),
-        TEST(test_damaged_head), TEST(test_full_disk),  TEST(test_recorded_conversation)};
+    const struct CMUnitTest tests[] = {TEST(test_growth),
+                                       TEST(test_same_size),
+                                       TEST(test_empty_tree),
+                                       TEST(test_fork_and_rollback),
+                                       TEST(test_refusals),
+                                       TEST(test_monitoring),
+                                       TEST(test_one_process),
+                                       TEST(test_logs),
+                                       TEST(test_a_newer_key_is_followed),
+                                       TEST(test_damaged_head),
+                                       TEST(test_full_disk),
+                                       TEST(test_recorded_conversation)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
