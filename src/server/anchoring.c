@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "net/post.h"
 #include "record/anchor.h"
 #include "server/api_state.h"
@@ -301,16 +301,8 @@ static int64_t next_due(const struct mlt_anchoring *an) {
 }
 
 static void wait_until(struct mlt_anchoring *an, int64_t due) {
-    int64_t ns = due - now(an);
-    struct timespec until;
-    if (ns <= 0) {
-        return;
-    }
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    ns += until.tv_nsec;
-    until.tv_sec += (time_t)(ns / MLT_NS_PER_S);
-    until.tv_nsec = (long)(ns % MLT_NS_PER_S);
-    while (!an->stop && pthread_cond_timedwait(&an->wake, &an->lock, &until) == 0) {
+    const int64_t until = mlt_wait_now() + (due - now(an));
+    while (!an->stop && mlt_wait_until(&an->wake, &an->lock, until)) {
     }
 }
 
@@ -422,13 +414,8 @@ static void find_last(struct mlt_anchoring *an) {
 }
 
 static bool init_locks(struct mlt_anchoring *an) {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    bool ok = pthread_mutex_init(&an->asking, NULL) == 0 && pthread_mutex_init(&an->lock, NULL) == 0 &&
-              pthread_cond_init(&an->wake, &attr) == 0;
-    (void)pthread_condattr_destroy(&attr);
-    return ok;
+    return pthread_mutex_init(&an->asking, NULL) == 0 && pthread_mutex_init(&an->lock, NULL) == 0 &&
+           mlt_wait_init(&an->wake);
 }
 
 static enum mlt_status prepare(struct mlt_anchoring *an, const struct mlt_anchoring_options *opt,

@@ -1,14 +1,16 @@
 // Opening and closing, and the way of a request: route, principal, grant, parameters, handler.
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "server/anchoring.h"
 #include "server/api_state.h"
 #include "server/grant.h"
 #include "server/proving.h"
 #include "server/segmenting.h"
 #include "server/witnessing.h"
+
+#define KEEPER_EVERY_NS MLT_NS_PER_S // a token that was revoked is refused within about a second
 
 void mlt_response_clear(struct mlt_response *r) {
     mlt_buf_clear(&r->body);
@@ -26,10 +28,9 @@ static void *keeper_run(void *arg) {
     struct mlt_keeper *k = &api->keeper;
     pthread_mutex_lock(&k->lock);
     while (!k->stop) {
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += 1;
-        pthread_cond_timedwait(&k->wake, &k->lock, &until);
+        const int64_t until = mlt_wait_now() + KEEPER_EVERY_NS;
+        while (!k->stop && mlt_wait_until(&k->wake, &k->lock, until)) {
+        }
         if (k->stop) {
             break;
         }
@@ -81,8 +82,7 @@ static enum mlt_status init_parts(struct mlt_api *api, struct mlt_error *err) {
     if (status == MLT_OK) {
         status = mlt_audit_init(&api->audit, err);
     }
-    if (status == MLT_OK &&
-        (pthread_mutex_init(&api->keeper.lock, NULL) != 0 || pthread_cond_init(&api->keeper.wake, NULL) != 0)) {
+    if (status == MLT_OK && (pthread_mutex_init(&api->keeper.lock, NULL) != 0 || !mlt_wait_init(&api->keeper.wake))) {
         status = mlt_fail(err, MLT_NOMEM, "no memory for a lock");
     }
     return status;

@@ -1,8 +1,8 @@
 #include "server/proving.h"
 
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/wait.h"
 // An append that waits. The list is in order of arrival, so deadlines are in order as well.
 struct waiting {
     struct mlt_append *append;
@@ -23,12 +23,6 @@ struct mlt_proving {
     uint64_t size; // proven
     struct mlt_buf note;
 };
-
-static int64_t now_ns(void) {
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * MLT_NS_PER_S + ts.tv_nsec;
-}
 
 static uint64_t covers(const struct mlt_append *a, const struct mlt_receipt *receipts) {
     uint64_t size = 0;
@@ -51,7 +45,7 @@ bool mlt_proving_wait(struct mlt_proving *p, struct mlt_append *a, const struct 
                           .receipts = copy,
                           .head = *head,
                           .needs = covers(a, receipts),
-                          .deadline = now_ns() + MLT_PROVEN_TIMEOUT_S * MLT_NS_PER_S};
+                          .deadline = mlt_wait_now() + MLT_PROVEN_TIMEOUT_S * MLT_NS_PER_S};
     pthread_mutex_lock(&p->mu);
     bool taken = !p->ended && p->num < MLT_PROVING_MAX;
     if (taken) {
@@ -100,24 +94,14 @@ static void answer_all(struct waiting *ready, const struct mlt_proven *proven) {
     }
 }
 
-static void wait_for_change(struct mlt_proving *p) {
-    if (!p->first) {
-        (void)pthread_cond_wait(&p->changed, &p->mu);
-        return;
-    }
-    int64_t until = p->first->deadline;
-    struct timespec ts = {.tv_sec = (time_t)(until / MLT_NS_PER_S), .tv_nsec = (long)(until % MLT_NS_PER_S)};
-    (void)pthread_cond_timedwait(&p->changed, &p->mu, &ts);
-}
-
 static void *run(void *arg) {
     struct mlt_proving *p = arg;
     struct mlt_buf note = {0};
     pthread_mutex_lock(&p->mu);
     while (!p->stop) {
-        struct waiting *ready = take_ready(p, now_ns());
+        struct waiting *ready = take_ready(p, mlt_wait_now());
         if (!ready) {
-            wait_for_change(p);
+            (void)mlt_wait_until(&p->changed, &p->mu, p->first ? p->first->deadline : INT64_MAX);
             continue;
         }
         mlt_buf_reset(&note);
@@ -147,12 +131,8 @@ enum mlt_status mlt_proving_start(struct mlt_proving **out, struct mlt_error *er
     if (!p) {
         return mlt_fail(err, MLT_NOMEM, "no memory for appends that wait for their proof");
     }
-    pthread_condattr_t attr;
     (void)pthread_mutex_init(&p->mu, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&p->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    (void)mlt_wait_init(&p->changed);
     int rc = pthread_create(&p->thread, NULL, run, p);
     if (rc != 0) {
         pthread_mutex_destroy(&p->mu);

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "record/segment.h"
 #include "server/api_state.h"
 
@@ -140,10 +140,8 @@ static void *run(void *arg) {
         pthread_mutex_unlock(&g->lock);
         int wait = work(g, &last_damage);
         pthread_mutex_lock(&g->lock);
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += wait;
-        while (wait > 0 && !g->stop && pthread_cond_timedwait(&g->wake, &g->lock, &until) == 0) {
+        const int64_t until = mlt_wait_now() + wait * MLT_NS_PER_S;
+        while (wait > 0 && !g->stop && mlt_wait_until(&g->wake, &g->lock, until)) {
         }
     }
     pthread_mutex_unlock(&g->lock);
@@ -165,7 +163,7 @@ enum mlt_status mlt_segmenting_start(struct mlt_segmenting **out, struct mlt_api
         free(g);
         return status;
     }
-    if (pthread_mutex_init(&g->lock, NULL) != 0 || pthread_cond_init(&g->wake, NULL) != 0) {
+    if (pthread_mutex_init(&g->lock, NULL) != 0 || !mlt_wait_init(&g->wake)) {
         mlt_segments_close(g->segments);
         free(g);
         return mlt_fail(err, MLT_NOMEM, "no memory for a lock");

@@ -96,7 +96,6 @@ struct mlt_server {
 };
 
 void mlt_server_log(struct mlt_server *s, const char *fmt, ...) MLT_PRINTF(2, 3);
-int64_t mlt_server_now(void); // monotonic
 
 // exchange.c: from the first header to the answer.
 void *mlt_exchange_target(void *cls, const char *uri, struct MHD_Connection *connection);
