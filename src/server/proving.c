@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/wait.h"
+
 // An append that waits. The list is in order of arrival, so deadlines are in order as well.
 struct waiting {
     struct mlt_append *append;
@@ -98,7 +99,7 @@ static void *run(void *arg) {
     struct mlt_proving *p = arg;
     struct mlt_buf note = {0};
     pthread_mutex_lock(&p->mu);
-    while (!p->stop) {
+    while (!p->stop || p->first) { // who still waits is answered first
         struct waiting *ready = take_ready(p, mlt_wait_now());
         if (!ready) {
             (void)mlt_wait_until(&p->changed, &p->mu, p->first ? p->first->deadline : INT64_MAX);
@@ -157,13 +158,6 @@ void mlt_proving_stop(struct mlt_proving *p) {
     }
     pthread_mutex_lock(&p->mu);
     p->ended = true;
-    p->stop = p->first == NULL;
-    pthread_cond_signal(&p->changed);
-    while (p->first) { // answered by the thread, which then finds nothing to wait for
-        pthread_mutex_unlock(&p->mu);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        pthread_mutex_lock(&p->mu);
-    }
     p->stop = true;
     pthread_cond_signal(&p->changed);
     pthread_mutex_unlock(&p->mu);
