@@ -125,10 +125,7 @@ static enum mlt_status record_anchor(struct mlt_anchoring *an, const struct mlt_
     struct mlt_json_writer w;
     mlt_own_begin(&w, &text, an->api, "anchor");
     mlt_anchor_put(&w, anchor);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for an anchor")
-                                         : mlt_own_append_at(an->api, mlt_buf_bytes(&text), entry, err);
-    mlt_buf_clear(&text);
+    enum mlt_status status = mlt_own_end(&w, &text, an->api, entry, err);
     an->written += status == MLT_OK;
     return status;
 }
@@ -188,11 +185,7 @@ static void tell_failure(struct mlt_anchoring *an, struct authority *a, const st
     mlt_jw_member(&w, "reason", problem->text);
     mlt_jw_member(&w, "from", since);
     mlt_jw_member_u64(&w, "count", a->num_failures);
-    mlt_jw_end_object(&w);
-    enum mlt_status status =
-        text.failed ? mlt_fail(&err, MLT_NOMEM, "no memory") : mlt_own_append(an->api, mlt_buf_bytes(&text), &err);
-    mlt_buf_clear(&text);
-    if (status == MLT_OK) {
+    if (mlt_own_end(&w, &text, an->api, NULL, &err) == MLT_OK) {
         a->told = true;
         an->written++;
     } else {

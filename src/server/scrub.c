@@ -106,12 +106,8 @@ static enum mlt_status record_run(struct mlt_api *api, const struct mlt_verify_r
     mlt_jw_member_u64(&w, "bytes_per_second",
                       took > 0 ? (uint64_t)((double)r->bytes_read * (double)MLT_NS_PER_S / (double)took) : 0);
     write_faults(&w, r);
-    mlt_jw_end_object(&w);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a control record")
-                                         : mlt_own_append(api, mlt_buf_bytes(&text), err);
-    mlt_buf_clear(&text);
-    return status;
+    mlt_jw_end_object(&w); // the value
+    return mlt_own_end(&w, &text, api, NULL, err);
 }
 
 static void print_faults(const struct mlt_verify_report *r) {

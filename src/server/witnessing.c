@@ -328,11 +328,7 @@ static enum mlt_status append_record(struct mlt_api *api, struct mlt_bytes value
     mlt_jw_member(&w, "name", SETTING);
     mlt_jw_member_raw(&w, "value", value);
     mlt_jw_member(&w, "reason", "given at start");
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a control record")
-                                         : mlt_own_append(api, mlt_buf_bytes(&text), err);
-    mlt_buf_clear(&text);
-    return status;
+    return mlt_own_end(&w, &text, api, NULL, err);
 }
 
 enum mlt_status mlt_witnessing_record(struct mlt_api *api, struct mlt_error *err) {
