@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli/duration.h"
+#include "cli/policy_file.h"
 #include "cli/transport.h"
 #include "cli/verify.h"
 #include "monitor/monitor.h"
@@ -47,7 +48,6 @@ static const struct mlt_cli_example examples[] = {
 #define REREAD_MAX 100000 // 25 million entries a round: a whole log, if need be
 #define EXEC_TIMEOUT_S 60
 #define EXEC_POLL_NS 50000000L
-#define POLICY_FILE_MAX MLT_POLICY_TEXT_MAX
 
 extern char **environ;
 
@@ -172,16 +172,8 @@ static void tell(void *arg, const struct mlt_alarm *alarm, const char *evidence)
 
 static int read_policy(struct monitoring *m) {
     const char *path = mlt_cli_value(m->cli, "policy");
-    struct mlt_buf text = {0};
-    struct mlt_error err = {0};
-    if (!path) {
-        return 0;
-    }
-    enum mlt_status status = mlt_env_read_file(m->cli->env, path, POLICY_FILE_MAX, &text, &err);
-    status = status ? status : mlt_policy_parse(&m->policy, mlt_buf_bytes(&text), &err);
-    mlt_buf_clear(&text);
-    m->opt.policy = &m->policy;
-    return status ? mlt_cli_fail(m->cli, MLT_EXIT_USAGE, "--policy %s: %s", path, err.text) : 0;
+    m->opt.policy = path ? &m->policy : NULL;
+    return path ? mlt_cli_policy(m->cli, path, &m->policy, NULL) : 0;
 }
 
 static int read_time(struct monitoring *m, const char *name, int64_t *out) {
