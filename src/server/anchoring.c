@@ -8,6 +8,7 @@
 #include "net/post.h"
 #include "record/anchor.h"
 #include "server/api_state.h"
+#include "server/metric.h"
 
 #define ANSWER_TIMEOUT_MS 30000 // an authority signs within seconds; beyond, it is busy and asked again later
 #define RETRY_FIRST_MAX_NS (60 * MLT_NS_PER_S) // the first pause: a sixteenth of the interval, at most a minute
@@ -492,14 +493,9 @@ void mlt_anchoring_stop(struct mlt_anchoring *an) {
 // -- metrics ----------------------------------------------------------------------------------------------------------
 
 static void put_label(struct mlt_buf *out, const char *name, const char *url) {
-    mlt_buf_printf(out, "mltrail_%s{authority=\"", name);
-    for (const char *c = url; *c; c++) {
-        if (*c == '"' || *c == '\\') {
-            mlt_buf_put_u8(out, '\\');
-        }
-        mlt_buf_put_u8(out, (uint8_t)*c);
-    }
-    mlt_buf_put_str(out, "\"} ");
+    mlt_buf_printf(out, "mltrail_%s{authority=", name);
+    mlt_metric_label(out, mlt_str(url));
+    mlt_buf_put_str(out, "} ");
 }
 
 void mlt_anchoring_metrics(struct mlt_anchoring *an, struct mlt_buf *out) {

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "server/api_state.h"
+#include "server/metric.h"
 
 #define MODE_MAX 32
 #define SETTING "witness_policy"
@@ -369,24 +370,15 @@ const char *mlt_witnessing_assurance(struct mlt_call *call) {
     return text ? text : "self-attested";
 }
 
-static void label(struct mlt_buf *out, struct mlt_bytes text) {
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"' || text.ptr[i] == '\\') {
-            mlt_buf_put_u8(out, '\\');
-        }
-        mlt_buf_put_u8(out, text.ptr[i]);
-    }
-}
-
 static void member_metric(struct mlt_witnessing *w, struct mlt_buf *out, const char *name, const char *type,
                           const char *help, uint64_t (*value)(const struct mlt_ring_status *)) {
     mlt_buf_printf(out, "# HELP mltrail_witness_%s %s\n# TYPE mltrail_witness_%s %s\n", name, help, name, type);
     for (size_t i = 0; i < w->policy.num_witnesses; i++) {
         struct mlt_ring_status is;
         mlt_ring_get(w->ring, i, &is);
-        mlt_buf_printf(out, "mltrail_witness_%s{witness=\"", name);
-        label(out, is.witness->name);
-        mlt_buf_printf(out, "\"} %" PRIu64 "\n", value(&is));
+        mlt_buf_printf(out, "mltrail_witness_%s{witness=", name);
+        mlt_metric_label(out, is.witness->name);
+        mlt_buf_printf(out, "} %" PRIu64 "\n", value(&is));
     }
 }
 
