@@ -80,7 +80,7 @@ struct mlt_api {
     struct mlt_keeper keeper;
     struct mlt_segmenting *segmenting; // NULL: a raw trail
     struct mlt_witnessing *witnessing; // NULL: no policy
-    struct mlt_proving *proving;       // NULL: a raw or read-only trail
+    struct mlt_proving *proving;       // NULL: a read-only trail
     struct mlt_anchoring *anchoring;   // NULL: no authority is configured
     struct mlt_scrub scrub;
 };
