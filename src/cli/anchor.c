@@ -40,7 +40,6 @@ static int now(struct mlt_cli *cli) {
     const struct mlt_call call = {.method = "POST", .path = "/v1/anchors"};
     struct mlt_reply reply = {0};
     struct mlt_json json = {0};
-    struct mlt_error err = {0};
     const char *trail = mlt_cli_trail(cli);
     if (!trail) {
         return MLT_EXIT_USAGE;
@@ -54,9 +53,7 @@ static int now(struct mlt_cli *cli) {
     struct mlt_anchoring_options authorities = {0};
     int code = mlt_anchor_authorities(cli, "roots", &authorities); // checked here, where it can be explained
     code = code == 0 ? mlt_cli_send(cli, &call, &reply) : code;
-    if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
-        code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
-    }
+    code = code == 0 ? mlt_cli_scan(cli, &json, mlt_buf_bytes(&reply.body)) : code;
     if (code == 0) {
         mlt_json_at items = mlt_json_get(&json, 0, "items");
         if (cli->json) {
@@ -106,15 +103,12 @@ static int write_file(struct mlt_cli *cli, uint64_t entry, const char *suffix, s
 static int save(struct mlt_cli *cli, const char *entry) {
     struct mlt_reply reply = {0};
     struct mlt_json json = {0};
-    struct mlt_error err = {0};
     struct mlt_buf path = {0};
     struct mlt_anchor_item item = {0};
     mlt_buf_put_str(&path, "/v1/records");
     mlt_path_add(&path, mlt_str(entry));
     int code = mlt_cli_get(cli, mlt_buf_cstr(&path), NULL, &reply);
-    if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
-        code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
-    }
+    code = code == 0 ? mlt_cli_scan(cli, &json, mlt_buf_bytes(&reply.body)) : code;
     if (code == 0) {
         mlt_anchor_item_read(&item, &cli->arena, &json, 0);
         if (item.problem.status != MLT_OK || item.anchor.token.len == 0 || item.anchor.checkpoint.len == 0) {

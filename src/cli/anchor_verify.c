@@ -185,16 +185,13 @@ static int check_page(struct checking *c, char **next) {
     struct mlt_buf query = {0};
     struct mlt_reply reply = {0};
     struct mlt_json json = {0};
-    struct mlt_error err = {0};
     mlt_query_add(&query, "kind", "anchor");
     mlt_query_add(&query, "order", "asc");
     mlt_query_add(&query, "limit", PAGE);
     mlt_query_add(&query, "at_size", c->at_size); // one that is made meanwhile may be for a larger tree
     mlt_query_add(&query, "cursor", *next);
     int code = mlt_cli_get(c->cli, "/v1/records", mlt_buf_cstr(&query), &reply);
-    if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
-        code = mlt_cli_fail(c->cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
-    }
+    code = code == 0 ? mlt_cli_scan(c->cli, &json, mlt_buf_bytes(&reply.body)) : code;
     mlt_json_at items = code == 0 ? mlt_json_get(&json, 0, "items") : MLT_JSON_NONE;
     for (mlt_json_at at = mlt_json_first(&json, items); code == 0 && at != MLT_JSON_NONE;
          at = mlt_json_next(&json, items, at)) {

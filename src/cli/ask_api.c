@@ -67,6 +67,13 @@ int mlt_cli_explain(struct mlt_cli *cli, const struct mlt_reply *reply) {
     return code;
 }
 
+int mlt_cli_scan(struct mlt_cli *cli, struct mlt_json *json, struct mlt_bytes answer) {
+    struct mlt_error err = {0};
+    return mlt_json_scan(json, answer, &err) == MLT_OK
+               ? 0
+               : mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
+}
+
 int mlt_cli_open(struct mlt_cli *cli) {
     struct mlt_error err = {0};
     const char *trail = cli->transport ? "" : mlt_cli_trail(cli);

@@ -114,6 +114,8 @@ void mlt_cli_note(struct mlt_cli *cli, const char *fmt, ...) MLT_PRINTF(2, 3); /
 void mlt_cli_out(struct mlt_cli *cli, struct mlt_bytes text); // trusted or already visible text, or bytes for a file
 void mlt_cli_outf(struct mlt_cli *cli, const char *fmt, ...) MLT_PRINTF(2, 3); // the same
 void mlt_cli_out_json(struct mlt_cli *cli, struct mlt_bytes json); // and a newline; escaped further on a terminal
+// mlt_cli_out_line prints a line with names and values that somebody else chose: they are made visible first.
+void mlt_cli_out_line(struct mlt_cli *cli, const char *fmt, ...) MLT_PRINTF(2, 3);
 // mlt_cli_out_text prints lines that somebody else sent: unchanged, but made visible on a terminal.
 void mlt_cli_out_text(struct mlt_cli *cli, struct mlt_bytes text);
 bool mlt_cli_flush(struct mlt_cli *cli); // false: stdout failed (disk full)

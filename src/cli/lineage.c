@@ -79,9 +79,9 @@ static int print(struct mlt_cli *cli, struct mlt_bytes answer) {
     static const char *const finding[] = {"severity", "code", "condition", NULL};
     struct mlt_json json = {0};
     struct mlt_buf out = {0};
-    struct mlt_error err = {0};
-    if (mlt_json_scan(&json, answer, &err) != MLT_OK) {
-        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
+    int code = mlt_cli_scan(cli, &json, answer);
+    if (code != 0) {
+        return code;
     }
     put_ref(&out, &json, mlt_json_get(&json, 0, "ref"));
     if (mlt_json_get(&json, 0, "depends") != MLT_JSON_NONE) {

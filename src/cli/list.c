@@ -40,7 +40,6 @@ static int fetch(struct mlt_cli *cli, struct listing *l, const char *path, const
         struct mlt_buf page = {0};
         struct mlt_reply reply = {0};
         struct mlt_json json = {0};
-        struct mlt_error err = {0};
         char asked[24];
         uint64_t left = limit - l->count;
         mlt_buf_put_bytes(&page, mlt_buf_bytes(query));
@@ -48,9 +47,7 @@ static int fetch(struct mlt_cli *cli, struct listing *l, const char *path, const
         mlt_query_add(&page, "limit", asked);
         mlt_query_add(&page, "cursor", l->next);
         code = mlt_cli_get(cli, path, mlt_buf_cstr(&page), &reply);
-        if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
-            code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
-        }
+        code = code == 0 ? mlt_cli_scan(cli, &json, mlt_buf_bytes(&reply.body)) : code;
         if (code == 0) {
             take_page(cli, l, &json);
         }

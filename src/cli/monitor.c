@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli/duration.h"
+#include "cli/policy_file.h"
 #include "cli/transport.h"
 #include "cli/verify.h"
 #include "monitor/monitor.h"
@@ -44,10 +45,9 @@ static const struct mlt_cli_example examples[] = {
 #define WEBHOOK_TIMEOUT_MS 10000 // an alarm must not hold up the next round for long
 #define WEBHOOK_ANSWER_MAX 4096
 #define REREAD_DEFAULT 1
-#define REREAD_MAX 100000 // 25 million entries a round: a whole log, if need be
-#define EXEC_TIMEOUT_S 60
-#define EXEC_POLL_NS 50000000L
-#define POLICY_FILE_MAX MLT_POLICY_TEXT_MAX
+#define REREAD_MAX 100000      // 25 million entries a round: a whole log, if need be
+#define EXEC_TIMEOUT_S 60      // a mail or a page is sent within seconds; the next round waits meanwhile
+#define EXEC_POLL_NS 50000000L // whether it has ended
 
 extern char **environ;
 
@@ -116,7 +116,7 @@ static void wait_for(struct monitoring *m, pid_t pid) {
     int64_t until = m->cli->env->monotonic(m->cli->env) + EXEC_TIMEOUT_S * MLT_NS_PER_S;
     while (waitpid(pid, &ended, WNOHANG) == 0) {
         if (m->cli->env->monotonic(m->cli->env) > until) {
-            (void)kill(pid, SIGKILL);
+            (void)kill(-pid, SIGKILL); // with all that the shell has started: its group is its own
             (void)waitpid(pid, &ended, 0);
             (void)mlt_cli_fail(m->cli, 0, "the command was ended after %d seconds", EXEC_TIMEOUT_S);
             return;
@@ -138,12 +138,14 @@ static void run_command(struct monitoring *m, const char *evidence) {
     char flag[] = "-c";
     char *argv[] = {shell, flag, (char *)(uintptr_t)m->command, NULL};
     if (!report || posix_spawn_file_actions_init(&actions) != 0) {
+        (void)mlt_cli_fail(m->cli, 0, "the command could not be run: out of memory");
         return;
     }
     (void)posix_spawnattr_init(&attributes);
     (void)sigemptyset(&none);
     (void)posix_spawnattr_setsigmask(&attributes, &none); // ours are blocked
-    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK);
+    (void)posix_spawnattr_setpgroup(&attributes, 0);
+    (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
     (void)posix_spawn_file_actions_addopen(&actions, 0, report, O_RDONLY, 0);
     int failed = posix_spawn(&pid, argv[0], &actions, &attributes, argv, environ);
     (void)posix_spawnattr_destroy(&attributes);
@@ -172,16 +174,8 @@ static void tell(void *arg, const struct mlt_alarm *alarm, const char *evidence)
 
 static int read_policy(struct monitoring *m) {
     const char *path = mlt_cli_value(m->cli, "policy");
-    struct mlt_buf text = {0};
-    struct mlt_error err = {0};
-    if (!path) {
-        return 0;
-    }
-    enum mlt_status status = mlt_env_read_file(m->cli->env, path, POLICY_FILE_MAX, &text, &err);
-    status = status ? status : mlt_policy_parse(&m->policy, mlt_buf_bytes(&text), &err);
-    mlt_buf_clear(&text);
-    m->opt.policy = &m->policy;
-    return status ? mlt_cli_fail(m->cli, MLT_EXIT_USAGE, "--policy %s: %s", path, err.text) : 0;
+    m->opt.policy = path ? &m->policy : NULL;
+    return path ? mlt_cli_policy(m->cli, path, &m->policy, NULL) : 0;
 }
 
 static int read_time(struct monitoring *m, const char *name, int64_t *out) {

@@ -9,6 +9,7 @@
 
 #define WIDTH_DEFAULT 100
 #define WIDTH_MIN 40
+#define LINE_MAX_LEN 2048 // twice an error's text; what is longer is cut
 
 void mlt_cli_out(struct mlt_cli *cli, struct mlt_bytes text) {
     if (text.len > 0 && !cli->out_closed && fwrite(text.ptr, 1, text.len, stdout) != text.len && errno == EPIPE) {
@@ -59,6 +60,19 @@ void mlt_cli_out_json(struct mlt_cli *cli, struct mlt_bytes json) {
             mlt_buf_printf(&out, "\\u%04x", c);
         }
     }
+    mlt_buf_put_u8(&out, '\n');
+    mlt_cli_out(cli, mlt_buf_bytes(&out));
+    mlt_buf_clear(&out);
+}
+
+void mlt_cli_out_line(struct mlt_cli *cli, const char *fmt, ...) {
+    char text[LINE_MAX_LEN];
+    struct mlt_buf out = {0};
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    mlt_visible_put(&out, mlt_str(text), MLT_VISIBLE_PLAIN);
     mlt_buf_put_u8(&out, '\n');
     mlt_cli_out(cli, mlt_buf_bytes(&out));
     mlt_buf_clear(&out);

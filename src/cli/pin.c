@@ -1,5 +1,6 @@
 #include "cli/pin.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <termios.h>
@@ -33,6 +34,40 @@ static enum mlt_status from_file(struct mlt_cli *cli, const char *path, char out
     return st;
 }
 
+static volatile sig_atomic_t caught;
+
+static void note_signal(int number) {
+    caught = number;
+}
+
+// read_line reads one line past stdio, in whose buffer the PIN would stay. A signal that would end the process ends the
+// read instead; it is raised again once the terminal echoes as before. False: no line.
+static bool read_line(char *line, size_t cap, const struct termios *before) {
+    static const int ending[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+    enum { NUM = sizeof ending / sizeof ending[0] };
+    struct sigaction noting = {.sa_handler = note_signal}; // no SA_RESTART: the read ends
+    struct sigaction old[NUM];
+    struct termios silent = *before;
+    silent.c_lflag &= ~(tcflag_t)ECHO;
+    (void)sigemptyset(&noting.sa_mask);
+    caught = 0;
+    for (size_t i = 0; i < NUM; i++) {
+        (void)sigaction(ending[i], &noting, &old[i]);
+    }
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
+    const ssize_t got = read(STDIN_FILENO, line, cap - 1);
+    line[got > 0 ? got : 0] = '\0';
+    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, before);
+    (void)fputc('\n', stderr);
+    for (size_t i = 0; i < NUM; i++) {
+        (void)sigaction(ending[i], &old[i], NULL);
+    }
+    if (caught) {
+        (void)raise(caught);
+    }
+    return got > 0;
+}
+
 static enum mlt_status from_terminal(const char *token, char out[static MLT_PIN_MAX], struct mlt_error *err) {
     struct termios before;
     char line[MLT_PIN_MAX + 1] = "";
@@ -40,14 +75,9 @@ static enum mlt_status from_terminal(const char *token, char out[static MLT_PIN_
         return mlt_fail(err, MLT_DENIED,
                         "the PKCS#11 token %s wants a PIN; MLTRAIL_PIN_FILE=FILE or MLTRAIL_PIN would give it", token);
     }
-    struct termios silent = before;
-    silent.c_lflag &= ~(tcflag_t)ECHO;
     (void)fprintf(stderr, "PIN of the token %s: ", token);
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &silent);
-    bool got = fgets(line, sizeof line, stdin) != NULL;
-    (void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &before);
-    (void)fputc('\n', stderr);
-    enum mlt_status st = got ? copy_pin(out, mlt_str(line), "the answer", err)
+    enum mlt_status st = read_line(line, sizeof line, &before)
+                             ? copy_pin(out, mlt_str(line), "the answer", err)
                              : mlt_fail(err, MLT_DENIED, "no PIN was given for the token %s", token);
     mlt_wipe(line, sizeof line);
     return st;

@@ -7,13 +7,10 @@ static int resolve_request(struct mlt_cli *cli, const char *id, uint64_t *out, s
     struct mlt_buf path = {0};
     struct mlt_reply reply = {0};
     struct mlt_json json = {0};
-    struct mlt_error err = {0};
     mlt_buf_put_str(&path, "/v1/predictions");
     mlt_path_add(&path, mlt_str(id));
     int code = mlt_cli_get(cli, mlt_buf_cstr(&path), NULL, &reply);
-    if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
-        code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
-    }
+    code = code == 0 ? mlt_cli_scan(cli, &json, mlt_buf_bytes(&reply.body)) : code;
     if (code == 0) {
         mlt_json_at items = mlt_json_get(&json, 0, "items");
         for (mlt_json_at n = mlt_json_first(&json, items); n != MLT_JSON_NONE; n = mlt_json_next(&json, items, n)) {

@@ -20,13 +20,10 @@ static int list(struct mlt_cli *cli) {
     struct mlt_reply reply = {0};
     struct mlt_json json = {0};
     struct mlt_buf out = {0};
-    struct mlt_error err = {0};
     int code = mlt_cli_get(cli, "/v1/settings", NULL, &reply);
     if (code == 0 && cli->json) {
         mlt_cli_out_json(cli, mlt_buf_bytes(&reply.body));
-    } else if (code == 0 && mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) != MLT_OK) {
-        code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
-    } else if (code == 0) {
+    } else if (code == 0 && (code = mlt_cli_scan(cli, &json, mlt_buf_bytes(&reply.body))) == 0) {
         mlt_json_at items = mlt_json_get(&json, 0, "items");
         static const struct mlt_column columns[] = {
             {"NAME", "name", 32}, {"VALUE", "value", 60}, {"SINCE", "entry|since", 20}, {"REASON", "reason", 40}};

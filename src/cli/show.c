@@ -21,12 +21,10 @@ static int show(struct mlt_cli *cli, uint64_t index) {
     if (code == 0 && cli->json) {
         mlt_cli_out_json(cli, mlt_buf_bytes(&reply.body));
     } else if (code == 0) {
-        struct mlt_error err = {0};
-        if (mlt_json_scan(&json, mlt_buf_bytes(&reply.body), &err) == MLT_OK) {
+        code = mlt_cli_scan(cli, &json, mlt_buf_bytes(&reply.body));
+        if (code == 0) {
             mlt_json_outline(&out, &json, 0, 0);
             mlt_cli_out(cli, mlt_buf_bytes(&out));
-        } else {
-            code = mlt_cli_fail(cli, MLT_EXIT_FAILED, "the answer is no JSON: %s", err.text);
         }
     }
     mlt_json_clear(&json);

@@ -50,6 +50,9 @@ int mlt_cli_open(struct mlt_cli *cli);
 // the exit status, already explained: 1 not found, 2 a value the server refused, 3 anything else.
 int mlt_cli_send(struct mlt_cli *cli, const struct mlt_call *call, struct mlt_reply *reply);
 int mlt_cli_get(struct mlt_cli *cli, const char *path, const char *query, struct mlt_reply *reply);
+// mlt_cli_scan scans an answer; 0, or the exit status after saying that it is no JSON. The caller clears `json`.
+struct mlt_json;
+int mlt_cli_scan(struct mlt_cli *cli, struct mlt_json *json, struct mlt_bytes answer);
 // mlt_cli_explain prints a refused answer (a problem document) and returns the exit status.
 int mlt_cli_explain(struct mlt_cli *cli, const struct mlt_reply *reply);
 // mlt_cli_mirror_fetch fetches from the transport that is open. mirror_http.c

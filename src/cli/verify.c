@@ -1,7 +1,9 @@
 #include "cli/verify.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "cli/transport.h"
 #include "dossier/visible.h"
@@ -221,6 +223,22 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
         print_rates(cli, report);
     }
     return report->verdict && report->authenticated ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
+}
+
+bool mlt_verify_begins(const char *path, const char *head) {
+    char text[MLT_VERIFY_HEAD_MAX];
+    struct stat st;
+    const size_t len = strlen(head);
+    assert(len <= sizeof text);
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) { // a pipe would be waited for
+        return false;
+    }
+    FILE *file = fopen(path, "re");
+    const bool begins = file && fread(text, 1, len, file) == len && memcmp(text, head, len) == 0;
+    if (file) {
+        (void)fclose(file);
+    }
+    return begins;
 }
 
 static int run(struct mlt_cli *cli) {

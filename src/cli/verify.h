@@ -42,6 +42,11 @@ void mlt_verify_witnesses_print(struct mlt_cli *cli, size_t num_cosigned, size_t
                                 int64_t latest);
 void mlt_verify_witness_json(struct mlt_json_writer *w, const char *name, bool cosigned, int64_t seconds);
 
+// mlt_verify_begins says whether `path` is a regular file that begins with `head`, at most MLT_VERIFY_HEAD_MAX bytes.
+// verify.c
+#define MLT_VERIFY_HEAD_MAX 32
+bool mlt_verify_begins(const char *path, const char *head);
+
 // verify_proof.c
 bool mlt_verify_is_proof(const char *path); // a file that begins as a tlog-proof does
 int mlt_verify_proof(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);

@@ -1,7 +1,6 @@
 // `verify FILE` of an evidence bundle: offline, and with trust from outside.
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "bundle/extract.h"
 #include "cli/anchor.h"
@@ -13,32 +12,7 @@
 static const char ZIP_MAGIC[] = "PK\003\004";
 
 bool mlt_verify_is_bundle(const char *path) {
-    char head[sizeof ZIP_MAGIC - 1];
-    struct stat st;
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return false;
-    }
-    FILE *file = fopen(path, "re");
-    bool is_one = file && fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, ZIP_MAGIC, sizeof head) == 0;
-    if (file) {
-        (void)fclose(file);
-    }
-    return is_one;
-}
-
-// Names and values come from the bundle: whatever is printed is made visible first.
-static void line(struct mlt_cli *cli, const char *fmt, ...) MLT_PRINTF(2, 3);
-static void line(struct mlt_cli *cli, const char *fmt, ...) {
-    char text[2048];
-    struct mlt_buf out = {0};
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    mlt_visible_put(&out, mlt_str(text), MLT_VISIBLE_PLAIN);
-    mlt_buf_put_u8(&out, '\n');
-    mlt_cli_out(cli, mlt_buf_bytes(&out));
-    mlt_buf_clear(&out);
+    return mlt_verify_begins(path, ZIP_MAGIC);
 }
 
 static const char *plural(uint64_t n) {
@@ -55,70 +29,72 @@ static void print_verdict(struct mlt_cli *cli, const struct mlt_bundle_report *r
     }
     mlt_vkey_format(vkey, &r->key);
     mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
-    line(cli, "with key %s%s", vkey,
-         trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
+    mlt_cli_out_line(cli, "with key %s%s", vkey,
+                     trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
 }
 
 static void print_proved(struct mlt_cli *cli, const struct mlt_bundle_report *r) {
     char root[2 * MLT_HASH_LEN + 1];
     mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
-    line(cli, "dossier of request %s, as of the first %" PRIu64 " entries of %s", r->request_id, r->size, r->origin);
-    line(cli, "made again from the entries: %s",
-         r->same_build ? "the same bytes" : "the same content, by another build");
-    line(cli, "proved: %" PRIu64 " entr%s in the log of %" PRIu64 ", root %s", r->entries,
-         r->entries == 1 ? "y" : "ies", r->checkpoint_size, root);
-    line(cli, "proved: %" PRIu64 " payload member%s shown, %" PRIu64 " masked; %" PRIu64 " detail%s", r->shown,
-         plural(r->shown), r->masked, r->details, plural(r->details));
-    line(cli,
-         "proved: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
-         " segment commitment%s)",
-         r->links, plural(r->links), r->size, r->segments, plural(r->segments));
+    mlt_cli_out_line(cli, "dossier of request %s, as of the first %" PRIu64 " entries of %s", r->request_id, r->size,
+                     r->origin);
+    mlt_cli_out_line(cli, "made again from the entries: %s",
+                     r->same_build ? "the same bytes" : "the same content, by another build");
+    mlt_cli_out_line(cli, "proved: %" PRIu64 " entr%s in the log of %" PRIu64 ", root %s", r->entries,
+                     r->entries == 1 ? "y" : "ies", r->checkpoint_size, root);
+    mlt_cli_out_line(cli, "proved: %" PRIu64 " payload member%s shown, %" PRIu64 " masked; %" PRIu64 " detail%s",
+                     r->shown, plural(r->shown), r->masked, r->details, plural(r->details));
+    mlt_cli_out_line(cli,
+                     "proved: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
+                     " segment commitment%s)",
+                     r->links, plural(r->links), r->size, r->segments, plural(r->segments));
 }
 
 static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r, bool stamps_checked) {
     if (r->num_stamps == 0) {
-        line(cli, "asserted: when it was logged, by the server's own clock alone (no time stamps)");
+        mlt_cli_out_line(cli, "asserted: when it was logged, by the server's own clock alone (no time stamps)");
         return;
     }
     if (r->not_before[0] || r->not_after[0]) {
-        line(cli, "%s: the prediction was logged%s%s%s%s", stamps_checked ? "proved" : "asserted",
-             r->not_before[0] ? " at or after " : "", r->not_before, r->not_after[0] ? ", and existed at " : "",
-             r->not_after);
+        mlt_cli_out_line(cli, "%s: the prediction was logged%s%s%s%s", stamps_checked ? "proved" : "asserted",
+                         r->not_before[0] ? " at or after " : "", r->not_before,
+                         r->not_after[0] ? ", and existed at " : "", r->not_after);
     }
-    line(cli, "%s: %zu time stamp%s%s", stamps_checked ? "proved" : "asserted", r->num_stamps, plural(r->num_stamps),
-         stamps_checked ? ", by the certificates given"
-                        : ": not checked; give the authority's certificates with --tsa-roots");
+    mlt_cli_out_line(cli, "%s: %zu time stamp%s%s", stamps_checked ? "proved" : "asserted", r->num_stamps,
+                     plural(r->num_stamps),
+                     stamps_checked ? ", by the certificates given"
+                                    : ": not checked; give the authority's certificates with --tsa-roots");
 }
 
 static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
                        bool trusted, bool stamps_checked) {
     for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        line(cli, "%s%s%s", r->faults[i].where, r->faults[i].where[0] ? ": " : "", r->faults[i].text);
+        mlt_cli_out_line(cli, "%s%s%s", r->faults[i].where, r->faults[i].where[0] ? ": " : "", r->faults[i].text);
     }
     if (r->num_faults > MLT_BUNDLE_FAULTS_MAX) {
         mlt_cli_outf(cli, "and %" PRIu64 " further faults\n", r->num_faults - MLT_BUNDLE_FAULTS_MAX);
     }
     if (trust->policy && !trust->judged.holds) {
-        line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
+        mlt_cli_out_line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
     }
     print_verdict(cli, r, trusted);
     if (!r->verdict) {
         return;
     }
     if (trust->have_key && !mlt_vkey_equal(&trust->key, &r->key)) {
-        line(cli, "proved: the key that was given vouches for this one, which took its place (trail.json)");
+        mlt_cli_out_line(cli, "proved: the key that was given vouches for this one, which took its place (trail.json)");
     }
     print_proved(cli, r);
     mlt_verify_trust_print(cli, trust);
     print_stamps(cli, r, stamps_checked);
     for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
-        line(cli, "asserted: %s", r->asserted[i]);
+        mlt_cli_out_line(cli, "asserted: %s", r->asserted[i]);
     }
     if (r->num_asserted > MLT_BUNDLE_ASSERTED_MAX) {
-        line(cli, "asserted: %" PRIu64 " further answers", r->num_asserted - MLT_BUNDLE_ASSERTED_MAX);
+        mlt_cli_out_line(cli, "asserted: %" PRIu64 " further answers", r->num_asserted - MLT_BUNDLE_ASSERTED_MAX);
     }
     if (!trust->policy) {
-        line(cli, "asserted: that nobody was shown another log (no witness was asked for; see --policy)");
+        mlt_cli_out_line(cli, "asserted: that nobody was shown another log (no witness was asked for; see --policy)");
     }
 }
 

@@ -2,7 +2,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "bundle/extract.h"
 #include "cli/lines.h"
@@ -13,32 +12,7 @@ static const char FIRST_LINE[] = "{\"index\":";
 static const char STATEMENT[] = "{\"extract\":";
 
 bool mlt_verify_is_lines(const char *path) {
-    char head[sizeof STATEMENT];
-    struct stat st;
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return false;
-    }
-    FILE *file = fopen(path, "re");
-    const size_t len = file ? fread(head, 1, sizeof head, file) : 0;
-    if (file) {
-        (void)fclose(file);
-    }
-    return (len >= sizeof FIRST_LINE - 1 && memcmp(head, FIRST_LINE, sizeof FIRST_LINE - 1) == 0) ||
-           (len >= sizeof STATEMENT - 1 && memcmp(head, STATEMENT, sizeof STATEMENT - 1) == 0);
-}
-
-static void line(struct mlt_cli *cli, const char *fmt, ...) MLT_PRINTF(2, 3);
-static void line(struct mlt_cli *cli, const char *fmt, ...) {
-    char text[2048];
-    struct mlt_buf out = {0};
-    va_list args;
-    va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
-    va_end(args);
-    mlt_visible_put(&out, mlt_str(text), MLT_VISIBLE_PLAIN);
-    mlt_buf_put_u8(&out, '\n');
-    mlt_cli_out(cli, mlt_buf_bytes(&out));
-    mlt_buf_clear(&out);
+    return mlt_verify_begins(path, FIRST_LINE) || mlt_verify_begins(path, STATEMENT);
 }
 
 // What nobody who has the extract alone can know.
@@ -67,10 +41,10 @@ static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, 
     const char *rest[5];
     char vkey[MLT_VKEY_TEXT_MAX] = "", root[2 * MLT_HASH_LEN + 1];
     for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        line(cli, "%s: %s", r->faults[i].where, r->faults[i].text);
+        mlt_cli_out_line(cli, "%s: %s", r->faults[i].where, r->faults[i].text);
     }
     if (trust->policy && !trust->judged.holds) {
-        line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
+        mlt_cli_out_line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
     }
     if (!r->verdict) {
         mlt_cli_outf(cli, "%sNOT VERIFIED%s: %" PRIu64 " fault%s\n", on, off, r->num_faults,
@@ -80,22 +54,23 @@ static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, 
     mlt_vkey_format(vkey, &r->key);
     mlt_hex_encode(root, mlt_bytes_of(r->head.root, MLT_HASH_LEN));
     mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
-    line(cli, "with key %s%s", vkey,
-         trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
+    mlt_cli_out_line(cli, "with key %s%s", vkey,
+                     trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
     if (r->first == r->end) {
-        line(cli, "an empty range, at entry %" PRIu64 " of %s", r->first, r->head.origin);
+        mlt_cli_out_line(cli, "an empty range, at entry %" PRIu64 " of %s", r->first, r->head.origin);
     } else {
-        line(cli,
-             "proved: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64 " shown, none missing",
-             r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
+        mlt_cli_out_line(cli,
+                         "proved: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64
+                         " shown, none missing",
+                         r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
     }
-    line(cli, "proved: in the log of %" PRIu64 ", root %s", r->head.size, root);
-    line(cli, "proved: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked", r->details,
-         r->shown, r->masked);
+    mlt_cli_out_line(cli, "proved: in the log of %" PRIu64 ", root %s", r->head.size, root);
+    mlt_cli_out_line(cli, "proved: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked",
+                     r->details, r->shown, r->masked);
     mlt_verify_trust_print(cli, trust);
     const size_t num = asserted(r, rest);
     for (size_t i = 0; i < num; i++) {
-        line(cli, "asserted: %s", rest[i]);
+        mlt_cli_out_line(cli, "asserted: %s", rest[i]);
     }
 }
 

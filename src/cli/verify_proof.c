@@ -2,7 +2,6 @@
 // would.
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "cli/verify.h"
 #include "dossier/visible.h"
@@ -15,17 +14,7 @@
 static const char HEADER[] = "c2sp.org/tlog-proof@";
 
 bool mlt_verify_is_proof(const char *path) {
-    char head[sizeof HEADER - 1];
-    struct stat st;
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) {
-        return false;
-    }
-    FILE *file = fopen(path, "re");
-    bool is_one = file && fread(head, 1, sizeof head, file) == sizeof head && memcmp(head, HEADER, sizeof head) == 0;
-    if (file) {
-        (void)fclose(file);
-    }
-    return is_one;
+    return mlt_verify_begins(path, HEADER);
 }
 
 struct proof_check {

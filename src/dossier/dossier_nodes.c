@@ -1,21 +1,10 @@
 // Records as the dossier shows them: every member of the kind's table, null where nothing was recorded, and after them
 // whatever else the record said.
 #include "dossier/dossier_write.h"
+#include "dossier/view.h"
 
-// Names that the dossier itself gives to a node. A record's member of such a name is shown with "recorded_" in front
+// A record's member of a name that the dossier itself gives to a node (view.h) is shown with "recorded_" in front
 // (again, when it already begins so), so that no two members can share a name.
-static const char *const own_names[] = {"kind",
-                                        "entry",
-                                        "entries",
-                                        "served",
-                                        "id",
-                                        "time",
-                                        "received",
-                                        "producer",
-                                        "other_entries",
-                                        "resolved",
-                                        "approver_assurance",
-                                        "signature_checks"};
 static const char own_prefix[] = "recorded_";
 
 static bool is_own_name(struct mlt_bytes name) {
@@ -24,12 +13,7 @@ static bool is_own_name(struct mlt_bytes name) {
         name.ptr += prefix_len;
         name.len -= prefix_len;
     }
-    for (size_t i = 0; i < sizeof(own_names) / sizeof(own_names[0]); i++) {
-        if (mlt_bytes_is(name, own_names[i])) {
-            return true;
-        }
-    }
-    return false;
+    return mlt_view_is_envelope(name);
 }
 
 static void put_name(struct mlt_dossier_writer *d, struct mlt_bytes name) {

@@ -33,7 +33,6 @@ struct mlt_bytes mlt_view_shown(struct mlt_view *v, mlt_json_at at, const char *
 struct mlt_bytes mlt_view_time(struct mlt_view *v, mlt_json_at at, const char *path);
 struct mlt_bytes mlt_view_range(struct mlt_view *v, mlt_json_at range);
 
-// Members that every node has around its record; the renderings place them by hand.
 // What is derived about an approval: how the approver is known, and what became of one of its signatures.
 struct mlt_bytes mlt_view_assurance(struct mlt_view *v, mlt_json_at approval);
 struct mlt_bytes mlt_view_signature(struct mlt_view *v, mlt_json_at check);
@@ -41,6 +40,8 @@ struct mlt_bytes mlt_view_signature(struct mlt_view *v, mlt_json_at check);
 bool mlt_view_has_lines(struct mlt_bytes name);
 // mlt_view_next_line takes the next line, without its end, off the front of `text`, which is not empty.
 struct mlt_bytes mlt_view_next_line(struct mlt_bytes *text);
+// mlt_view_is_envelope: a member that a node has around its record. The renderings place these by hand, and no member
+// of a record is written under such a name.
 bool mlt_view_is_envelope(struct mlt_bytes name);
 // mlt_view_label turns a member name into words: "model_version" is "model version".
 struct mlt_bytes mlt_view_label(struct mlt_view *v, struct mlt_bytes name);

@@ -11,7 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/time.h"
+#include "base/wait.h"
 #include "http/listen.h"
 
 #define CONNECTION_MEMORY ((size_t)32 * 1024) // headers and read buffer
@@ -45,12 +45,6 @@ struct mlt_service {
     pthread_t watcher;
     bool watching;
 };
-
-static int64_t now_ns(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * MLT_NS_PER_S + ts.tv_nsec;
-}
 
 static void pause_ms(long ms) {
     struct timespec pause = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
@@ -109,7 +103,7 @@ static void *watch(void *arg) {
     struct mlt_service *s = arg;
     while (!atomic_load(&s->stopping)) {
         pause_ms(WATCH_EVERY_MS);
-        int64_t oldest = now_ns() - (int64_t)s->opt.request_max_s * MLT_NS_PER_S;
+        int64_t oldest = mlt_wait_now() - (int64_t)s->opt.request_max_s * MLT_NS_PER_S;
         pthread_mutex_lock(&s->lock);
         for (struct client *c = s->clients; c; c = c->next) {
             int64_t begun = atomic_load(&c->begun);
@@ -139,7 +133,7 @@ static void *take_target(void *cls, const char *uri, struct MHD_Connection *conn
         ex->path[strcspn(ex->path, "?")] = '\0';
     }
     if (ex->client) {
-        atomic_store(&ex->client->begun, now_ns());
+        atomic_store(&ex->client->begun, mlt_wait_now());
     }
     return ex;
 }
@@ -297,12 +291,12 @@ void mlt_service_stop(struct mlt_service *s) {
     if (!s) {
         return;
     }
-    int64_t until = now_ns() + (int64_t)s->opt.request_max_s * MLT_NS_PER_S;
+    int64_t until = mlt_wait_now() + (int64_t)s->opt.request_max_s * MLT_NS_PER_S;
     if (s->daemon && MHD_quiesce_daemon(s->daemon) != MHD_INVALID_SOCKET) {
         close(s->fd);
         s->fd = -1;
     }
-    while (s->daemon && atomic_load(&s->running) > 0 && now_ns() < until) {
+    while (s->daemon && atomic_load(&s->running) > 0 && mlt_wait_now() < until) {
         pause_ms(2);
     }
     atomic_store(&s->stopping, true);

@@ -71,7 +71,7 @@ struct mlt_monitor_round {
     uint64_t num_new;       // entries read
     uint64_t num_segments;  // commitments recomputed and found right
     uint64_t num_unchecked; // commitments over entries whose links were let go
-    uint64_t num_untold;    // model versions whose story could not be told from entries alone
+    uint64_t num_untold;    // model versions whose story could not be told from entries alone, or for want of room
     uint64_t num_alarms;    // raised in this round, those told before included
 };
 

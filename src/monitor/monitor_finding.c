@@ -94,8 +94,11 @@ static bool is_governance(const struct mlt_entry *e) {
 
 enum mlt_status mlt_monitor_read_governance(struct mlt_monitor *m, uint64_t index, const struct mlt_entry *e,
                                             struct mlt_bytes bytes, struct mlt_error *err) {
-    if (m->opt.findings == MLT_FINDINGS_NONE || !is_governance(e) || bytes.len > UINT16_MAX ||
-        m->findings->bytes.len + bytes.len > GOVERNANCE_LEN_MAX) {
+    if (m->opt.findings == MLT_FINDINGS_NONE || !is_governance(e)) {
+        return MLT_OK;
+    }
+    if (bytes.len > UINT16_MAX || m->findings->bytes.len + bytes.len > GOVERNANCE_LEN_MAX) {
+        m->round->num_untold++; // who fills the space on purpose must not do it unseen
         return MLT_OK;
     }
     return add(m, index, e, bytes, err);
@@ -383,14 +386,15 @@ static bool is_known(const struct version *v, size_t num, const struct version *
     return false;
 }
 
-// The versions that entries of this round speak of, each once.
+// The versions that entries of this round speak of, each once. Of those for whom there is no room every mention counts
+// as untold: no later round comes back to them.
 static enum mlt_status gather(struct mlt_monitor *m, struct mlt_arena *arena, struct version *out, size_t *num,
                               struct mlt_error *err) {
     size_t num_places;
     const struct place *p = places_of(m->findings, &num_places);
     struct mlt_entry e = {0};
     enum mlt_status st = MLT_OK;
-    for (size_t i = num_places; !st && i > 0 && p[i - 1].off > m->state.governance && *num < VERSIONS_MAX; i--) {
+    for (size_t i = num_places; !st && i > 0 && p[i - 1].off > m->state.governance; i--) {
         struct mlt_bytes bytes = mlt_bytes_of(m->findings->bytes.data + p[i - 1].off, p[i - 1].len);
         st = mlt_entry_parse_again(&e, arena, bytes, err);
         if (st) {
@@ -398,8 +402,13 @@ static enum mlt_status gather(struct mlt_monitor *m, struct mlt_arena *arena, st
         }
         struct version v = {mlt_json_string(&e.json, mlt_json_get(&e.json, e.facts, "model"), arena),
                             mlt_json_string(&e.json, mlt_json_get(&e.json, e.facts, "model_version"), arena)};
-        if (v.model.ptr && v.version.ptr && !is_known(out, *num, &v)) {
+        if (!v.model.ptr || !v.version.ptr || is_known(out, *num, &v)) {
+            continue;
+        }
+        if (*num < VERSIONS_MAX) {
             out[(*num)++] = v;
+        } else {
+            m->round->num_untold++;
         }
     }
     mlt_entry_clear(&e);

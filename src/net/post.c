@@ -135,7 +135,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
         ex->off_loop = true;
         return CURL_SOCKET_BAD;
     }
-    return socket(address->family, address->socktype, address->protocol);
+    return socket(address->family, address->socktype | SOCK_CLOEXEC, address->protocol);
 }
 
 static int watch(void *arg, curl_off_t dl_total, curl_off_t dl_now, curl_off_t ul_total, curl_off_t ul_now) {

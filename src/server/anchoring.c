@@ -3,11 +3,12 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "net/post.h"
 #include "record/anchor.h"
 #include "server/api_state.h"
+#include "server/metric.h"
 
 #define ANSWER_TIMEOUT_MS 30000 // an authority signs within seconds; beyond, it is busy and asked again later
 #define RETRY_FIRST_MAX_NS (60 * MLT_NS_PER_S) // the first pause: a sixteenth of the interval, at most a minute
@@ -125,10 +126,7 @@ static enum mlt_status record_anchor(struct mlt_anchoring *an, const struct mlt_
     struct mlt_json_writer w;
     mlt_own_begin(&w, &text, an->api, "anchor");
     mlt_anchor_put(&w, anchor);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for an anchor")
-                                         : mlt_own_append_at(an->api, mlt_buf_bytes(&text), entry, err);
-    mlt_buf_clear(&text);
+    enum mlt_status status = mlt_own_end(&w, &text, an->api, entry, err);
     an->written += status == MLT_OK;
     return status;
 }
@@ -188,11 +186,7 @@ static void tell_failure(struct mlt_anchoring *an, struct authority *a, const st
     mlt_jw_member(&w, "reason", problem->text);
     mlt_jw_member(&w, "from", since);
     mlt_jw_member_u64(&w, "count", a->num_failures);
-    mlt_jw_end_object(&w);
-    enum mlt_status status =
-        text.failed ? mlt_fail(&err, MLT_NOMEM, "no memory") : mlt_own_append(an->api, mlt_buf_bytes(&text), &err);
-    mlt_buf_clear(&text);
-    if (status == MLT_OK) {
+    if (mlt_own_end(&w, &text, an->api, NULL, &err) == MLT_OK) {
         a->told = true;
         an->written++;
     } else {
@@ -301,16 +295,8 @@ static int64_t next_due(const struct mlt_anchoring *an) {
 }
 
 static void wait_until(struct mlt_anchoring *an, int64_t due) {
-    int64_t ns = due - now(an);
-    struct timespec until;
-    if (ns <= 0) {
-        return;
-    }
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    ns += until.tv_nsec;
-    until.tv_sec += (time_t)(ns / MLT_NS_PER_S);
-    until.tv_nsec = (long)(ns % MLT_NS_PER_S);
-    while (!an->stop && pthread_cond_timedwait(&an->wake, &an->lock, &until) == 0) {
+    const int64_t until = mlt_wait_now() + (due - now(an));
+    while (!an->stop && mlt_wait_until(&an->wake, &an->lock, until)) {
     }
 }
 
@@ -422,13 +408,8 @@ static void find_last(struct mlt_anchoring *an) {
 }
 
 static bool init_locks(struct mlt_anchoring *an) {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    bool ok = pthread_mutex_init(&an->asking, NULL) == 0 && pthread_mutex_init(&an->lock, NULL) == 0 &&
-              pthread_cond_init(&an->wake, &attr) == 0;
-    (void)pthread_condattr_destroy(&attr);
-    return ok;
+    return pthread_mutex_init(&an->asking, NULL) == 0 && pthread_mutex_init(&an->lock, NULL) == 0 &&
+           mlt_wait_init(&an->wake);
 }
 
 static enum mlt_status prepare(struct mlt_anchoring *an, const struct mlt_anchoring_options *opt,
@@ -512,14 +493,9 @@ void mlt_anchoring_stop(struct mlt_anchoring *an) {
 // -- metrics ----------------------------------------------------------------------------------------------------------
 
 static void put_label(struct mlt_buf *out, const char *name, const char *url) {
-    mlt_buf_printf(out, "mltrail_%s{authority=\"", name);
-    for (const char *c = url; *c; c++) {
-        if (*c == '"' || *c == '\\') {
-            mlt_buf_put_u8(out, '\\');
-        }
-        mlt_buf_put_u8(out, (uint8_t)*c);
-    }
-    mlt_buf_put_str(out, "\"} ");
+    mlt_buf_printf(out, "mltrail_%s{authority=", name);
+    mlt_metric_label(out, mlt_str(url));
+    mlt_buf_put_str(out, "} ");
 }
 
 void mlt_anchoring_metrics(struct mlt_anchoring *an, struct mlt_buf *out) {

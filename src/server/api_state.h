@@ -80,7 +80,7 @@ struct mlt_api {
     struct mlt_keeper keeper;
     struct mlt_segmenting *segmenting; // NULL: a raw trail
     struct mlt_witnessing *witnessing; // NULL: no policy
-    struct mlt_proving *proving;       // NULL: a raw or read-only trail
+    struct mlt_proving *proving;       // NULL: a read-only trail
     struct mlt_anchoring *anchoring;   // NULL: no authority is configured
     struct mlt_scrub scrub;
 };
@@ -189,14 +189,15 @@ void mlt_answer_page(struct mlt_call *call, const struct mlt_term *terms, size_t
 #define MLT_PAGE_MAX 1000
 #define MLT_PAGE_SCAN_MAX 100000 // entries looked at for one page; then the page ends early with a cursor
 
-// What only the server writes (own_record.c): `write` puts the members of one object.
-enum mlt_status mlt_own_append(struct mlt_api *api, struct mlt_bytes record, struct mlt_error *err) MLT_MUST_USE;
-// mlt_own_append_at also says where it went.
-enum mlt_status mlt_own_append_at(struct mlt_api *api, struct mlt_bytes record, uint64_t *index,
-                                  struct mlt_error *err) MLT_MUST_USE;
+// What only the server writes (own_record.c). mlt_own_begin opens the object in `out`, the caller writes its members,
+// mlt_own_end closes it, appends it, waits until it is durable, and clears `text`. `index`, unless NULL, says where it
+// went, and is set on success alone.
+void mlt_own_begin(struct mlt_json_writer *w, struct mlt_buf *out, struct mlt_api *api, const char *kind);
+enum mlt_status mlt_own_end(struct mlt_json_writer *w, struct mlt_buf *text, struct mlt_api *api, uint64_t *index,
+                            struct mlt_error *err) MLT_MUST_USE;
+// mlt_own_add puts a finished one into a batch that others are in.
 enum mlt_status mlt_own_add(struct mlt_api *api, struct mlt_batch *batch, struct mlt_builder *builder,
                             struct mlt_bytes record, struct mlt_error *err) MLT_MUST_USE;
-void mlt_own_begin(struct mlt_json_writer *w, struct mlt_buf *out, struct mlt_api *api, const char *kind);
 enum mlt_status mlt_own_event(struct mlt_api *api, const char *event, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_handle_append is POST /v1/records, blocking; mlt_append_begin does its part up to the queue.

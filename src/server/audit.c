@@ -76,10 +76,8 @@ enum mlt_status mlt_audit_read(struct mlt_api *api, const struct mlt_request *re
     mlt_jw_end_array(&w);
     write_query(&w, req, &scratch);
     write_purpose(&w, req);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed || scratch.failed ? mlt_fail(err, MLT_NOMEM, "no memory to record the read")
-                                                           : mlt_own_append(api, mlt_buf_bytes(&text), err);
-    mlt_buf_clear(&text);
+    text.failed = text.failed || scratch.failed;
+    enum mlt_status status = mlt_own_end(&w, &text, api, NULL, err);
     mlt_buf_clear(&scratch);
     return status == MLT_OK ? MLT_OK : mlt_context(err, status, "the read cannot be recorded, so it is not answered");
 }
@@ -142,7 +140,6 @@ static void write_window(struct mlt_json_writer *w, struct mlt_buf *text, struct
         mlt_jw_member(w, "control", "rejected-input-not-kept");
         mlt_jw_member(w, "principal", window->principal);
         mlt_jw_member_u64(w, "count", window->count);
-        mlt_jw_end_object(w);
         return;
     }
     mlt_own_begin(w, text, api, "access");
@@ -158,7 +155,6 @@ static void write_window(struct mlt_json_writer *w, struct mlt_buf *text, struct
     if (!denied) {
         mlt_jw_member_u64(w, "entries_copied", window->entries);
     }
-    mlt_jw_end_object(w);
     mlt_jw_end_object(w);
 }
 
@@ -201,13 +197,11 @@ enum mlt_status mlt_audit_flush(struct mlt_api *api, bool all, struct mlt_error 
         }
         struct mlt_json_writer w;
         write_window(&w, &text, api, &window);
-        status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory to record a window")
-                             : mlt_own_append(api, mlt_buf_bytes(&text), err);
+        status = mlt_own_end(&w, &text, api, NULL, err);
         if (status != MLT_OK) {
             put_back(api, &window);
         }
     }
-    mlt_buf_clear(&text);
     return status;
 }
 

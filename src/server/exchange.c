@@ -235,7 +235,7 @@ static enum MHD_Result respond(struct mlt_exchange *ex) {
 void mlt_exchange_finish(struct mlt_exchange *ex) {
     struct mlt_server *s = ex->server;
     struct MHD_Connection *connection = ex->connection;
-    ex->answered = true;
+    atomic_store(&ex->answered, true);
     MHD_resume_connection(connection); // from here on the exchange may be gone
     atomic_fetch_sub(&s->in_flight, 1);
 }
@@ -331,6 +331,7 @@ void mlt_exchange_completed(void *cls, struct MHD_Connection *connection, void *
     if (!ex) {
         return;
     }
+    (void)atomic_load(&ex->answered); // takes over what was written, also when it was never sent
     if (ex->peer) {
         mlt_peer_enter(ex->peer, MLT_PHASE_IDLE);
     }

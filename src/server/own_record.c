@@ -25,8 +25,7 @@ enum mlt_status mlt_own_add(struct mlt_api *api, struct mlt_batch *batch, struct
     return status;
 }
 
-enum mlt_status mlt_own_append_at(struct mlt_api *api, struct mlt_bytes record, uint64_t *index,
-                                  struct mlt_error *err) {
+static enum mlt_status append(struct mlt_api *api, struct mlt_bytes record, uint64_t *index, struct mlt_error *err) {
     struct mlt_spare_builder *b;
     struct mlt_append *a = mlt_pool_take_append(api);
     if (!a) {
@@ -41,15 +40,21 @@ enum mlt_status mlt_own_append_at(struct mlt_api *api, struct mlt_bytes record, 
         struct mlt_receipt receipt;
         struct mlt_head head;
         status = mlt_trail_append_wait(api->trail, &a->batch, true, &receipt, &head, err);
-        *index = status == MLT_OK ? receipt.index : 0;
+        if (status == MLT_OK && index) {
+            *index = receipt.index;
+        }
     }
     mlt_pool_give_append(a);
     return status;
 }
 
-enum mlt_status mlt_own_append(struct mlt_api *api, struct mlt_bytes record, struct mlt_error *err) {
-    uint64_t index;
-    return mlt_own_append_at(api, record, &index, err);
+enum mlt_status mlt_own_end(struct mlt_json_writer *w, struct mlt_buf *text, struct mlt_api *api, uint64_t *index,
+                            struct mlt_error *err) {
+    mlt_jw_end_object(w);
+    enum mlt_status status = text->failed ? mlt_fail(err, MLT_NOMEM, "no memory for a record of our own")
+                                          : append(api, mlt_buf_bytes(text), index, err);
+    mlt_buf_clear(text);
+    return status;
 }
 
 enum mlt_status mlt_own_event(struct mlt_api *api, const char *event, struct mlt_error *err) {
@@ -58,9 +63,5 @@ enum mlt_status mlt_own_event(struct mlt_api *api, const char *event, struct mlt
     mlt_own_begin(&w, &text, api, "control");
     mlt_jw_member(&w, "control", event);
     mlt_jw_member(&w, "value", MLT_BUILD);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a control record")
-                                         : mlt_own_append(api, mlt_buf_bytes(&text), err);
-    mlt_buf_clear(&text);
-    return status;
+    return mlt_own_end(&w, &text, api, NULL, err);
 }

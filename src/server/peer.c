@@ -7,19 +7,14 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/wait.h"
 #include "base_posix/peer_posix.h"
 #include "server/server_state.h"
 
 #define WATCH_EVERY_MS 500
 
-int64_t mlt_server_now(void) {
-    struct timespec ts;
-    clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * INT64_C(1000000000) + ts.tv_nsec;
-}
-
 void mlt_peer_enter(struct mlt_peer *peer, enum mlt_phase phase) {
-    int64_t now = mlt_server_now();
+    int64_t now = mlt_wait_now();
     if (phase == MLT_PHASE_HEADERS) {
         atomic_store(&peer->request, now);
         atomic_store(&peer->body, 0);
@@ -120,7 +115,7 @@ void *mlt_peer_watch(void *server) {
     while (!atomic_load(&s->stopping)) {
         struct timespec pause = {.tv_nsec = WATCH_EVERY_MS * 1000000L};
         nanosleep(&pause, NULL);
-        int64_t now = mlt_server_now();
+        int64_t now = mlt_wait_now();
         pthread_mutex_lock(&s->peers_lock);
         for (struct mlt_peer *p = s->peers; p; p = p->next) {
             if (overdue(p, now)) {

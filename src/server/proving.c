@@ -1,7 +1,8 @@
 #include "server/proving.h"
 
 #include <stdlib.h>
-#include <time.h>
+
+#include "base/wait.h"
 
 // An append that waits. The list is in order of arrival, so deadlines are in order as well.
 struct waiting {
@@ -24,12 +25,6 @@ struct mlt_proving {
     struct mlt_buf note;
 };
 
-static int64_t now_ns(void) {
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * MLT_NS_PER_S + ts.tv_nsec;
-}
-
 static uint64_t covers(const struct mlt_append *a, const struct mlt_receipt *receipts) {
     uint64_t size = 0;
     for (size_t i = 0; i < a->num_records; i++) {
@@ -51,7 +46,7 @@ bool mlt_proving_wait(struct mlt_proving *p, struct mlt_append *a, const struct 
                           .receipts = copy,
                           .head = *head,
                           .needs = covers(a, receipts),
-                          .deadline = now_ns() + MLT_PROVEN_TIMEOUT_S * MLT_NS_PER_S};
+                          .deadline = mlt_wait_now() + MLT_PROVEN_TIMEOUT_S * MLT_NS_PER_S};
     pthread_mutex_lock(&p->mu);
     bool taken = !p->ended && p->num < MLT_PROVING_MAX;
     if (taken) {
@@ -100,24 +95,14 @@ static void answer_all(struct waiting *ready, const struct mlt_proven *proven) {
     }
 }
 
-static void wait_for_change(struct mlt_proving *p) {
-    if (!p->first) {
-        (void)pthread_cond_wait(&p->changed, &p->mu);
-        return;
-    }
-    int64_t until = p->first->deadline;
-    struct timespec ts = {.tv_sec = (time_t)(until / MLT_NS_PER_S), .tv_nsec = (long)(until % MLT_NS_PER_S)};
-    (void)pthread_cond_timedwait(&p->changed, &p->mu, &ts);
-}
-
 static void *run(void *arg) {
     struct mlt_proving *p = arg;
     struct mlt_buf note = {0};
     pthread_mutex_lock(&p->mu);
-    while (!p->stop) {
-        struct waiting *ready = take_ready(p, now_ns());
+    while (!p->stop || p->first) { // who still waits is answered first
+        struct waiting *ready = take_ready(p, mlt_wait_now());
         if (!ready) {
-            wait_for_change(p);
+            (void)mlt_wait_until(&p->changed, &p->mu, p->first ? p->first->deadline : INT64_MAX);
             continue;
         }
         mlt_buf_reset(&note);
@@ -147,12 +132,8 @@ enum mlt_status mlt_proving_start(struct mlt_proving **out, struct mlt_error *er
     if (!p) {
         return mlt_fail(err, MLT_NOMEM, "no memory for appends that wait for their proof");
     }
-    pthread_condattr_t attr;
     (void)pthread_mutex_init(&p->mu, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&p->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    (void)mlt_wait_init(&p->changed);
     int rc = pthread_create(&p->thread, NULL, run, p);
     if (rc != 0) {
         pthread_mutex_destroy(&p->mu);
@@ -177,13 +158,6 @@ void mlt_proving_stop(struct mlt_proving *p) {
     }
     pthread_mutex_lock(&p->mu);
     p->ended = true;
-    p->stop = p->first == NULL;
-    pthread_cond_signal(&p->changed);
-    while (p->first) { // answered by the thread, which then finds nothing to wait for
-        pthread_mutex_unlock(&p->mu);
-        (void)nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
-        pthread_mutex_lock(&p->mu);
-    }
     p->stop = true;
     pthread_cond_signal(&p->changed);
     pthread_mutex_unlock(&p->mu);

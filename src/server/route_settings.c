@@ -211,10 +211,7 @@ static void set(struct mlt_call *call, const struct mlt_json *json) {
     mlt_jw_member_raw(&w, "value", mlt_json_raw(json, mlt_json_get(json, 0, "value")));
     mlt_jw_member_raw(&w, "reason", mlt_json_raw(json, mlt_json_get(json, 0, "reason")));
     mlt_jw_member(&w, "set_by", call->req->principal->name);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(&err, MLT_NOMEM, "no memory for a setting")
-                                         : mlt_own_append(call->api, mlt_buf_bytes(&text), &err);
-    mlt_buf_clear(&text);
+    enum mlt_status status = mlt_own_end(&w, &text, call->api, NULL, &err);
     uint64_t entry = UINT64_MAX;
     if (status == MLT_OK && mlt_call_source(call)) {
         mlt_jw_init(&w, &call->res->body);

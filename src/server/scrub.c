@@ -3,8 +3,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "server/api_state.h"
 #include "trail/verify.h"
 
@@ -21,10 +21,7 @@
 
 // Waits, with the lock held, until `at` (monotonic) or a stop; false: stop.
 static bool wait_until(struct mlt_scrub *s, int64_t at) {
-    const struct timespec until = {.tv_sec = at / MLT_NS_PER_S, .tv_nsec = at % MLT_NS_PER_S};
-    int rc = 0;
-    while (!s->stop && rc == 0) {
-        rc = pthread_cond_timedwait(&s->wake, &s->lock, &until);
+    while (!s->stop && mlt_wait_until(&s->wake, &s->lock, at)) {
     }
     return !s->stop;
 }
@@ -109,12 +106,8 @@ static enum mlt_status record_run(struct mlt_api *api, const struct mlt_verify_r
     mlt_jw_member_u64(&w, "bytes_per_second",
                       took > 0 ? (uint64_t)((double)r->bytes_read * (double)MLT_NS_PER_S / (double)took) : 0);
     write_faults(&w, r);
-    mlt_jw_end_object(&w);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a control record")
-                                         : mlt_own_append(api, mlt_buf_bytes(&text), err);
-    mlt_buf_clear(&text);
-    return status;
+    mlt_jw_end_object(&w); // the value
+    return mlt_own_end(&w, &text, api, NULL, err);
 }
 
 static void print_faults(const struct mlt_verify_report *r) {
@@ -199,17 +192,6 @@ static void *scrub(void *arg) {
     return NULL;
 }
 
-static bool init_wake(pthread_cond_t *wake) {
-    pthread_condattr_t attributes;
-    if (pthread_condattr_init(&attributes) != 0) {
-        return false;
-    }
-    bool good =
-        pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC) == 0 && pthread_cond_init(wake, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return good;
-}
-
 enum mlt_status mlt_scrub_start(struct mlt_api *api, const struct mlt_scrub_options *opt, struct mlt_error *err) {
     struct mlt_scrub *s = &api->scrub;
     if (opt->interval_ns <= 0 || api->read_only) {
@@ -222,7 +204,7 @@ enum mlt_status mlt_scrub_start(struct mlt_api *api, const struct mlt_scrub_opti
     if (pthread_mutex_init(&s->lock, NULL) != 0) {
         return mlt_fail(err, MLT_NOMEM, "no memory for a lock");
     }
-    if (!init_wake(&s->wake)) {
+    if (!mlt_wait_init(&s->wake)) {
         pthread_mutex_destroy(&s->lock);
         return mlt_fail(err, MLT_NOMEM, "no memory for a lock");
     }

@@ -2,8 +2,8 @@
 
 #include <stdlib.h>
 #include <sys/resource.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "record/segment.h"
 #include "server/api_state.h"
 
@@ -28,11 +28,7 @@ static enum mlt_status commit(void *ctx, const struct mlt_segment *segment, uint
     struct mlt_json_writer w;
     mlt_own_begin(&w, &text, g->api, "control");
     mlt_segment_write(&w, segment);
-    mlt_jw_end_object(&w);
-    enum mlt_status status = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a control record")
-                                         : mlt_own_append_at(g->api, mlt_buf_bytes(&text), entry, err);
-    mlt_buf_clear(&text);
-    return status;
+    return mlt_own_end(&w, &text, g->api, entry, err);
 }
 
 // One page of the commitments that the index knows, from entry `*from` on.
@@ -96,20 +92,17 @@ uint64_t mlt_segmenting_covered(struct mlt_segmenting *g) {
     return mlt_segments_covered(g->segments);
 }
 
-// What the entries do not agree with is recorded: whoever reads the log learns of it, not the operator alone.
-static void record_damage(struct mlt_segmenting *g, const struct mlt_error *found) {
+// What the entries do not agree with is recorded: whoever reads the log learns of it, not the operator alone. False: it
+// could not be, as on a full disk.
+static bool record_damage(struct mlt_segmenting *g, const struct mlt_error *found) {
     struct mlt_buf text = {0};
     struct mlt_json_writer w;
     mlt_own_begin(&w, &text, g->api, "control");
     mlt_jw_member(&w, "control", "damage");
     mlt_jw_member(&w, "name", "links");
     mlt_jw_member(&w, "value", found->text);
-    mlt_jw_end_object(&w);
     struct mlt_error ignored;
-    enum mlt_status status =
-        text.failed ? MLT_NOMEM : mlt_own_append(g->api, mlt_buf_bytes(&text), &ignored); // tried again with the work
-    (void)status;
-    mlt_buf_clear(&text);
+    return mlt_own_end(&w, &text, g->api, NULL, &ignored) == MLT_OK;
 }
 
 // One piece of work; says how long to wait before the next.
@@ -121,9 +114,8 @@ static int work(struct mlt_segmenting *g, struct mlt_error *last_damage) {
     if (status == MLT_OK) {
         status = mlt_segments_step(segments, &more, &err);
     }
-    if (status == MLT_CORRUPT && strcmp(err.text, last_damage->text) != 0) {
+    if (status == MLT_CORRUPT && strcmp(err.text, last_damage->text) != 0 && record_damage(g, &err)) {
         *last_damage = err;
-        record_damage(g, &err);
     }
     if (status == MLT_OK || status == MLT_BUSY) {
         return status == MLT_OK && more ? 0 : LOOK_S;
@@ -140,10 +132,8 @@ static void *run(void *arg) {
         pthread_mutex_unlock(&g->lock);
         int wait = work(g, &last_damage);
         pthread_mutex_lock(&g->lock);
-        struct timespec until;
-        clock_gettime(CLOCK_REALTIME, &until);
-        until.tv_sec += wait;
-        while (wait > 0 && !g->stop && pthread_cond_timedwait(&g->wake, &g->lock, &until) == 0) {
+        const int64_t until = mlt_wait_now() + wait * MLT_NS_PER_S;
+        while (wait > 0 && !g->stop && mlt_wait_until(&g->wake, &g->lock, until)) {
         }
     }
     pthread_mutex_unlock(&g->lock);
@@ -165,7 +155,7 @@ enum mlt_status mlt_segmenting_start(struct mlt_segmenting **out, struct mlt_api
         free(g);
         return status;
     }
-    if (pthread_mutex_init(&g->lock, NULL) != 0 || pthread_cond_init(&g->wake, NULL) != 0) {
+    if (pthread_mutex_init(&g->lock, NULL) != 0 || !mlt_wait_init(&g->wake)) {
         mlt_segments_close(g->segments);
         free(g);
         return mlt_fail(err, MLT_NOMEM, "no memory for a lock");

@@ -1,5 +1,6 @@
 // Starting and stopping: sockets, daemons, workers, watcher.
 #include "server/server.h"
+#include "base/wait.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -135,7 +136,7 @@ unsigned mlt_server_port(const struct mlt_server *s) {
 }
 
 static void wait_for(atomic_size_t *count, int64_t until) {
-    while (atomic_load(count) > 0 && (until < 0 || mlt_server_now() < until)) {
+    while (atomic_load(count) > 0 && (until < 0 || mlt_wait_now() < until)) {
         struct timespec pause = {.tv_nsec = 2000000};
         nanosleep(&pause, NULL);
     }
@@ -157,7 +158,7 @@ void mlt_server_stop(struct mlt_server *s) {
     quiesce(s->tcp, &s->tcp_fd);
     quiesce(s->local, &s->local_fd);
     mlt_api_end(s->api);
-    wait_for(&s->exchanges, mlt_server_now() + MLT_STOP_GRACE_S * MLT_NS_PER_S);
+    wait_for(&s->exchanges, mlt_wait_now() + MLT_STOP_GRACE_S * MLT_NS_PER_S);
     wait_for(&s->in_flight, -1); // a suspended connection belongs to somebody; libmicrohttpd must not stop under it
     if (s->tcp) {
         MHD_stop_daemon(s->tcp);

@@ -58,8 +58,10 @@ struct mlt_exchange {
     struct mlt_buf body;
     size_t charged; // of the bytes of all bodies
     bool begun;     // headers are read
-    bool answered;  // `res` is the answer
-    bool close;     // and then the connection ends
+    // `res` is the answer. Whoever made it hands the exchange over by this: libmicrohttpd resumes the connection under
+    // locks of its own, which nobody promises and the thread sanitizer does not see.
+    atomic_bool answered;
+    bool close; // and then the connection ends
     struct mlt_response res;
     struct mlt_exchange *next; // in the queue of the workers
 };
@@ -96,7 +98,6 @@ struct mlt_server {
 };
 
 void mlt_server_log(struct mlt_server *s, const char *fmt, ...) MLT_PRINTF(2, 3);
-int64_t mlt_server_now(void); // monotonic
 
 // exchange.c: from the first header to the answer.
 void *mlt_exchange_target(void *cls, const char *uri, struct MHD_Connection *connection);

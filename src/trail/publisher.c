@@ -2,15 +2,9 @@
 // before: nobody outside ever holds a checkpoint that this trail could forget. With a `cosign`, others sign beside it
 // before it is published, and again from time to time though nothing changed, so that their times stay fresh.
 #include <stdio.h>
-#include <time.h>
 
+#include "base/wait.h"
 #include "trail/trail_private.h"
-
-static int64_t now_ns(void) {
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * MLT_NS_PER_S + ts.tv_nsec;
-}
 
 static enum mlt_status sync_head(struct mlt_trail *t, struct mlt_error *err) {
     struct mlt_error own = {0};
@@ -51,7 +45,7 @@ static void remember(struct mlt_trail *t, uint64_t size, struct mlt_bytes note, 
     pthread_mutex_lock(&t->mu);
     t->published = true;
     t->published_size = size;
-    t->again_at = cosigned->again_ns > 0 ? now_ns() + cosigned->again_ns : INT64_MAX;
+    t->again_at = cosigned->again_ns > 0 ? mlt_wait_now() + cosigned->again_ns : INT64_MAX;
     pthread_mutex_unlock(&t->mu);
     if (t->published_cb) {
         t->published_cb(t->published_arg, size, note, cosigned);
@@ -99,23 +93,11 @@ enum mlt_status mlt_trail_publish(struct mlt_trail *t, struct mlt_error *err) {
 }
 
 static bool is_due(const struct mlt_trail *t) {
-    return !t->published || t->published_size != t->head.size || t->again_at <= now_ns();
+    return !t->published || t->published_size != t->head.size || t->again_at <= mlt_wait_now();
 }
 
 static void wait_until(struct mlt_trail *t, int64_t until_ns) {
-    struct timespec until = {.tv_sec = (time_t)(until_ns / MLT_NS_PER_S), .tv_nsec = (long)(until_ns % MLT_NS_PER_S)};
-    while (!t->stop_publisher && pthread_cond_timedwait(&t->changed, &t->mu, &until) == 0) {
-    }
-}
-
-// wait_for_work returns when something changed or it is time to publish again.
-static void wait_for_work(struct mlt_trail *t) {
-    if (t->again_at == INT64_MAX) {
-        pthread_cond_wait(&t->changed, &t->mu);
-    } else {
-        struct timespec until = {.tv_sec = (time_t)(t->again_at / MLT_NS_PER_S),
-                                 .tv_nsec = (long)(t->again_at % MLT_NS_PER_S)};
-        (void)pthread_cond_timedwait(&t->changed, &t->mu, &until);
+    while (!t->stop_publisher && mlt_wait_until(&t->changed, &t->mu, until_ns)) {
     }
 }
 
@@ -124,10 +106,10 @@ void *mlt_publisher_main(void *trail) {
     pthread_mutex_lock(&t->mu);
     while (!t->stop_publisher) {
         if (!is_due(t)) {
-            wait_for_work(t);
+            (void)mlt_wait_until(&t->changed, &t->mu, t->again_at); // something changed, or it is time again
             continue;
         }
-        wait_until(t, now_ns() + t->publish_interval_ns);
+        wait_until(t, mlt_wait_now() + t->publish_interval_ns);
         if (!t->stop_publisher) {
             pthread_mutex_unlock(&t->mu);
             // A failed store has told `fatal`, a fork `forked`; anything else is tried again at the next interval.

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/wait.h"
 #include "trail/trail_private.h"
 
 static void end_process(void *arg, const struct mlt_error *err) {
@@ -232,14 +233,6 @@ static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_op
     return st;
 }
 
-static void init_changed(pthread_cond_t *cond) {
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(cond, &attr);
-    (void)pthread_condattr_destroy(&attr);
-}
-
 enum mlt_status mlt_trail_open(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
                                struct mlt_error *err) {
     return mlt_trail_open_for(out, env, opt, MLT_FOR_USE, err);
@@ -275,7 +268,7 @@ enum mlt_status mlt_trail_open_for(struct mlt_trail **out, struct mlt_env *env, 
     (void)pthread_mutex_init(&t->commit_mu, NULL);
     (void)pthread_mutex_init(&t->mu, NULL);
     (void)pthread_cond_init(&t->work, NULL);
-    init_changed(&t->changed);
+    (void)mlt_wait_init(&t->changed);
     enum mlt_status st = set_paths(t, opt, err);
     st = st ? st : read_meta(t, err);
     st = st ? st : take_lock(t, err);

@@ -12,9 +12,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
-#include "base/time.h"
+#include "base/wait.h"
 
 #define NS_PER_MS INT64_C(1000000)
 
@@ -69,19 +68,8 @@ struct errand {
     bool ahead; // its size is beyond ours
 };
 
-static int64_t now_ns(void) {
-    struct timespec ts;
-    (void)clock_gettime(CLOCK_MONOTONIC, &ts);
-    return (int64_t)ts.tv_sec * MLT_NS_PER_S + ts.tv_nsec;
-}
-
 static int64_t wall_s(const struct mlt_ring *ring) {
     return ring->opt.env->now(ring->opt.env) / MLT_NS_PER_S;
-}
-
-static void wait_until(pthread_cond_t *cond, pthread_mutex_t *mu, int64_t until) {
-    struct timespec ts = {.tv_sec = (time_t)(until / MLT_NS_PER_S), .tv_nsec = (long)(until % MLT_NS_PER_S)};
-    (void)pthread_cond_timedwait(cond, mu, &ts);
 }
 
 static void tell(const struct mlt_ring *ring, const struct member *m, const char *what) {
@@ -137,7 +125,7 @@ static bool is_ahead(struct mlt_ring *ring, const struct errand *e) {
 static void ask(struct member *m, struct errand *e, uint64_t old) {
     struct mlt_ring *ring = m->ring;
     struct mlt_add_checkpoint request = {.old_size = old, .note = mlt_buf_bytes(&e->note)};
-    int64_t left_ms = (e->deadline - now_ns()) / NS_PER_MS;
+    int64_t left_ms = (e->deadline - mlt_wait_now()) / NS_PER_MS;
     bool ready = old == 0 || old == e->size || prove(ring, e, old, &request.proof);
     mlt_buf_reset(&e->request);
     mlt_add_checkpoint_format(&e->request, &request);
@@ -256,7 +244,7 @@ static void settle_failure(struct member *m, const struct errand *e, int64_t now
 }
 
 static void settle(struct member *m, const struct errand *e, int64_t begun) {
-    int64_t now = now_ns();
+    int64_t now = mlt_wait_now();
     m->known = e->known;
     m->kept = e->kept;
     if (e->http_status != 0) {
@@ -321,7 +309,7 @@ static void unpack(struct errand *e) {
 static void take_part(struct member *m) {
     struct mlt_ring *ring = m->ring;
     struct errand e = {0};
-    int64_t begun = now_ns();
+    int64_t begun = mlt_wait_now();
     uint64_t gathering = ring->gathering;
     if (!rests(m, ring->head.size, begun) && pack(ring, m, &e)) {
         pthread_mutex_unlock(&ring->mu);
@@ -398,19 +386,19 @@ static void wait_for_answers(struct mlt_ring *ring, bool all, struct mlt_buf *no
             bool had = out->quorum;
             before = out->num_cosigned;
             out->quorum = meets_quorum(ring, note);
-            int64_t linger = now_ns() + MLT_RING_LINGER_MS * NS_PER_MS;
+            int64_t linger = mlt_wait_now() + MLT_RING_LINGER_MS * NS_PER_MS;
             until = out->quorum && !had && !all && linger < until ? linger : until;
         }
-        if (ring->forked || all_done(ring) || now_ns() >= until || atomic_load(&ring->stopping)) {
+        if (ring->forked || all_done(ring) || mlt_wait_now() >= until || atomic_load(&ring->stopping)) {
             return;
         }
-        wait_until(&ring->answered, &ring->mu, until);
+        (void)mlt_wait_until(&ring->answered, &ring->mu, until);
     }
 }
 
 // When those that are missing are to be asked again, although nothing changes.
 static int64_t again_s(const struct mlt_ring *ring) {
-    int64_t now = now_ns();
+    int64_t now = mlt_wait_now();
     int64_t again = MLT_RING_REFRESH_S;
     for (size_t i = 0; i < ring->num; i++) {
         const struct member *m = &ring->members[i];
@@ -431,7 +419,7 @@ enum mlt_status mlt_ring_gather(struct mlt_ring *ring, const struct mlt_ring_hea
     if (!ring->forked) {
         ring->gathering++;
         ring->head = *head;
-        ring->deadline = now_ns() + ring->opt.timeout_ms * NS_PER_MS;
+        ring->deadline = mlt_wait_now() + ring->opt.timeout_ms * NS_PER_MS;
         ring->open = true;
         pthread_cond_broadcast(&ring->asked);
         wait_for_answers(ring, all, &gathered, out);
@@ -456,7 +444,7 @@ enum mlt_status mlt_ring_gather(struct mlt_ring *ring, const struct mlt_ring_hea
 
 void mlt_ring_get(struct mlt_ring *ring, size_t i, struct mlt_ring_status *out) {
     assert(i < ring->num);
-    int64_t now = now_ns();
+    int64_t now = mlt_wait_now();
     pthread_mutex_lock(&ring->mu);
     *out = ring->members[i].is;
     out->retry_in_ms = ring->members[i].next > now ? (ring->members[i].next - now) / NS_PER_MS : 0;
@@ -500,13 +488,9 @@ static enum mlt_status start_members(struct mlt_ring *ring, struct mlt_error *er
 }
 
 static void init_sync(struct mlt_ring *ring) {
-    pthread_condattr_t attr;
     (void)pthread_mutex_init(&ring->mu, NULL);
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&ring->asked, &attr);
-    (void)pthread_cond_init(&ring->answered, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    (void)mlt_wait_init(&ring->asked);
+    (void)mlt_wait_init(&ring->answered);
 }
 
 enum mlt_status mlt_ring_open(struct mlt_ring **out, const struct mlt_ring_options *opt, struct mlt_error *err) {

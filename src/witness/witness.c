@@ -13,6 +13,13 @@ static void path_of(path_text out, const char *dir, const char *folder, const ch
     (void)snprintf(out, sizeof(path_text), "%s/%s%s%s", dir, folder, folder[0] ? "/" : "", name);
 }
 
+static enum mlt_status check_path(const char *dir, struct mlt_error *err) {
+    return strlen(dir) < MLT_WITNESS_PATH_MAX
+               ? MLT_OK
+               : mlt_fail(err, MLT_LIMIT, "the path of a witness has %zu bytes; at most %d would be right", strlen(dir),
+                          MLT_WITNESS_PATH_MAX - 1);
+}
+
 void mlt_witness_id(char out[static MLT_WITNESS_ID_LEN + 1], struct mlt_bytes origin) {
     uint8_t hash[MLT_HASH_LEN];
     mlt_sha256_one(hash, origin);
@@ -71,8 +78,9 @@ enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const c
     char text[MLT_SKEY_TEXT_MAX + 1];
     path_text path;
     struct mlt_cosigner cosigner = {0};
-    if (strlen(dir) >= MLT_WITNESS_PATH_MAX) {
-        return mlt_fail(err, MLT_LIMIT, "the path of a witness is longer than %d bytes", MLT_WITNESS_PATH_MAX - 1);
+    enum mlt_status st = check_path(dir, err);
+    if (st) {
+        return st;
     }
     if (!mlt_note_name_valid(mlt_str(name))) {
         return mlt_fail(err, MLT_INVALID,
@@ -80,7 +88,7 @@ enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const c
                         "such as witness.example.com/w1",
                         name, MLT_NOTE_NAME_MAX);
     }
-    enum mlt_status st = check_absent(env, dir, err);
+    st = check_absent(env, dir, err);
     st = st ? st : make_folders(env, dir, err);
     st = st ? st : env->random(env, seed, sizeof(seed), err);
     st = st ? st : mlt_cosigner_init(&cosigner, mlt_str(name), seed, err);
@@ -246,15 +254,18 @@ static enum mlt_status take_lock(struct mlt_witness *w, struct mlt_error *err) {
 enum mlt_status mlt_witness_open(struct mlt_witness **out, struct mlt_env *env, const char *dir, bool read_only,
                                  struct mlt_error *err) {
     *out = NULL;
-    struct mlt_witness *w = strlen(dir) < MLT_WITNESS_PATH_MAX ? calloc(1, sizeof(*w)) : NULL;
+    enum mlt_status st = check_path(dir, err);
+    if (st) {
+        return st;
+    }
+    struct mlt_witness *w = calloc(1, sizeof(*w));
     if (!w) {
-        return mlt_fail(err, MLT_NOMEM, "no memory for a witness, or its path is longer than %d bytes",
-                        MLT_WITNESS_PATH_MAX - 1);
+        return mlt_fail(err, MLT_NOMEM, "no memory for a witness");
     }
     w->env = env;
     (void)snprintf(w->dir, sizeof(w->dir), "%s", dir);
     (void)pthread_mutex_init(&w->mu, NULL);
-    enum mlt_status st = read_key(w, err);
+    st = read_key(w, err);
     st = st || read_only ? st : take_lock(w, err);
     if (st) {
         mlt_witness_close(w);

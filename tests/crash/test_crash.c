@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/receipts.h"
 #include "lib/records.h"
 #include "lib/simdisk.h"
 #include "trail/trail.h"
@@ -19,9 +20,6 @@
 #define MAX_RECEIPTS 256
 #define MAX_HEADS 64
 #define GROUPS_BEFORE_CLOSE 12 // with regions of 32 KiB: the journal goes round twice
-
-static const char *const FAULTS[] = {"none",         "error-applied", "error-not-applied",
-                                     "death-before", "death-during",  "death-after"};
 
 struct session {
     struct simdisk *disk;
@@ -124,11 +122,6 @@ static void run_recovery(struct session *s) {
     do_close(s);
 }
 
-static bool complain(struct session *s, const char *what) {
-    (void)snprintf(s->err.text, sizeof(s->err.text), "%s", what);
-    return false;
-}
-
 static bool verifies(struct session *s) {
     struct mlt_bytes heads[MAX_HEADS];
     for (size_t i = 0; i < s->num_heads; i++) {
@@ -142,23 +135,6 @@ static bool verifies(struct session *s) {
         (void)snprintf(s->err.text, sizeof(s->err.text), "%s: %s", r->faults[0].file, r->faults[0].text);
     }
     free(r);
-    return good;
-}
-
-static bool receipts_hold(struct session *s) {
-    struct mlt_arena arena = {0};
-    bool good = true;
-    for (size_t i = 0; i < s->num_receipts && good; i++) {
-        struct mlt_bytes entry;
-        uint8_t leaf[MLT_HASH_LEN];
-        good = mlt_trail_entry(s->trail, s->receipts[i].index, &arena, &entry, &s->err) == MLT_OK;
-        if (good) {
-            mlt_merkle_leaf(leaf, entry);
-            good = memcmp(leaf, s->receipts[i].leaf, MLT_HASH_LEN) == 0 || complain(s, "a receipt's entry is another");
-        }
-        mlt_arena_reset(&arena);
-    }
-    mlt_arena_clear(&arena);
     return good;
 }
 
@@ -178,7 +154,7 @@ static bool survives(struct session *s, bool power_lost) {
     if (s->stopped) {
         return false;
     }
-    bool good = receipts_hold(s);
+    bool good = receipts_hold(s->trail, s->receipts, s->num_receipts, &s->err);
     do_append(s, 2, 0);
     do_close(s);
     return good && !s->stopped && verifies(s);
@@ -240,7 +216,7 @@ static bool run_reported(const struct run *r) {
     bool good = run_one(r, &operations, why);
     if (!good) {
         fprintf(stderr, "replay with: test_crash --seed %llu --fault %s --at %llu\n  %s\n", (unsigned long long)r->seed,
-                FAULTS[r->fault], (unsigned long long)r->at, why);
+                simdisk_fault_names[r->fault], (unsigned long long)r->at, why);
     }
     return good;
 }
@@ -283,8 +259,8 @@ static void test_lying_disk_is_caught(void **state) {
 }
 
 static enum simdisk_fault fault_named(const char *name) {
-    for (unsigned f = 0; f < sizeof(FAULTS) / sizeof(FAULTS[0]); f++) {
-        if (strcmp(FAULTS[f], name) == 0) {
+    for (unsigned f = 0; f < SIMDISK_NUM_FAULTS; f++) {
+        if (strcmp(simdisk_fault_names[f], name) == 0) {
             return f;
         }
     }

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/receipts.h"
 #include "lib/records.h"
 #include "lib/simdisk.h"
 #include "store/files.h"
@@ -21,8 +22,6 @@
 #define MAX_RECEIPTS 64
 #define MAX_HEADS 16
 
-static const char *const FAULTS[] = {"none",         "error-applied", "error-not-applied",
-                                     "death-before", "death-during",  "death-after"};
 static const char *const CHANGES[] = {"signing", "kek", "recover"};
 enum change { SIGNING, KEK, RECOVER, NUM_CHANGES };
 static const char *const EVENTS[] = {"\"control\":\"key-rotated\"", "\"control\":\"kek-rotated\"",
@@ -218,23 +217,6 @@ static size_t count_events(struct session *s, enum change change) {
     return num;
 }
 
-static bool receipts_hold(struct session *s) {
-    struct mlt_arena arena = {0};
-    bool good = true;
-    for (size_t i = 0; i < s->num_receipts && good; i++) {
-        struct mlt_bytes entry;
-        uint8_t leaf[MLT_HASH_LEN];
-        good = mlt_trail_entry(s->trail, s->receipts[i].index, &arena, &entry, &s->err) == MLT_OK;
-        if (good) {
-            mlt_merkle_leaf(leaf, entry);
-            good = memcmp(leaf, s->receipts[i].leaf, MLT_HASH_LEN) == 0 || complain(s, "a receipt's entry is another");
-        }
-        mlt_arena_reset(&arena);
-    }
-    mlt_arena_clear(&arena);
-    return good;
-}
-
 // Every secret acknowledged opens with the trail's keys, and, once the old key is gone, none with the old one.
 static bool secrets_open(struct session *s, bool old_is_gone) {
     struct mlt_sealer *now = NULL;
@@ -269,7 +251,8 @@ static bool goes_on(struct session *s, enum change change, bool ended) {
         memcpy(s->last_kek, mlt_trail_keys(s->trail)->kek, MLT_KEK_LEN);
     }
     size_t num_keys = mlt_trail_chain(s->trail)->num_keys;
-    bool good = receipts_hold(s) && secrets_open(s, change == KEK && ended) && appends(s, 2);
+    bool good = receipts_hold(s->trail, s->receipts, s->num_receipts, &s->err) &&
+                secrets_open(s, change == KEK && ended) && appends(s, 2);
     size_t num = count_events(s, change);
     if (good && change != KEK && num != num_keys - 1) {
         good = complain(s, "not one entry for each change of keys");
@@ -357,7 +340,8 @@ static bool run_reported(const struct run *r) {
     bool good = run_one(r, &operations, why);
     if (!good) {
         fprintf(stderr, "replay with: test_crash_keys --change %s --seed %llu --fault %s --at %llu\n  %s\n",
-                CHANGES[r->change], (unsigned long long)r->seed, FAULTS[r->fault], (unsigned long long)r->at, why);
+                CHANGES[r->change], (unsigned long long)r->seed, simdisk_fault_names[r->fault],
+                (unsigned long long)r->at, why);
     }
     return good;
 }
@@ -439,7 +423,7 @@ int main(int argc, char **argv) {
         } else if (strcmp(argv[i], "--change") == 0) {
             r.change = named(CHANGES, NUM_CHANGES, argv[i + 1]);
         } else if (strcmp(argv[i], "--fault") == 0) {
-            r.fault = named(FAULTS, sizeof(FAULTS) / sizeof(FAULTS[0]), argv[i + 1]);
+            r.fault = named(simdisk_fault_names, SIMDISK_NUM_FAULTS, argv[i + 1]);
         } else if (strcmp(argv[i], "--at") == 0) {
             r.at = strtoull(argv[i + 1], NULL, 10);
         } else {

@@ -19,9 +19,6 @@
 #define ENTRIES 16      // of a whole segment
 #define PREDICTIONS 270 // sixteen whole segments, which become one, and a tail
 
-static const char *const FAULTS[] = {"none",         "error-applied", "error-not-applied",
-                                     "death-before", "death-during",  "death-after"};
-
 struct session {
     struct simdisk *disk;
     struct mlt_env *env;
@@ -177,8 +174,8 @@ static bool run(uint64_t seed, enum simdisk_fault fault, uint64_t at) {
     struct session s = {.disk = simdisk_new(seed),
                         .opt = {.dir = "/d/t", .journal_bytes = 1 << 20, .reserve_bytes = 1, .fatal = ignore_fatal}};
     uint64_t first;
-    (void)snprintf(s.name, sizeof(s.name), "seed %llu, %s at operation %llu", (unsigned long long)seed, FAULTS[fault],
-                   (unsigned long long)at);
+    (void)snprintf(s.name, sizeof(s.name), "seed %llu, %s at operation %llu", (unsigned long long)seed,
+                   simdisk_fault_names[fault], (unsigned long long)at);
     s.env = simdisk_env(s.disk);
     must(&s, s.env->mkdir(s.env, "/d", false, &s.err), "make a directory");
     must(&s, s.env->sync_dir(s.env, "", &s.err), "sync the root");

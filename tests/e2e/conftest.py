@@ -1,23 +1,15 @@
 """What the end-to-end tests share: the built program, the demo's modules, the SDK."""
 from __future__ import annotations
 
-import os
 import sys
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "sdk" / "python"), str(Path(__file__).resolve().parent)]
-
-
-@pytest.fixture(scope="session")
-def binary() -> Path:
-    """The program: MLTRAIL_BIN, or build/mltrail."""
-    path = Path(os.environ.get("MLTRAIL_BIN", ROOT / "build" / "mltrail"))
-    if not os.access(path, os.X_OK):
-        pytest.skip(f"{path} is not built")
-    return path
+sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "sdk" / "python"), str(ROOT / "tests" / "lib"),
+                str(Path(__file__).resolve().parent)]
+from built import binary  # noqa: E402, F401
 
 
 PATIENTS = 6  # of each version; the whole demo scores 113

@@ -6,9 +6,13 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import shutil
 import signal
 import subprocess
+import termios
+import time
 from pathlib import Path
 from typing import Iterator
 
@@ -108,6 +112,62 @@ def test_without_the_pin(trail: Trail) -> None:
     pin_file.write_text(PIN + "\n")
     trail.token.env["MLTRAIL_PIN_FILE"] = str(pin_file)
     trail.run("append", pin=None, stdin=RECORD % "r2")
+
+
+class Asked:
+    """`mltrail append FILE` on a terminal of its own, where it asks for the PIN."""
+
+    def __init__(self, trail: Trail, request_id: str) -> None:
+        records = trail.base / f"{request_id}.ndjson"
+        records.write_text(RECORD % request_id)
+        self.pid, self.terminal = pty.fork()
+        if self.pid == 0:
+            os.chdir(trail.base)
+            os.execve(trail.binary, ["mltrail", "append", str(records)], trail.token.env)
+        self.wait_for(lambda: b"PIN of the token trail" in self.shown(), "the question")
+        self.wait_for(lambda: not self.echoes(), "a terminal that does not echo")
+
+    seen = b""
+
+    def shown(self) -> bytes:
+        while select.select([self.terminal], [], [], 0)[0]:
+            try:
+                self.seen += os.read(self.terminal, 4096)
+            except OSError:  # the other side is closed
+                break
+        return self.seen
+
+    def echoes(self) -> bool:
+        return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
+
+    @staticmethod
+    def wait_for(what, name: str) -> None:
+        until = time.monotonic() + 20
+        while not what():
+            assert time.monotonic() < until, f"{name} does not come"
+            time.sleep(0.02)
+
+    def end(self) -> int:
+        _, status = os.waitpid(self.pid, 0)
+        self.shown()
+        return os.waitstatus_to_exitcode(status)
+
+
+def test_asked_on_a_terminal(trail: Trail) -> None:
+    """A PIN that is typed is not shown, and opens the token."""
+    asked = Asked(trail, "r1")
+    os.write(asked.terminal, PIN.encode() + b"\n")
+    assert asked.end() == 0, asked.seen
+    assert PIN.encode() not in asked.seen
+    assert "1 payloads (checked)" in trail.run("verify", "trail").stdout
+
+
+def test_interrupted_at_the_question(trail: Trail) -> None:
+    """Ctrl-C at the question ends the command by that signal, and leaves a terminal that echoes."""
+    asked = Asked(trail, "r1")
+    os.write(asked.terminal, b"\x03")
+    asked.wait_for(asked.echoes, "the echo")
+    assert asked.end() == -signal.SIGINT, asked.seen
 
 
 def test_pin_source_and_no_module_path(binary: Path, tmp_path: Path, token: Token) -> None:

@@ -4,16 +4,18 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import signal
 import socket
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+from built import binary  # noqa: E402, F401
 START_S = 20
 
 GRANTS = {
@@ -119,15 +121,6 @@ class Server:
 def prediction(request_id: str, **more) -> dict:
     return {"kind": "prediction", "request_id": request_id, "timestamp": "2026-11-23T10:00:00Z", "model": "a-credit",
             "model_version": "3", "serving_node": "n1", "feature_values": {"age": 41}, "prediction": 0.7, **more}
-
-
-@pytest.fixture(scope="session")
-def binary() -> Path:
-    """The program: MLTRAIL_BIN, or build/mltrail."""
-    path = Path(os.environ.get("MLTRAIL_BIN", ROOT / "build" / "mltrail"))
-    if not os.access(path, os.X_OK):
-        pytest.skip(f"{path} is not built")
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -3,17 +3,19 @@ from __future__ import annotations
 
 import fcntl
 import json
-import os
 import re
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests" / "lib"))
+from built import binary  # noqa: E402, F401
 TOOLS = ROOT / "build-check" / "go"  # built once, kept between runs
 GO_MIN = (1, 24)
 BUILD_S = 600
@@ -64,15 +66,6 @@ def go_tool(module: str, version: str, package: str = "", name: str | None = Non
         (into / "overlay.json").write_text(json.dumps({"Replace": files}))
         _run([go, "build", "-overlay", str(into / "overlay.json"), "-o", str(binary), "./" + package], cwd=source)
     return binary
-
-
-@pytest.fixture(scope="session")
-def binary() -> Path:
-    """The program: MLTRAIL_BIN, or build/mltrail."""
-    path = Path(os.environ.get("MLTRAIL_BIN", ROOT / "build" / "mltrail"))
-    if not os.access(path, os.X_OK):
-        pytest.skip(f"{path} is not built")
-    return path
 
 
 @pytest.fixture(scope="session")

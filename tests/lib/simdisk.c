@@ -5,6 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+const char *const simdisk_fault_names[SIMDISK_NUM_FAULTS] = {"none",         "error-applied", "error-not-applied",
+                                                             "death-before", "death-during",  "death-after"};
+
 #define SECTOR 512
 #define PATH_LEN 512
 #define MAX_NODES 4096

@@ -16,6 +16,8 @@ enum simdisk_fault {
     SIMDISK_DEATH_DURING,      // … some sectors of it did
     SIMDISK_DEATH_AFTER,       // … it is done, but nobody was told
 };
+#define SIMDISK_NUM_FAULTS (SIMDISK_DEATH_AFTER + 1)
+extern const char *const simdisk_fault_names[SIMDISK_NUM_FAULTS]; // as in "replay with … --fault error-applied"
 
 struct simdisk;
 
