@@ -36,6 +36,8 @@ struct mlt_bundle_choice {
     struct mlt_bytes only, not ;
 };
 bool mlt_bundle_shows(const struct mlt_bundle_choice *choice, uint64_t index, struct mlt_bytes member);
+// Whether `not` names the member, for all records or for any one: a correction must not tell what it should read.
+bool mlt_bundle_masks_anywhere(const struct mlt_bundle_choice *choice, struct mlt_bytes member);
 
 struct mlt_bundle_request {
     const struct mlt_source *src;          // as of the dossier's size

@@ -149,6 +149,21 @@ static struct mlt_bytes committed_as(const struct mlt_entry *e, struct mlt_bytes
     return mlt_str(mlt_arena_printf(arena, "~%u", ++*unknown));
 }
 
+// A correction says in `members` how members of another record should read: it is masked with any of them.
+static bool tells_masked(const struct mlt_bundle_choice *choice, const struct mlt_entry *e, const struct mlt_json *plain,
+                         mlt_json_at value, struct mlt_bytes name, struct mlt_arena *arena) {
+    bool tells = false;
+    if (!mlt_bytes_is(e->kind_name, "correction") || !mlt_bytes_is(name, "members") || plain->tape[value].type != MLT_JSON_OBJECT) {
+        return false;
+    }
+    for (mlt_json_at n = mlt_json_first(plain, value); n != MLT_JSON_NONE && !tells;
+         n = mlt_json_next(plain, value, n)) {
+        const struct mlt_bytes corrected = mlt_json_string(plain, n, arena);
+        tells = !corrected.ptr || mlt_bundle_masks_anywhere(choice, corrected);
+    }
+    return tells;
+}
+
 enum mlt_status mlt_bundle_disclose(struct mlt_bundle_payload *out, const struct mlt_bundle_choice *choice,
                                     uint64_t index, const struct mlt_entry *e, const struct mlt_json *plain,
                                     const uint8_t secret[static MLT_SECRET_LEN], struct mlt_arena *arena,
@@ -165,7 +180,7 @@ enum mlt_status mlt_bundle_disclose(struct mlt_bundle_payload *out, const struct
         if (!m.as.ptr || !m.name.ptr) {
             return mlt_fail(err, MLT_NOMEM, "no memory for a payload");
         }
-        if (mlt_bundle_shows(choice, index, m.name)) {
+        if (mlt_bundle_shows(choice, index, m.name) && !tells_masked(choice, e, plain, n + 1, m.name, arena)) {
             m.value = mlt_json_raw(plain, n + 1);
             mlt_seal_salt(m.salt, secret, m.name);
             out->members[out->num_members++] = m;

@@ -1,6 +1,7 @@
 #include "cli/json_text.h"
 #include "cli/transport.h"
 #include "dossier/dossier.h"
+#include "record/kind.h"
 
 static const struct mlt_cli_option options[] = {
     {"format", 'f', "FORMAT", "text, json, html or bundle (default: text).", "text json html bundle"},
@@ -72,6 +73,34 @@ static bool passes(struct mlt_cli *cli, struct mlt_bytes dossier) {
     return pass;
 }
 
+static struct mlt_bytes without_entry(struct mlt_bytes name) {
+    const uint8_t *dot = name.len > 0 ? memchr(name.ptr, '.', name.len) : NULL;
+    const size_t skip = dot ? (size_t)(dot - name.ptr) + 1 : 0;
+    return mlt_bytes_of(name.ptr + skip, name.len - skip);
+}
+
+// Members that no table has can be masked as well: a name that is not known is remarked on, for it may be a slip that
+// shows what was to be hidden.
+static void remark_on_names(struct mlt_cli *cli, const char *option) {
+    const char *list = mlt_cli_value(cli, option);
+    while (list && *list) {
+        const size_t len = strcspn(list, ",");
+        const struct mlt_bytes name = without_entry(mlt_bytes_of(list, len));
+        bool payload = false, fact = false;
+        for (int k = 0; k < MLT_NUM_KINDS; k++) {
+            const struct mlt_member *m = mlt_kind_member(mlt_kind_info((enum mlt_kind)k), name);
+            payload = payload || (m && (m->flags & MLT_M_PAYLOAD));
+            fact = fact || (m && !(m->flags & MLT_M_PAYLOAD));
+        }
+        if (!payload) {
+            mlt_cli_note(cli, "--%s \"%.*s\": %s", option, (int)len, list,
+                         fact ? "that is a fact, and facts are always shown"
+                              : "no kind of record has a payload member of this name");
+        }
+        list += len + (list[len] == ',');
+    }
+}
+
 static int check_combination(struct mlt_cli *cli, enum format format) {
     const char *file = mlt_cli_value(cli, "output");
     if (format != FORMAT_BUNDLE && (mlt_cli_value(cli, "disclose") || mlt_cli_value(cli, "mask"))) {
@@ -103,6 +132,8 @@ static int run(struct mlt_cli *cli) {
     if (code != 0) {
         return code;
     }
+    remark_on_names(cli, "mask");
+    remark_on_names(cli, "disclose");
     struct mlt_buf path = {0};
     struct mlt_buf query = {0};
     struct mlt_reply reply = {0};

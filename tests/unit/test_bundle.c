@@ -229,6 +229,9 @@ static void test_choice(void **state) {
     assert_false(mlt_bundle_shows(&most, 17, mlt_str("b")));
     assert_true(mlt_bundle_shows(&most, 18, mlt_str("b")));
     assert_false(mlt_bundle_shows(&most, 18, mlt_str("c")));
+    assert_true(mlt_bundle_masks_anywhere(&most, mlt_str("b"))); // of entry 17: no correction of it may tell
+    assert_true(mlt_bundle_masks_anywhere(&most, mlt_str("c")));
+    assert_false(mlt_bundle_masks_anywhere(&most, mlt_str("a")));
 }
 
 int main(void) {
