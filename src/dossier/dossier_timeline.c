@@ -93,21 +93,27 @@ static const char *describe(const struct mlt_node *n, struct mlt_arena *arena) {
     }
 }
 
-static void put_event(struct mlt_dossier_writer *d, const struct event *e, const char *disagreement) {
-    const char *member = actor_member(e->node->kind);
+// A correction is an event of its own: `own` is its node, while `e` has the one that it corrects.
+static void put_event(struct mlt_dossier_writer *d, const struct event *e, const struct mlt_node *own,
+                      const char *disagreement) {
+    const bool corrects = e->part->relation == MLT_REL_CORRECTS;
+    const char *member = corrects ? "corrected_by" : actor_member(e->node->kind);
+    const struct mlt_node *actor = corrects ? own : e->node;
     const char *relation = e->part->relation == MLT_REL_COMPLETES      ? " (more about it)"
                            : e->part->relation == MLT_REL_CONFLICTS    ? " (contradicted)"
                            : e->part->relation == MLT_REL_CORROBORATES ? " (said again by another producer)"
-                           : e->part->relation == MLT_REL_CORRECTS     ? " (corrected)"
                                                                        : "";
     const char *what = describe(e->node, d->arena);
+    what = corrects && what ? mlt_arena_printf(d->arena, "correction of entry %llu: %s",
+                                               (unsigned long long)e->node->entry, what)
+                            : what;
     mlt_jw_object(&d->w);
     mlt_jw_member_u64(&d->w, "entry", e->part->index);
     mlt_jw_member_bytes(&d->w, "kind", e->part->entry.kind_name);
     mlt_jw_member(&d->w, "what", what ? mlt_arena_printf(d->arena, "%s%s", what, relation) : NULL);
     mlt_dossier_put_time(&d->w, "time", e->part->entry.has_time, e->part->entry.time);
     mlt_dossier_put_time(&d->w, "recorded", true, e->part->entry.received);
-    mlt_jw_member(&d->w, "actor", member ? mlt_node_text(e->node, member, d->arena) : NULL);
+    mlt_jw_member(&d->w, "actor", member && actor ? mlt_node_text(actor, member, d->arena) : NULL);
     mlt_jw_member_bytes(&d->w, "producer", e->part->entry.principal);
     mlt_jw_member(&d->w, "disagreement", disagreement);
     mlt_jw_end_object(&d->w);
@@ -157,7 +163,8 @@ void mlt_dossier_put_timeline(struct mlt_dossier_writer *d, const struct mlt_sto
         } else if (entry->has_time && entry->time < latest) {
             disagreement = "claimed-before-an-earlier-entry";
         }
-        put_event(d, &events[i], disagreement);
+        const bool twice = i + 1 < num && events[i + 1].part->index == events[i].part->index;
+        put_event(d, &events[i], twice ? events[i + 1].node : NULL, disagreement);
         if (entry->has_time && entry->time > latest) {
             latest = entry->time;
         }

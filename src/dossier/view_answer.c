@@ -20,19 +20,57 @@ static struct mlt_bytes shown_or_empty(struct mlt_view *v, mlt_json_at at, const
     return mlt_view_absent(v, value) ? (struct mlt_bytes){0} : mlt_view_shown(v, value, "");
 }
 
-static void put_approval(struct mlt_view *v, struct mlt_buf *out, mlt_json_at version, mlt_json_at transition) {
+// What became of the approval later in the log, under the same reference.
+static void put_verdicts_after(struct mlt_view *v, struct mlt_buf *out, mlt_json_at approval, uint64_t prediction) {
+    const uint64_t given = mlt_view_u64(v, approval, "entry", UINT64_MAX);
+    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "approvals"), a) {
+        const uint64_t entry = mlt_view_u64(v, a, "entry", 0);
+        const bool revoked = mlt_view_is(v, a, "verdict", "revoked");
+        if (entry <= given || (!revoked && !mlt_view_is(v, a, "verdict", "rejected")) ||
+            !mlt_bytes_equal(mlt_view_string(v, a, "model"), mlt_view_string(v, approval, "model")) ||
+            !mlt_bytes_equal(mlt_view_string(v, a, "model_version"), mlt_view_string(v, approval, "model_version")) ||
+            !mlt_bytes_equal(mlt_view_string(v, a, "approval_reference"),
+                             mlt_view_string(v, approval, "approval_reference"))) {
+            continue;
+        }
+        put(out, revoked ? " The approval was revoked by " : " The version was rejected under the same reference by ",
+            mlt_view_string(v, a, "approver"), "");
+        put(out, " on ", mlt_view_time(v, a, "timestamp"), "");
+        mlt_buf_printf(out, " (entry %llu), which the log has %s this prediction.", (unsigned long long)entry,
+                       entry < prediction ? "before" : "after");
+    }
+}
+
+// A name in a record is no approval by its bearer: who neither signed nor submitted it is only said to have approved.
+static bool is_claimed(struct mlt_view *v, mlt_json_at approval) {
+    return !mlt_view_is(v, approval, "approver_assurance", "signed") &&
+           !mlt_view_is(v, approval, "approver_assurance", "submitted");
+}
+
+static void put_approval(struct mlt_view *v, struct mlt_buf *out, mlt_json_at version, mlt_json_at transition,
+                         uint64_t prediction) {
     const mlt_json_at approval = mlt_view_approval(v, version, transition);
     if (approval == MLT_JSON_NONE) {
         mlt_buf_put_str(out, " No approval of this version is recorded.");
         return;
     }
-    put(out, " The version was approved by ", mlt_view_string(v, approval, "approver"), "");
+    if (is_claimed(v, approval)) {
+        put(out, " A record submitted by ", mlt_view_string(v, approval, "producer.principal"),
+            ", without a good signature of the approver, says that the version");
+    } else {
+        mlt_buf_put_str(out, " The version");
+    }
+    put(out, " was approved by ", mlt_view_string(v, approval, "approver"), "");
     put(out, " (reference ", mlt_view_string(v, approval, "approval_reference"), ")");
     put(out, " on ", mlt_view_time(v, approval, "timestamp"), "");
     if (mlt_view_u64(v, approval, "entry", 0) > mlt_view_u64(v, transition, "entry", UINT64_MAX)) {
         mlt_buf_put_str(out, ", recorded only after it had been deployed");
     }
+    if (!mlt_view_absent(v, mlt_view_at(v, approval, "expires_at"))) {
+        put(out, ", valid until ", mlt_view_time(v, approval, "expires_at"), "");
+    }
     mlt_buf_put_str(out, ".");
+    put_verdicts_after(v, out, approval, prediction);
 }
 
 static void put_deployment(struct mlt_view *v, struct mlt_buf *out, mlt_json_at transition) {
@@ -94,6 +132,17 @@ static void put_training(struct mlt_view *v, struct mlt_buf *out, mlt_json_at ve
     mlt_buf_put_str(out, num ? "." : ". No dataset of the run is recorded.");
 }
 
+static void put_corrections(struct mlt_view *v, struct mlt_buf *out, mlt_json_at node) {
+    size_t num = 0;
+    MLT_VIEW_EACH(v, mlt_view_at(v, node, "other_entries"), e) {
+        if (mlt_view_is(v, e, "relation", "corrects")) {
+            put(out, num++ ? ", " : " This is as first recorded; corrected by entry ", mlt_view_shown(v, e, "entry"),
+                "");
+        }
+    }
+    mlt_buf_put_str(out, num ? "." : "");
+}
+
 void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {
     const mlt_json_at served = mlt_view_served(v);
     if (served == MLT_JSON_NONE) {
@@ -124,7 +173,8 @@ void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {
         mlt_buf_put_str(out, " The registration of this model version is not recorded.");
         version = served;
     }
-    put_approval(v, out, version, transition);
+    put_corrections(v, out, served);
+    put_approval(v, out, version, transition, mlt_view_u64(v, served, "entry", 0));
     put_deployment(v, out, transition);
     put_training(v, out, version);
 }

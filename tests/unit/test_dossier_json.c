@@ -241,6 +241,32 @@ static void a_version_that_the_trail_resolved_is_marked(void **state) {
     expect("completeness.stream.result", "\"could not check\"");
 }
 
+// The first paragraph of the text is what is read out: nothing in it may sound surer than it is.
+static void expect_first(const char *words) {
+    struct mlt_buf text = {0};
+    struct mlt_error err = {0};
+    assert_int_equal(mlt_dossier_text(mlt_buf_bytes(&out), false, 4000, &text, &err), MLT_OK);
+    const char *at = strstr(mlt_buf_cstr(&text), words), *end = strstr(mlt_buf_cstr(&text), "THE CHAIN");
+    if (!at || at > end) {
+        fail_msg("\"%s\" is not in: %.1500s\n", words, mlt_buf_cstr(&text));
+    }
+    mlt_buf_clear(&text);
+}
+
+static void a_claimed_and_a_revoked_approval_are_called_that(void **state) {
+    (void)state;
+    tell("r-1");
+    expect_first("A record submitted by ");
+    expect_first(", without a good signature of the approver, says that the version was approved by okafor");
+    trail_add(&trail, "registry",
+              "{\"kind\":\"approval\",\"approval_reference\":\"CAB-1\",\"model\":\"fna\",\"model_version\":\"7\","
+              "\"verdict\":\"revoked\",\"approver\":\"okafor\",\"timestamp\":\"2026-11-23T10:40:00Z\"}");
+    trail_seal(&trail, E_ALL + 1);
+    tell("r-1");
+    expect_first("The approval was revoked by okafor on 2026-11-23T10:40:00Z (entry 9), which the log has after this "
+                 "prediction.");
+}
+
 static void a_correction_stands_beside_what_it_corrects(void **state) {
     // Both versions are shown, the timeline has the correction once, and it is proved like the rest.
     (void)state;
@@ -253,6 +279,9 @@ static void a_correction_stands_beside_what_it_corrects(void **state) {
     expect("predictions.0.serving_node", "\"n1\"");
     expect("predictions.0.other_entries.0.relation", "\"corrects\"");
     expect("predictions.0.other_entries.0.differs.members", "{\"serving_node\":\"n2\"}");
+    assert_non_null(strstr(mlt_buf_cstr(&out), "\"what\":\"correction of entry 6: prediction by fna 7\""));
+    assert_non_null(strstr(mlt_buf_cstr(&out), "\"actor\":\"jari\""));
+    expect_first("This is as first recorded; corrected by entry 9.");
     assert_int_equal(doc.json.tape[look(&doc, "timeline")].count, E_ALL + 1);
     assert_int_equal(doc.json.tape[look(&doc, "integrity.entries")].count, E_ALL + 1);
     expect("integrity.verdict", "\"verified\"");
@@ -286,6 +315,7 @@ int main(void) {
         T(the_same_question_gives_the_same_bytes),
         T(an_unknown_request_gets_a_clear_answer),
         T(the_timeline_marks_claims_that_disagree),
+        T(a_claimed_and_a_revoked_approval_are_called_that),
         T(records_that_contradict_both_stand),
         T(the_renderings_take_a_real_dossier),
         T(a_version_that_the_trail_resolved_is_marked),
