@@ -40,7 +40,12 @@ static void open_head(struct mlt_extract_check *c, const struct mlt_vkey *key) {
     }
     if (mlt_checkpoint_open(&r->head, c->statement.checkpoint, &r->key, &why) != MLT_OK) {
         r->head = (struct mlt_checkpoint){0};
-        mlt_extract_fault(c, "checkpoint", "%s", why.text);
+        struct mlt_vkey named;
+        const bool other = key && mlt_vkey_parse(&named, c->statement.key, NULL) == MLT_OK &&
+                           strcmp(named.name, key->name) == 0 && named.key_id != key->key_id;
+        mlt_extract_fault(c, "checkpoint", "%s%s", why.text,
+                          other ? "; the extract names another key of this log: its trail.json may lead there (--chain)"
+                                : "");
         return;
     }
     r->signed_by_key = key != NULL;
@@ -237,7 +242,8 @@ void mlt_extract_end(struct mlt_extract_check *c) {
                               (unsigned long long)s->first, (unsigned long long)(s->end - 1));
         }
     }
-    if (r->found != s->found || c->next_hidden != s->num_hidden) {
+    // Without a signed head nothing was counted.
+    if (r->head.origin[0] && (r->found != s->found || c->next_hidden != s->num_hidden)) {
         mlt_extract_fault(c, "statement", "says that %llu entries are shown; %llu are", (unsigned long long)s->found,
                           (unsigned long long)r->found);
     }

@@ -241,6 +241,11 @@ bool mlt_verify_begins(const char *path, const char *head) {
     return begins;
 }
 
+static bool is_other_file(const char *path) {
+    struct stat st;
+    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
+}
+
 static int run(struct mlt_cli *cli) {
     const char *what = cli->num_args > 0 ? cli->args[0] : mlt_cli_trail(cli);
     struct mlt_verify_trust trust;
@@ -260,6 +265,11 @@ static int run(struct mlt_cli *cli) {
         code = mlt_cli_fail(cli, MLT_EXIT_USAGE,
                             "--chain goes with a file: a bundle, an extract or a tlog-proof; %s has a trail.json of "
                             "its own",
+                            what);
+    } else if (is_other_file(what)) {
+        code = mlt_cli_fail(cli, MLT_EXIT_FAILED,
+                            "%s is nothing that can be checked: no evidence bundle, extract or tlog-proof, and no "
+                            "directory of a trail",
                             what);
     } else {
         code = verify_trail(cli, what, &trust);

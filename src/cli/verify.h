@@ -36,6 +36,10 @@ struct mlt_key_chain *mlt_verify_chain_read(struct mlt_cli *cli, struct mlt_byte
 // with becomes the key. mlt_verify_trust_report makes a fault of a policy that is not satisfied.
 void mlt_verify_trust_judge(struct mlt_cli *cli, struct mlt_verify_trust *trust, struct mlt_bytes checkpoint);
 void mlt_verify_trust_report(const struct mlt_verify_trust *trust, struct mlt_verify_report *r);
+// mlt_verify_trust_lacks says, to be put behind the key, why an evidence file that is consistent is not verified;
+// "" when it is. mlt_verify_trust_one_log is what stays asserted without the cosignatures of a policy; NULL: nothing.
+const char *mlt_verify_trust_lacks(const struct mlt_verify_trust *trust, bool signed_by_key);
+const char *mlt_verify_trust_one_log(const struct mlt_verify_trust *trust);
 void mlt_verify_trust_print(struct mlt_cli *cli, const struct mlt_verify_trust *trust);
 void mlt_verify_trust_json(struct mlt_json_writer *w, const struct mlt_verify_trust *trust); // the member "policy"
 void mlt_verify_witnesses_print(struct mlt_cli *cli, size_t num_cosigned, size_t num_witnesses, int64_t earliest,

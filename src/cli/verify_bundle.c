@@ -19,7 +19,8 @@ static const char *plural(uint64_t n) {
     return n == 1 ? "" : "s";
 }
 
-static void print_verdict(struct mlt_cli *cli, const struct mlt_bundle_report *r, bool trusted) {
+static void print_verdict(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
+                          bool trusted) {
     const char *on = cli->color ? (r->verdict && trusted ? "\x1b[32m" : "\x1b[31m") : "";
     const char *off = cli->color ? "\x1b[0m" : "";
     char vkey[MLT_VKEY_TEXT_MAX] = "";
@@ -29,41 +30,40 @@ static void print_verdict(struct mlt_cli *cli, const struct mlt_bundle_report *r
     }
     mlt_vkey_format(vkey, &r->key);
     mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
-    mlt_cli_out_line(cli, "with key %s%s", vkey,
-                     trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
+    mlt_cli_out_line(cli, "with key %s%s", vkey, mlt_verify_trust_lacks(trust, r->signed_by_key));
 }
 
-static void print_proved(struct mlt_cli *cli, const struct mlt_bundle_report *r) {
+// Nothing is proved to somebody whose key or policy did not sign it: it only fits together.
+static void print_proved(struct mlt_cli *cli, const struct mlt_bundle_report *r, const char *proved) {
     char root[2 * MLT_HASH_LEN + 1];
     mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
-    mlt_cli_out_line(cli, "dossier of request %s, as of the first %" PRIu64 " entries of %s", r->request_id, r->size,
-                     r->origin);
+    mlt_cli_out_line(cli, "dossier of request %s, as of the first %" PRIu64 " entries of %s", r->request_id, r->size, r->origin);
     mlt_cli_out_line(cli, "made again from the entries: %s",
-                     r->same_build ? "the same bytes" : "the same content, by another build");
-    mlt_cli_out_line(cli, "proved: %" PRIu64 " entr%s in the log of %" PRIu64 ", root %s", r->entries,
-                     r->entries == 1 ? "y" : "ies", r->checkpoint_size, root);
-    mlt_cli_out_line(cli, "proved: %" PRIu64 " payload member%s shown, %" PRIu64 " masked; %" PRIu64 " detail%s",
-                     r->shown, plural(r->shown), r->masked, r->details, plural(r->details));
+         r->same_build ? "the same bytes" : "the same content, by another build");
+    mlt_cli_out_line(cli, "%s: %" PRIu64 " entr%s in the log of %" PRIu64 ", root %s", proved, r->entries,
+         r->entries == 1 ? "y" : "ies", r->checkpoint_size, root);
+    mlt_cli_out_line(cli, "%s: %" PRIu64 " payload member%s shown, %" PRIu64 " masked; %" PRIu64 " detail%s", proved, r->shown,
+         plural(r->shown), r->masked, r->details, plural(r->details));
     mlt_cli_out_line(cli,
-                     "proved: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
-                     " segment commitment%s)",
-                     r->links, plural(r->links), r->size, r->segments, plural(r->segments));
+         "%s: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
+         " segment commitment%s)",
+         proved, r->links, plural(r->links), r->size, r->segments, plural(r->segments));
 }
 
-static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r, bool stamps_checked) {
+static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r, const char *proved,
+                         bool stamps_checked) {
     if (r->num_stamps == 0) {
         mlt_cli_out_line(cli, "asserted: when it was logged, by the server's own clock alone (no time stamps)");
         return;
     }
     if (r->not_before[0] || r->not_after[0]) {
-        mlt_cli_out_line(cli, "%s: the prediction was logged%s%s%s%s", stamps_checked ? "proved" : "asserted",
-                         r->not_before[0] ? " at or after " : "", r->not_before,
-                         r->not_after[0] ? ", and existed at " : "", r->not_after);
+        mlt_cli_out_line(cli, "%s: the prediction was logged%s%s%s%s", stamps_checked ? proved : "asserted",
+             r->not_before[0] ? " at or after " : "", r->not_before, r->not_after[0] ? ", and existed at " : "",
+             r->not_after);
     }
-    mlt_cli_out_line(cli, "%s: %zu time stamp%s%s", stamps_checked ? "proved" : "asserted", r->num_stamps,
-                     plural(r->num_stamps),
-                     stamps_checked ? ", by the certificates given"
-                                    : ": not checked; give the authority's certificates with --tsa-roots");
+    mlt_cli_out_line(cli, "%s: %zu time stamp%s%s", stamps_checked ? proved : "asserted", r->num_stamps, plural(r->num_stamps),
+         stamps_checked ? ", by the certificates given"
+                        : ": not checked; give the authority's certificates with --tsa-roots");
 }
 
 static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
@@ -77,32 +77,39 @@ static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     if (trust->policy && !trust->judged.holds) {
         mlt_cli_out_line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
     }
-    print_verdict(cli, r, trusted);
+    print_verdict(cli, r, trust, trusted);
     if (!r->verdict) {
         return;
     }
+    const char *proved = trusted ? "proved" : "consistent";
     if (trust->have_key && !mlt_vkey_equal(&trust->key, &r->key)) {
-        mlt_cli_out_line(cli, "proved: the key that was given vouches for this one, which took its place (trail.json)");
+        mlt_cli_out_line(cli, "%s: the key that was given vouches for this one, which took its place (trail.json)", proved);
     }
-    print_proved(cli, r);
-    mlt_verify_trust_print(cli, trust);
-    print_stamps(cli, r, stamps_checked);
+    print_proved(cli, r, proved);
+    if (r->signed_by_key) {
+        mlt_verify_trust_print(cli, trust);
+    }
+    print_stamps(cli, r, proved, stamps_checked);
     for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
         mlt_cli_out_line(cli, "asserted: %s", r->asserted[i]);
     }
     if (r->num_asserted > MLT_BUNDLE_ASSERTED_MAX) {
         mlt_cli_out_line(cli, "asserted: %" PRIu64 " further answers", r->num_asserted - MLT_BUNDLE_ASSERTED_MAX);
     }
-    if (!trust->policy) {
-        mlt_cli_out_line(cli, "asserted: that nobody was shown another log (no witness was asked for; see --policy)");
+    const char *one = mlt_verify_trust_one_log(trust);
+    if (one) {
+        mlt_cli_out_line(cli, "asserted: %s", one);
     }
 }
 
-static void put_lists(struct mlt_json_writer *w, const struct mlt_bundle_report *r) {
+static void put_lists(struct mlt_json_writer *w, const struct mlt_bundle_report *r, const char *one_log) {
     mlt_jw_name(w, "asserted");
     mlt_jw_array(w);
     for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
         mlt_jw_cstr(w, r->asserted[i]);
+    }
+    if (one_log) {
+        mlt_jw_cstr(w, one_log);
     }
     mlt_jw_end_array(w);
     mlt_jw_member_u64(w, "num_asserted", r->num_asserted);
@@ -150,7 +157,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     mlt_jw_member(&w, "not_before", r->not_before[0] ? r->not_before : NULL);
     mlt_jw_member(&w, "not_after", r->not_after[0] ? r->not_after : NULL);
     mlt_verify_trust_json(&w, trust);
-    put_lists(&w, r);
+    put_lists(&w, r, mlt_verify_trust_one_log(trust));
     mlt_jw_end_object(&w);
     mlt_cli_out_json(cli, mlt_buf_bytes(&out));
     mlt_buf_clear(&out);

@@ -16,7 +16,9 @@ bool mlt_verify_is_lines(const char *path) {
 }
 
 // What nobody who has the extract alone can know.
-static size_t asserted(const struct mlt_extract_report *r, const char *out[static 5]) {
+#define NUM_ASSERTED_MAX 6
+static size_t asserted(const struct mlt_extract_report *r, const struct mlt_verify_trust *trust,
+                       const char *out[static NUM_ASSERTED_MAX]) {
     size_t num = 0;
     if (r->kind[0] || r->model[0]) {
         out[num++] = "that the filter left out nothing that it names";
@@ -31,14 +33,15 @@ static size_t asserted(const struct mlt_extract_report *r, const char *out[stati
         out[num++] = "what VERIFY.txt says: this build writes another";
     }
     out[num++] = "that no later entry outside the range corrects or revokes one of these";
-    return num;
+    out[num] = mlt_verify_trust_one_log(trust);
+    return num + (out[num] != NULL);
 }
 
 static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust,
                        bool trusted) {
     const char *on = cli->color ? (r->verdict && trusted ? "\x1b[32m" : "\x1b[31m") : "";
     const char *off = cli->color ? "\x1b[0m" : "";
-    const char *rest[5];
+    const char *rest[NUM_ASSERTED_MAX];
     char vkey[MLT_VKEY_TEXT_MAX] = "", root[2 * MLT_HASH_LEN + 1];
     for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
         mlt_cli_out_line(cli, "%s: %s", r->faults[i].where, r->faults[i].text);
@@ -54,21 +57,22 @@ static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, 
     mlt_vkey_format(vkey, &r->key);
     mlt_hex_encode(root, mlt_bytes_of(r->head.root, MLT_HASH_LEN));
     mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
-    mlt_cli_out_line(cli, "with key %s%s", vkey,
-                     trusted ? "" : ", not authenticated; give --key with the key that the log's owner gave you");
+    mlt_cli_out_line(cli, "with key %s%s", vkey, mlt_verify_trust_lacks(trust, r->signed_by_key));
+    const char *proved = trusted ? "proved" : "consistent"; // nothing is proved under a key from nowhere
     if (r->first == r->end) {
         mlt_cli_out_line(cli, "an empty range, at entry %" PRIu64 " of %s", r->first, r->head.origin);
     } else {
         mlt_cli_out_line(cli,
-                         "proved: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64
-                         " shown, none missing",
-                         r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
+             "%s: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64 " shown, none missing",
+             proved, r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
     }
-    mlt_cli_out_line(cli, "proved: in the log of %" PRIu64 ", root %s", r->head.size, root);
-    mlt_cli_out_line(cli, "proved: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked",
-                     r->details, r->shown, r->masked);
-    mlt_verify_trust_print(cli, trust);
-    const size_t num = asserted(r, rest);
+    mlt_cli_out_line(cli, "%s: in the log of %" PRIu64 ", root %s", proved, r->head.size, root);
+    mlt_cli_out_line(cli, "%s: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked", proved, r->details,
+         r->shown, r->masked);
+    if (r->signed_by_key) {
+        mlt_verify_trust_print(cli, trust);
+    }
+    const size_t num = asserted(r, trust, rest);
     for (size_t i = 0; i < num; i++) {
         mlt_cli_out_line(cli, "asserted: %s", rest[i]);
     }
@@ -78,7 +82,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_extract_report *r, 
                        bool trusted) {
     struct mlt_buf out = {0};
     struct mlt_json_writer w;
-    const char *rest[5];
+    const char *rest[NUM_ASSERTED_MAX];
     char vkey[MLT_VKEY_TEXT_MAX] = "";
     mlt_vkey_format(vkey, &r->key);
     mlt_jw_init(&w, &out);
@@ -102,7 +106,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_extract_report *r, 
     mlt_verify_trust_json(&w, trust);
     mlt_jw_name(&w, "asserted");
     mlt_jw_array(&w);
-    const size_t num = asserted(r, rest);
+    const size_t num = asserted(r, trust, rest);
     for (size_t i = 0; i < num; i++) {
         mlt_jw_cstr(&w, rest[i]);
     }

@@ -116,6 +116,25 @@ void mlt_verify_trust_report(const struct mlt_verify_trust *trust, struct mlt_ve
     }
 }
 
+const char *mlt_verify_trust_lacks(const struct mlt_verify_trust *trust, bool signed_by_key) {
+    if (signed_by_key && (!trust->policy || trust->judged.holds)) {
+        return "";
+    }
+    if (signed_by_key) {
+        return ", which is the log's, and not as the policy asks";
+    }
+    return trust->policy ? ", not authenticated; the policy does not give this key to the log"
+                         : ", not authenticated; give --key with the key that the log's owner gave you";
+}
+
+const char *mlt_verify_trust_one_log(const struct mlt_verify_trust *trust) {
+    if (trust->policy && trust->judged.holds && trust->judged.num_cosigned > 0) {
+        return NULL;
+    }
+    return trust->policy ? "that nobody was shown another log (no quorum of witnesses cosigned this one)"
+                         : "that nobody was shown another log (no witness was asked for; see --policy)";
+}
+
 // A witness may say any time; one that the calendar does not have is shown as the number it is.
 static void put_time(struct mlt_buf *out, int64_t seconds) {
     char text[MLT_TIME_TEXT_LEN + 1];
