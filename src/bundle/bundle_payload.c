@@ -150,10 +150,12 @@ static struct mlt_bytes committed_as(const struct mlt_entry *e, struct mlt_bytes
 }
 
 // A correction says in `members` how members of another record should read: it is masked with any of them.
-static bool tells_masked(const struct mlt_bundle_choice *choice, const struct mlt_entry *e, const struct mlt_json *plain,
-                         mlt_json_at value, struct mlt_bytes name, struct mlt_arena *arena) {
+static bool tells_masked(const struct mlt_bundle_choice *choice, const struct mlt_entry *e,
+                         const struct mlt_json *plain, mlt_json_at value, struct mlt_bytes name,
+                         struct mlt_arena *arena) {
     bool tells = false;
-    if (!mlt_bytes_is(e->kind_name, "correction") || !mlt_bytes_is(name, "members") || plain->tape[value].type != MLT_JSON_OBJECT) {
+    if (!mlt_bytes_is(e->kind_name, "correction") || !mlt_bytes_is(name, "members") ||
+        !mlt_json_is(plain, value, MLT_JSON_OBJECT)) {
         return false;
     }
     for (mlt_json_at n = mlt_json_first(plain, value); n != MLT_JSON_NONE && !tells;

@@ -27,6 +27,7 @@ struct mlt_bundle_reading {
     size_t num_entries;
     struct mlt_checkpoint head; // of the archive's checkpoint
     struct mlt_bytes checkpoint;
+    const struct mlt_key_chain *keys; // that lead to the one that signed; NULL: trail.json tells of none
     // Of dossier.json:
     struct mlt_json dossier;
     struct mlt_bytes request_id;

@@ -38,6 +38,14 @@ static bool offered_key(struct mlt_bundle_reading *r, const struct mlt_json *jso
     return false;
 }
 
+// The keys before the one that signed, and the names that the log had: what was signed for them is its own.
+static void keep_keys(struct mlt_bundle_reading *r, const struct mlt_json *json, const struct mlt_vkey *used) {
+    struct mlt_key_chain *chain = mlt_arena_zero(r->arena, sizeof(*chain));
+    if (chain && mlt_key_json_get(chain, json, r->arena, NULL) == MLT_OK && mlt_key_chain_leads(chain, used)) {
+        r->keys = chain;
+    }
+}
+
 // The key in use when the bundle was made, where the given one had been replaced by then: trail.json leads to it
 // (FORMAT.md, Keys).
 static void follow_keys(struct mlt_bundle_reading *r, const struct mlt_json *json, struct mlt_vkey *used) {
@@ -80,6 +88,7 @@ enum mlt_status mlt_bundle_check_trail(struct mlt_bundle_reading *r, const struc
         if (!mlt_bytes_is(origin, r->head.origin)) {
             mlt_bundle_fault(r, "trail.json", "names another origin than the checkpoint");
         }
+        keep_keys(r, &json, used);
         r->report->signed_by_key = key != NULL;
     }
     mlt_json_clear(&json);

@@ -373,6 +373,7 @@ struct mlt_source mlt_bundle_read_source(struct mlt_bundle_reading *r) {
         .ctx = r,
         .size = r->then.size,
         .origin = r->then.origin,
+        .keys = r->keys,
         .entry = entry,
         .detail = detail,
         .payload = payload,

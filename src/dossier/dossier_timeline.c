@@ -104,9 +104,10 @@ static void put_event(struct mlt_dossier_writer *d, const struct event *e, const
                            : e->part->relation == MLT_REL_CORROBORATES ? " (said again by another producer)"
                                                                        : "";
     const char *what = describe(e->node, d->arena);
-    what = corrects && what ? mlt_arena_printf(d->arena, "correction of entry %llu: %s",
-                                               (unsigned long long)e->node->entry, what)
-                            : what;
+    if (corrects && what) {
+        what =
+            mlt_arena_printf(d->arena, "correction of entry %llu: %s", (unsigned long long)e->node->entry, what);
+    }
     mlt_jw_object(&d->w);
     mlt_jw_member_u64(&d->w, "entry", e->part->index);
     mlt_jw_member_bytes(&d->w, "kind", e->part->entry.kind_name);

@@ -147,6 +147,7 @@ enum mlt_status mlt_index_source(struct mlt_index *ix, uint64_t size, bool paylo
     out->ctx = s;
     out->size = size;
     out->origin = mlt_trail_origin(ix->trail);
+    out->keys = mlt_trail_chain(ix->trail);
     memcpy(out->index_key, mlt_trail_keys(ix->trail)->index_key, MLT_INDEX_KEY_LEN);
     out->entry = entry;
     out->detail = detail;

@@ -134,7 +134,10 @@ static enum mlt_status judge_signer(const struct judging *j, const struct mlt_ss
 // Does the statement say what is shown for the approval, and what its own record says where that is something else?
 static enum mlt_status judge_statement(const struct judging *j, const struct mlt_statement *s,
                                        const struct mlt_sshsig *sig) {
-    if (!mlt_bytes_is(s->origin, j->w->src->origin)) {
+    // A trail that went on from a backup has another name, and what was signed for it before stays signed for it.
+    const struct mlt_key_chain *keys = j->w->src->keys;
+    if (!mlt_bytes_is(s->origin, j->w->src->origin) &&
+        !(keys && mlt_key_chain_names(keys, s->origin, j->check->entry + 1))) {
         return verdict(j, MLT_SIGNATURE_OTHER_TRAIL,
                        mlt_arena_printf(j->w->arena, "the statement was signed for '%.*s', and this trail is '%s'",
                                         MLT_ARG(s->origin), j->w->src->origin));

@@ -279,3 +279,17 @@ enum mlt_status mlt_key_chain_open(const struct mlt_key_chain *chain, struct mlt
     enum mlt_status st = mlt_key_chain_signer(chain, out, &at, note, err);
     return st ? st : check_in_use(chain, at, out->size, err);
 }
+
+bool mlt_key_chain_names(const struct mlt_key_chain *chain, struct mlt_bytes origin, uint64_t size) {
+    uint64_t kept = UINT64_MAX;
+    for (size_t i = 0; i < chain->num_keys; i++) {
+        if (i > 0 && mlt_key_link_is_succession(&chain->keys[i], &chain->keys[i - 1]) &&
+            chain->links[i - 1].kept < kept) {
+            kept = chain->links[i - 1].kept;
+        }
+        if (mlt_bytes_is(origin, chain->keys[i].name)) {
+            return size <= kept;
+        }
+    }
+    return false;
+}

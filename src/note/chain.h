@@ -67,6 +67,10 @@ bool mlt_key_chain_leads(const struct mlt_key_chain *chain, const struct mlt_vke
 // mlt_key_chain_ends_with is a verdict: `older` is how this chain looked before its newest keys were added.
 bool mlt_key_chain_ends_with(const struct mlt_key_chain *chain, const struct mlt_key_chain *older);
 
+// mlt_key_chain_names is a verdict: the first `size` entries of the log called `origin` are entries of this one.
+// Either it is the name in use, or a succession left it, and went on with as many entries or more.
+bool mlt_key_chain_names(const struct mlt_key_chain *chain, struct mlt_bytes origin, uint64_t size);
+
 // mlt_key_chain_signer parses a signed checkpoint and finds the key that signed it (`*at`), whether or not that key was
 // in use at its size. MLT_INVALID: malformed. MLT_DENIED: signed by none of the keys.
 enum mlt_status mlt_key_chain_signer(const struct mlt_key_chain *chain, struct mlt_checkpoint *out, size_t *at,

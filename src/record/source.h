@@ -4,6 +4,7 @@
 #define MLT_RECORD_SOURCE_H
 
 #include "merkle/merkle.h"
+#include "note/chain.h"
 #include "record/entry.h"
 
 #define MLT_FIND_PAGE_MAX 10000 // entries per call of `find`
@@ -32,6 +33,7 @@ struct mlt_source {
     void *ctx;
     uint64_t size;
     const char *origin;
+    const struct mlt_key_chain *keys; // of this origin and those before it; NULL: not known
     uint8_t index_key[MLT_INDEX_KEY_LEN];
     enum mlt_status (*entry)(void *ctx, uint64_t index, struct mlt_arena *arena, struct mlt_bytes *out,
                              struct mlt_error *err);

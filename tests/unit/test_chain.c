@@ -142,6 +142,12 @@ static void test_successor(void **state) {
     assert_false(takes(f, &f->chain, 2, 31, &err));
     assert_non_null(strstr(err.text, "replaced at size 30"));
     assert_true(takes(f, &f->chain, 3, 26, &err));
+    // the name before is the log's up to what was kept, the one in use without end, and any other is not
+    const struct mlt_bytes before = mlt_str(f->signer[2].vkey.name), now = mlt_str(f->signer[3].vkey.name);
+    assert_true(mlt_key_chain_names(&f->chain, before, 25));
+    assert_false(mlt_key_chain_names(&f->chain, before, 26));
+    assert_true(mlt_key_chain_names(&f->chain, now, 26));
+    assert_false(mlt_key_chain_names(&f->chain, mlt_str("example.com/other"), 1));
 }
 
 // A key that was replaced does not come back, neither by a push nor in a chain that somebody else made.
