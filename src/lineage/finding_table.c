@@ -63,7 +63,7 @@ const struct mlt_finding_def mlt_finding_table[MLT_NUM_FINDINGS] = {
         "Find out what happened to the artifact between training and registration."),
     DEF(MLT_F_ARTIFACT_NOT_COMPARABLE, "artifact-not-comparable", MLT_SEV_LOW, false,
         "Digests of one artifact share an algorithm.", "Whether it is the same artifact could not be checked.",
-        "Let all sources record a digest by the same algorithm (see mltrail digest)."),
+        "Let all sources record a digest by the same algorithm."),
 
     DEF(MLT_F_APPROVAL_MISSING, "approval-missing", MLT_SEV_CRITICAL, true,
         "A model version in use has an approval, the one that its transition names.",
