@@ -37,17 +37,18 @@ static void print_verdict(struct mlt_cli *cli, const struct mlt_bundle_report *r
 static void print_proved(struct mlt_cli *cli, const struct mlt_bundle_report *r, const char *proved) {
     char root[2 * MLT_HASH_LEN + 1];
     mlt_hex_encode(root, mlt_bytes_of(r->root, sizeof r->root));
-    mlt_cli_out_line(cli, "dossier of request %s, as of the first %" PRIu64 " entries of %s", r->request_id, r->size, r->origin);
+    mlt_cli_out_line(cli, "dossier of request %s, as of the first %" PRIu64 " entries of %s", r->request_id, r->size,
+                     r->origin);
     mlt_cli_out_line(cli, "made again from the entries: %s",
-         r->same_build ? "the same bytes" : "the same content, by another build");
+                     r->same_build ? "the same bytes" : "the same content, by another build");
     mlt_cli_out_line(cli, "%s: %" PRIu64 " entr%s in the log of %" PRIu64 ", root %s", proved, r->entries,
-         r->entries == 1 ? "y" : "ies", r->checkpoint_size, root);
-    mlt_cli_out_line(cli, "%s: %" PRIu64 " payload member%s shown, %" PRIu64 " masked; %" PRIu64 " detail%s", proved, r->shown,
-         plural(r->shown), r->masked, r->details, plural(r->details));
+                     r->entries == 1 ? "y" : "ies", r->checkpoint_size, root);
+    mlt_cli_out_line(cli, "%s: %" PRIu64 " payload member%s shown, %" PRIu64 " masked; %" PRIu64 " detail%s", proved,
+                     r->shown, plural(r->shown), r->masked, r->details, plural(r->details));
     mlt_cli_out_line(cli,
-         "%s: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
-         " segment commitment%s)",
-         proved, r->links, plural(r->links), r->size, r->segments, plural(r->segments));
+                     "%s: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
+                     " segment commitment%s)",
+                     proved, r->links, plural(r->links), r->size, r->segments, plural(r->segments));
 }
 
 static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r, const char *proved,
@@ -58,12 +59,13 @@ static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r,
     }
     if (r->not_before[0] || r->not_after[0]) {
         mlt_cli_out_line(cli, "%s: the prediction was logged%s%s%s%s", stamps_checked ? proved : "asserted",
-             r->not_before[0] ? " at or after " : "", r->not_before, r->not_after[0] ? ", and existed at " : "",
-             r->not_after);
+                         r->not_before[0] ? " at or after " : "", r->not_before,
+                         r->not_after[0] ? ", and existed at " : "", r->not_after);
     }
-    mlt_cli_out_line(cli, "%s: %zu time stamp%s%s", stamps_checked ? proved : "asserted", r->num_stamps, plural(r->num_stamps),
-         stamps_checked ? ", by the certificates given"
-                        : ": not checked; give the authority's certificates with --tsa-roots");
+    mlt_cli_out_line(cli, "%s: %zu time stamp%s%s", stamps_checked ? proved : "asserted", r->num_stamps,
+                     plural(r->num_stamps),
+                     stamps_checked ? ", by the certificates given"
+                                    : ": not checked; give the authority's certificates with --tsa-roots");
 }
 
 static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
@@ -83,7 +85,8 @@ static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     }
     const char *proved = trusted ? "proved" : "consistent";
     if (trust->have_key && !mlt_vkey_equal(&trust->key, &r->key)) {
-        mlt_cli_out_line(cli, "%s: the key that was given vouches for this one, which took its place (trail.json)", proved);
+        mlt_cli_out_line(cli, "%s: the key that was given vouches for this one, which took its place (trail.json)",
+                         proved);
     }
     print_proved(cli, r, proved);
     if (r->signed_by_key) {

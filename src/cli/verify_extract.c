@@ -62,13 +62,13 @@ static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, 
     if (r->first == r->end) {
         mlt_cli_out_line(cli, "an empty range, at entry %" PRIu64 " of %s", r->first, r->head.origin);
     } else {
-        mlt_cli_out_line(cli,
-             "%s: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64 " shown, none missing",
-             proved, r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
+        mlt_cli_out_line(
+            cli, "%s: entries %" PRIu64 " to %" PRIu64 " of %s: %" PRIu64 " expected, %" PRIu64 " shown, none missing",
+            proved, r->first, r->end - 1, r->head.origin, r->end - r->first, r->found);
     }
     mlt_cli_out_line(cli, "%s: in the log of %" PRIu64 ", root %s", proved, r->head.size, root);
-    mlt_cli_out_line(cli, "%s: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked", proved, r->details,
-         r->shown, r->masked);
+    mlt_cli_out_line(cli, "%s: %" PRIu64 " details, %" PRIu64 " payload members shown, %" PRIu64 " masked", proved,
+                     r->details, r->shown, r->masked);
     if (r->signed_by_key) {
         mlt_verify_trust_print(cli, trust);
     }

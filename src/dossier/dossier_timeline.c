@@ -105,8 +105,7 @@ static void put_event(struct mlt_dossier_writer *d, const struct event *e, const
                                                                        : "";
     const char *what = describe(e->node, d->arena);
     if (corrects && what) {
-        what =
-            mlt_arena_printf(d->arena, "correction of entry %llu: %s", (unsigned long long)e->node->entry, what);
+        what = mlt_arena_printf(d->arena, "correction of entry %llu: %s", (unsigned long long)e->node->entry, what);
     }
     mlt_jw_object(&d->w);
     mlt_jw_member_u64(&d->w, "entry", e->part->index);

@@ -15,9 +15,9 @@ enum mlt_payload_state {
     MLT_PAYLOAD_ERASED,
     MLT_PAYLOAD_WITHHELD, // the reader's grant does not cover payloads
     MLT_PAYLOAD_MISSING,  // gone without an erasure: verify fails
-    MLT_PAYLOAD_PARTLY,   // some members are here: what `payload` gives is {"members":{…},"masked":[names]}, the names
-                          // as in the entry ("~1" for one that only its commitment knows)
-    MLT_PAYLOAD_MASKED,   // of one member: masked, while others of its payload are here
+    MLT_PAYLOAD_PARTLY, // some members are here: what `payload` gives is {"members":{…},"masked":[names]}, the names
+                        // as in the entry ("~1" for one that only its commitment knows)
+    MLT_PAYLOAD_MASKED, // of one member: masked, while others of its payload are here
 };
 
 // A run of consecutive sequence numbers of one stream, in log order.
@@ -53,7 +53,8 @@ struct mlt_source {
                               size_t *num_runs, struct mlt_error *err);
     // prove gives the inclusion proof of an entry in the tree of `size`.
     enum mlt_status (*prove)(void *ctx, uint64_t index, struct mlt_proof *out, struct mlt_error *err);
-    // extends gives the consistency proof from the tree of an earlier `size` to that of the source. NULL: none is given.
+    // extends gives the consistency proof from the tree of an earlier `size` to that of the source. NULL: none is
+    // given.
     enum mlt_status (*extends)(void *ctx, uint64_t size, struct mlt_proof *out, struct mlt_error *err);
     // watch (may be NULL) is told of each term that is asked by, with the values that it was made of: whoever records a
     // walk learns from it what the walk looked for, also where it found nothing.
