@@ -4,11 +4,28 @@
 struct path {
     struct mlt_arena *arena;
     const struct mlt_json *a, *b;
+    bool but_wording;
 };
 
 static const char *no_difference = NULL;
 
 static const char *differ(const struct path *p, mlt_json_at a, mlt_json_at b, const char *pointer);
+
+// What a build words in its own way: the sentences of findings and of the timeline, and what a dossier does not show.
+// Codes, severities, entries, values and times are not among it.
+static bool is_wording(const char *pointer) {
+    static const char *const of_findings[] = {"/criteria", "/condition", "/effect", "/action"};
+    const char *last = strrchr(pointer, '/');
+    if (strncmp(pointer, "/findings/", strlen("/findings/")) == 0) {
+        for (size_t i = 0; i < sizeof(of_findings) / sizeof(of_findings[0]); i++) {
+            if (strcmp(last, of_findings[i]) == 0) {
+                return true;
+            }
+        }
+    }
+    return (strncmp(pointer, "/timeline/", strlen("/timeline/")) == 0 && strcmp(last, "/what") == 0) ||
+           strcmp(pointer, "/integrity/what_this_does_not_show") == 0;
+}
 
 // A name as a part of a pointer (RFC 6901 section 3).
 static const char *down(const struct path *p, const char *pointer, struct mlt_bytes name) {
@@ -63,6 +80,9 @@ static const char *differ_array(const struct path *p, mlt_json_at a, mlt_json_at
 
 static const char *differ(const struct path *p, mlt_json_at a, mlt_json_at b, const char *pointer) {
     const enum mlt_json_type type = mlt_json_type_of(p->a, a);
+    if (p->but_wording && is_wording(pointer)) {
+        return no_difference;
+    }
     if (mlt_bytes_equal(mlt_json_raw(p->a, a), mlt_json_raw(p->b, b))) {
         return no_difference;
     }
@@ -75,7 +95,8 @@ static const char *differ(const struct path *p, mlt_json_at a, mlt_json_at b, co
     return mlt_json_equal(p->a, a, p->b, b) ? no_difference : pointer;
 }
 
-const char *mlt_bundle_difference(const struct mlt_json *a, const struct mlt_json *b, struct mlt_arena *arena) {
-    const struct path p = {arena, a, b};
+const char *mlt_bundle_difference(const struct mlt_json *a, const struct mlt_json *b, bool but_wording,
+                                  struct mlt_arena *arena) {
+    const struct path p = {arena, a, b, but_wording};
     return differ(&p, 0, 0, "");
 }

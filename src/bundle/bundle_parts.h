@@ -176,7 +176,9 @@ bool mlt_bundle_get_proof(struct mlt_proof *out, const struct mlt_json *json, ml
 bool mlt_bundle_get_hash(uint8_t out[static MLT_HASH_LEN], const struct mlt_json *json, mlt_json_at at);
 
 // mlt_bundle_difference gives the JSON pointer of the first difference of two documents; NULL: they are equal.
-const char *mlt_bundle_difference(const struct mlt_json *a, const struct mlt_json *b, struct mlt_arena *arena);
+// `but_wording`: the sentences in which a build words what it found may differ.
+const char *mlt_bundle_difference(const struct mlt_json *a, const struct mlt_json *b, bool but_wording,
+                                  struct mlt_arena *arena);
 
 extern const char mlt_bundle_how_to[]; // VERIFY.txt
 

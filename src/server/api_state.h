@@ -12,7 +12,7 @@
 #include "server/scrub.h"
 #include "server/token.h"
 
-#define MLT_BUILD "mltrail 0.1.0"
+#define MLT_BUILD "mltrail 0.1.0 (" MLT_BUILD_ID ")" // the digest is CMakeLists.txt's: of what decides over a dossier
 #define MLT_POOL_MAX 64 // spare builders and batches kept; more than threads that use them at once
 #define MLT_POOL_BATCH_BYTES_MAX ((size_t)64 * 1024 * 1024) // a batch that grew beyond is freed, not kept
 #define MLT_ROUTES_MAX 32

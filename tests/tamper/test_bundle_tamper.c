@@ -598,6 +598,28 @@ static void test_other_build(void **state) {
     assert_true(blamed(f, "dossier.json", "first at \"/"));
 }
 
+static void test_other_wording(void **state) {
+    // how another build words a finding is its own word; which finding it is, is not
+    struct fixture *f = *state;
+    static const char *const said[] = {"\"effect\":\"", "\"code\":\""};
+    for (size_t i = 0; i < 2; i++) {
+        struct mlt_buf zip = {0};
+        make(f, &zip);
+        take_apart(f, mlt_buf_bytes(&zip));
+        struct edit *e = find(f, "dossier.json");
+        char *copy = mlt_arena_cstr(&f->arena, e->data);
+        char *at = strstr(copy, said[i]);
+        assert_non_null(at);
+        at[strlen(said[i])] ^= 0x20; // the first letter, in the other case
+        e->data = mlt_bytes_of(copy, e->data.len);
+        make_manifests_fit(f);
+        assert_int_equal(verify_packed(f, &f->b.t.signer.vkey, "mltrail 99"), i == 0);
+        assert_int_equal(is_asserted(f, "how findings and the timeline are worded"), i == 0);
+        assert_false(verify_packed(f, &f->b.t.signer.vkey, f->b.ctx.build));
+        mlt_buf_clear(&zip);
+    }
+}
+
 static bool holds(struct mlt_bytes text, const char *what) {
     const size_t len = strlen(what);
     for (size_t i = 0; i + len <= text.len; i++) {
@@ -637,12 +659,25 @@ static void test_masked(void **state) {
 int main(void) {
 #define ROW(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        ROW(test_unchanged),   ROW(test_flips),         ROW(test_flips_fitted),
-        ROW(test_dropped),     ROW(test_added),         ROW(test_order),
-        ROW(test_replaced),    ROW(test_hidden),        ROW(test_hidden_by_assertion),
-        ROW(test_partial),     ROW(test_other_key),     ROW(test_other_build),
-        ROW(test_masked),      ROW(test_own_word),      ROW(test_hidden_behind_a_page),
-        ROW(test_hidden_leaf), ROW(test_segment_twice), ROW(test_no_page),
+        ROW(test_unchanged),
+        ROW(test_flips),
+        ROW(test_flips_fitted),
+        ROW(test_dropped),
+        ROW(test_added),
+        ROW(test_order),
+        ROW(test_replaced),
+        ROW(test_hidden),
+        ROW(test_hidden_by_assertion),
+        ROW(test_partial),
+        ROW(test_other_key),
+        ROW(test_other_build),
+        ROW(test_other_wording),
+        ROW(test_masked),
+        ROW(test_own_word),
+        ROW(test_hidden_behind_a_page),
+        ROW(test_hidden_leaf),
+        ROW(test_segment_twice),
+        ROW(test_no_page),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
