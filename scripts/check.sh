@@ -56,6 +56,7 @@ formatted() {
 headers_alone() {
     local header flags status=0
     flags="-Iinclude $(find build/layers -mindepth 1 -maxdepth 1 -type d -printf '-I%p ')"
+    flags="$flags $(pkg-config --cflags p11-kit-1)" # whose headers lie in a folder of their own
     for header in src/*/*.h; do
         echo "#include \"${header#src/}\"" |
             gcc -std=c17 -D_POSIX_C_SOURCE=200809L -Wall -Wextra -Wpedantic -Werror -fsyntax-only $flags -x c - || status=1
