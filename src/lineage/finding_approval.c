@@ -104,14 +104,20 @@ static enum mlt_status check_missing(const struct approval_case *c) {
                         : add(c, MLT_F_APPROVAL_MISSING, c->transition, c->subject->registered, text);
 }
 
+// A time in whole seconds may mean any instant of that second: two clocks that write to another precision are no
+// contradiction.
+static int64_t latest_meant(int64_t time) {
+    return time % MLT_NS_PER_S == 0 ? time + MLT_NS_PER_S - 1 : time;
+}
+
 static enum mlt_status check_order(const struct approval_case *c) {
     int64_t approved, moved;
     if (c->transition == NULL) {
         return MLT_OK;
     }
     bool log_after = c->effective->entry > c->transition->entry;
-    bool time_after =
-        mlt_node_time(c->effective, &approved) && mlt_node_time(c->transition, &moved) && approved > moved;
+    bool time_after = mlt_node_time(c->effective, &approved) && mlt_node_time(c->transition, &moved) &&
+                      approved > latest_meant(moved);
     if (!log_after && !time_after) {
         return MLT_OK;
     }

@@ -312,6 +312,14 @@ static void test_clean_story_has_no_findings(void **state) {
     assert_true(case_holds(&(struct finding_case){0}, true));
 }
 
+static void test_whole_seconds_are_no_contradiction(void **state) {
+    // An approval within the second that its transition is rounded to is not after it.
+    const struct finding_case within = {EDITS(1, REPLACE(APPROVAL, "2026-01-05T00:00:00Z", "2026-01-06T00:00:00.14Z")),
+                                        .also = "event-after-receipt"};
+    (void)state;
+    assert_true(case_holds(&within, true));
+}
+
 static void test_signed_approval_has_no_findings(void **state) {
     // Signed by an allowed key, the approval of somebody else than the producer is no claim; whoever may sign, and for
     // how long, is a setting.
@@ -478,6 +486,7 @@ static void test_document_is_the_table(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean_story_has_no_findings),
+        cmocka_unit_test(test_whole_seconds_are_no_contradiction),
         cmocka_unit_test(test_signed_approval_has_no_findings),
         cmocka_unit_test(test_signed_after_it_was_claimed),
         cmocka_unit_test(test_each_defect_gives_its_finding),
