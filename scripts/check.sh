@@ -101,8 +101,8 @@ schemathesis_ready() {
 }
 http_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/http; }
 e2e_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/e2e; }
-# Tools of others, built from Go modules where Go is at hand; elsewhere they skip, and say so.
 tamper_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/tamper; }
+# Tools of others, built from Go modules where Go is at hand; elsewhere they skip, and say so.
 interop_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/interop; }
 shell_scripts() { local s; for s in scripts/*.sh .ci/run; do bash -n "$s" || return 1; done; }
 
@@ -110,7 +110,8 @@ step "build: gcc, warnings are errors" one build_gcc
 step "unit tests, corpus replay, transcripts" ctest run_ctest build
 step "build: clang, warnings are errors" one build_clang
 step "address and undefined-behaviour sanitizers" ctest scripts/sanitize.sh address,undefined
-step "thread sanitizer: trail, index, server, verifier" ctest scripts/sanitize.sh thread -R 'trail|index|api|server|test_verify$'
+step "thread sanitizer: whatever has threads" ctest scripts/sanitize.sh thread \
+    -R 'trail|index|api|server|test_(verify|segmenting|publisher|ring|witness|witness_client|service|wait)$'
 step "format" one formatted
 step "clang-tidy on recent changes ('make tidy' does all)" one tidy_quick
 step "headers alone, C and C++" one headers_alone
