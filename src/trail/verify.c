@@ -1,6 +1,7 @@
 // The one oracle. In order: who signs, what the journal completes, every entry, and every head that was signed.
 #include "trail/verify.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,19 @@
 #define NO_INDEX UINT64_MAX
 #define LIVE_PAUSE_NS 10000000L // between looks for a group that is being written
 #define LIVE_PAUSES 300         // three seconds of them
+
+const char *mlt_verify_what_name(enum mlt_verify_what what) {
+    static const char *const names[MLT_NUM_VERIFY_WHATS] = {
+        [MLT_VERIFY_CHECKPOINT] = "checkpoint", [MLT_VERIFY_JOURNAL] = "journal",
+        [MLT_VERIFY_ENTRY] = "entry",           [MLT_VERIFY_TILE] = "tile",
+        [MLT_VERIFY_PAYLOAD] = "payload",       [MLT_VERIFY_SLOT] = "slot",
+        [MLT_VERIFY_DETAIL] = "detail",         [MLT_VERIFY_FILE] = "file",
+        [MLT_VERIFY_STATE] = "state",           [MLT_VERIFY_COMMITMENT] = "commitment",
+        [MLT_VERIFY_ANCHOR] = "anchor",
+    };
+    assert(what < MLT_NUM_VERIFY_WHATS && names[what]);
+    return names[what];
+}
 
 void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
                       const char *fmt, ...) {

@@ -103,7 +103,7 @@ static void take_fault(struct reader *r, mlt_json_at at, struct mlt_verify_fault
     uint64_t what = 0;
     mlt_json_at index = mlt_json_get(r->json, at, "index");
     r->failed =
-        !mlt_json_u64(r->json, mlt_json_get(r->json, at, "what"), &what) || what > MLT_VERIFY_STATE || r->failed;
+        !mlt_json_u64(r->json, mlt_json_get(r->json, at, "what"), &what) || what >= MLT_NUM_VERIFY_WHATS || r->failed;
     f->what = (enum mlt_verify_what)what;
     f->has_index = mlt_json_u64(r->json, index, &f->index);
     take_text(r, mlt_json_get(r->json, at, "file"), f->file, sizeof(f->file));
