@@ -208,6 +208,7 @@ static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_op
     so.head.size = head.size;
     memcpy(so.head.root, head.root, MLT_HASH_LEN);
     st = st ? st : mlt_store_open(&t->store, t->env, &so, err);
+    t->head = head;
     if (st || t->purpose == MLT_FOR_RECOVER) {
         return st;
     }
@@ -220,7 +221,6 @@ static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_op
     struct mlt_watermark mark;
     mlt_store_mark(t->store, &mark);
     t->last_received = mark.received;
-    t->head = head;
     bool is_signed = t->has_state && head.size == mark.size && head.note_len > 0;
     if (!is_signed && t->has_state && t->state.signer.key) {
         st = mlt_trail_sign(t, &t->head, mark.size, mark.root, mark.received, err);
