@@ -105,16 +105,12 @@ enum mlt_status mlt_kek_write(struct mlt_env *env, const char *path, const struc
 }
 
 enum mlt_status mlt_kek_destroy(struct mlt_env *env, const char *path, struct mlt_error *err) {
-    static const uint8_t zeros[KEK_FILE_MAX];
     struct mlt_file *file = NULL;
-    uint64_t len = 0;
     enum mlt_status st = env->open(env, &file, path, MLT_OPEN_WRITE, err);
     if (st) {
         return st;
     }
-    st = env->size(env, file, &len, err);
-    st = st || len == 0 ? st : env->write(env, file, zeros, len < sizeof(zeros) ? (size_t)len : sizeof(zeros), 0, err);
-    st = st ? st : env->sync(env, file, err);
+    st = mlt_env_overwrite(env, file, err);
     env->close(env, file);
     return st;
 }
