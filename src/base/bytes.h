@@ -27,6 +27,10 @@ int mlt_bytes_compare(struct mlt_bytes a, struct mlt_bytes b);
 static inline bool mlt_bytes_is(struct mlt_bytes a, const char *s) {
     return mlt_bytes_equal(a, mlt_str(s));
 }
+// mlt_bytes_all: is every byte `value`? The first one decides nearly always.
+static inline bool mlt_bytes_all(struct mlt_bytes b, uint8_t value) {
+    return b.len == 0 || (b.ptr[0] == value && memcmp(b.ptr, b.ptr + 1, b.len - 1) == 0);
+}
 // For printf("%.*s", MLT_ARG(b)).
 #define MLT_ARG(b) (int)(b).len, (const char *)(b).ptr
 

@@ -85,20 +85,12 @@ enum mlt_status mlt_rewrap_forget(const struct mlt_files *files, struct mlt_erro
     return st ? st : env->sync_dir(env, files->dir, err);
 }
 
-static bool all_bytes(const uint8_t *p, size_t len, uint8_t value) {
-    bool all = true;
-    for (size_t i = 0; i < len; i++) {
-        all = all && p[i] == value;
-    }
-    return all;
-}
-
 static enum mlt_status rewrap_all(struct mlt_rewrap *after, uint8_t *slots, size_t count, mlt_rewrap_slot rewrap,
                                   void *ctx, struct mlt_error *err) {
     for (size_t i = 0; i < count; i++) {
         uint8_t *slot = slots + i * MLT_WRAPPED_LEN;
-        bool erased = all_bytes(slot, MLT_WRAPPED_LEN, 0xff);
-        bool none = all_bytes(slot, MLT_WRAPPED_LEN, 0);
+        bool erased = mlt_bytes_all(mlt_bytes_of(slot, MLT_WRAPPED_LEN), 0xff);
+        bool none = mlt_bytes_all(mlt_bytes_of(slot, MLT_WRAPPED_LEN), 0);
         enum mlt_status st = erased || none ? MLT_OK : rewrap(ctx, slot, err);
         if (st) {
             return mlt_context(err, st, "the slot of entry %llu", (unsigned long long)(after->at + i));

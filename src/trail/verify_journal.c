@@ -131,14 +131,6 @@ static enum mlt_status open_files(struct mlt_verify *v, struct mlt_error *err) {
     return v->rewrapping ? mlt_rewrap_redo(&ignored, &v->files, err) : MLT_OK;
 }
 
-static bool all_zero(const uint8_t *p, size_t len) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < len; i++) {
-        any |= p[i];
-    }
-    return any == 0;
-}
-
 // A header that was never written is zeros; one that a crash tore is possible only where the regions still
 // take space.
 static enum mlt_status check_headers(struct mlt_verify *v, struct mlt_journal *j, struct mlt_error *err) {
@@ -157,7 +149,8 @@ static enum mlt_status check_headers(struct mlt_verify *v, struct mlt_journal *j
         struct mlt_journal_header h;
         size_t got;
         st = v->env->read(v->env, j->file, block, sizeof(block), i * MLT_IO_ALIGN, &got, err);
-        if (!st && !mlt_journal_header_parse(&h, mlt_bytes_of(block, got)) && at_rest && !all_zero(block, got)) {
+        if (!st && !mlt_journal_header_parse(&h, mlt_bytes_of(block, got)) && at_rest &&
+            !mlt_bytes_all(mlt_bytes_of(block, got), 0)) {
             mlt_verify_fault(v, MLT_VERIFY_JOURNAL, "journal/groups", NO_INDEX,
                              "header %c is not valid (FORMAT.md, journal)", i == 0 ? 'A' : 'B');
         }
