@@ -301,7 +301,9 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
         st = mlt_verify_entries(v, err);
         enum mlt_status kept = v->state ? mlt_verify_leave_off(v, st ? NULL : err) : MLT_OK;
         st = st ? st : kept;
-        st = st || v->report->live ? st : mlt_verify_erasures(v, err);
+    }
+    if (v->files_open && !st && !v->report->live) {
+        mlt_verify_erasures(v);
     }
     if (!st) {
         check_heads(v, k);

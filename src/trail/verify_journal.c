@@ -91,7 +91,6 @@ static enum mlt_status scan(struct mlt_verify *v, struct mlt_journal *j, struct 
         mlt_group_hashes_clear(&r.hashes);
         return st;
     }
-    v->journal_sound = !st;
     mlt_group_hashes_clear(&r.hashes);
     return MLT_OK;
 }
@@ -174,7 +173,6 @@ enum mlt_status mlt_verify_journal(struct mlt_verify *v, struct mlt_error *err) 
     }
     v->mark = j.header.mark;
     v->closed = j.header.nonce[0] == 0 && j.header.nonce[1] == 0;
-    v->journal_sound = v->closed;
     st = open_files(v, err);
     if (!st && v->files_open) {
         st = check_headers(v, &j, err);

@@ -3,9 +3,12 @@
 // verify.c          who signs, and every head that was signed
 // verify_journal.c  what the journal completes
 // verify_entries.c  the walk in order: judges whatever is not as it should be, and says where
-// verify_slice.c    a stretch of entries in which everything is as it should be; by several threads at once
+// verify_slice.c    a stretch of entries in which everything is as it should be
+// verify_ahead.c    … of which several are checked at once, by threads ahead of the walk
+// verify_window.c   … and the files are read in big steps, at the pace that was asked for
 // verify_record.c   what an entry binds beyond its own bytes
-// verify_place.c    going on where an earlier run stopped
+// verify_anchor.c   anchors, against roots that the caller trusts
+// verify_place.c    going on where an earlier run stopped; verify_state.c has that as a file
 #ifndef MLT_TRAIL_VERIFY_PRIVATE_H
 #define MLT_TRAIL_VERIFY_PRIVATE_H
 
@@ -26,7 +29,6 @@ struct mlt_verify {
     bool files_open;
     struct mlt_files files;
     bool closed; // the journal has no groups: every file ends exactly where the tree does
-    bool journal_sound;
     struct mlt_watermark mark;
     struct mlt_record_keys keys;         // a sealer is one thread's: others make theirs from these
     struct mlt_sealer *sealer;           // NULL: no key-encryption key
@@ -51,10 +53,11 @@ enum mlt_status mlt_verify_entries(struct mlt_verify *v, struct mlt_error *err) 
 enum mlt_status mlt_verify_record(struct mlt_verify *v, uint64_t index, struct mlt_bytes entry,
                                   const uint8_t slot[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
                                   struct mlt_error *err) MLT_MUST_USE;
-// mlt_verify_anchors checks every anchor against opt->tsa_roots; `origin` NULL: not known. verify_anchor.c
+// mlt_verify_erasures: every erased slot has an erasure entry that names it.
+void mlt_verify_erasures(struct mlt_verify *v);
+// mlt_verify_anchors checks every anchor against opt->tsa_roots; `chain` NULL: the trail's names are not known.
 enum mlt_status mlt_verify_anchors(struct mlt_verify *v, const struct mlt_key_chain *chain,
                                    struct mlt_error *err) MLT_MUST_USE;
-enum mlt_status mlt_verify_erasures(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
 
 // The place that a verification has reached. verify_place.c
 // mlt_verify_take_up goes on where `v->opt->state` is, after it was held against the trail.
