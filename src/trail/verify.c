@@ -187,12 +187,15 @@ static enum mlt_status load_checkpoint(struct mlt_verify *v, struct known *k, st
     return st;
 }
 
+bool mlt_verify_has_root(const struct mlt_verify *v, uint64_t size, const uint8_t root[static MLT_HASH_LEN]) {
+    uint8_t have[MLT_HASH_LEN];
+    struct mlt_hash_source src = mlt_files_hashes(&v->files);
+    return mlt_merkle_root(&src, size, have, NULL) == MLT_OK && memcmp(have, root, MLT_HASH_LEN) == 0;
+}
+
 // The hashes were checked against the entries before: wherever they fit, this root is that of the entries.
 static void check_head(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t size,
                        const uint8_t root[static MLT_HASH_LEN]) {
-    uint8_t have[MLT_HASH_LEN];
-    struct mlt_error why = {0};
-    struct mlt_hash_source src = mlt_files_hashes(&v->files);
     if (size > v->mark.size) {
         mlt_verify_fault(v, what, file, NO_INDEX,
                          "a head of size %llu was signed, but the trail ends at %llu: entries are missing, or an older "
@@ -200,11 +203,7 @@ static void check_head(struct mlt_verify *v, enum mlt_verify_what what, const ch
                          (unsigned long long)size, (unsigned long long)v->mark.size);
         return;
     }
-    if (!v->files_open) {
-        return;
-    }
-    enum mlt_status st = mlt_merkle_root(&src, size, have, &why);
-    if (st || memcmp(have, root, MLT_HASH_LEN) != 0) {
+    if (v->files_open && !mlt_verify_has_root(v, size, root)) {
         mlt_verify_fault(v, what, file, NO_INDEX, "the tree has another root at size %llu than was signed",
                          (unsigned long long)size);
     }
@@ -233,12 +232,6 @@ static void check_heads(struct mlt_verify *v, struct known *k) {
     }
 }
 
-static bool has_root(const struct mlt_verify *v, uint64_t size, const uint8_t root[static MLT_HASH_LEN]) {
-    uint8_t have[MLT_HASH_LEN];
-    struct mlt_hash_source src = mlt_files_hashes(&v->files);
-    return mlt_merkle_root(&src, size, have, NULL) == MLT_OK && memcmp(have, root, MLT_HASH_LEN) == 0;
-}
-
 // While a server writes, only what it signed holds still. A head is in <state> shortly before its group is in the
 // files; one that stays ahead of them is no server at work, whoever answers at the socket.
 static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
@@ -252,10 +245,10 @@ static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
         return;
     }
     const struct timespec pause = {.tv_nsec = LIVE_PAUSE_NS};
-    bool there = has_root(v, k->state_head.size, k->state_head.root);
+    bool there = mlt_verify_has_root(v, k->state_head.size, k->state_head.root);
     for (unsigned i = 0; !there && i < LIVE_PAUSES; i++) {
         (void)nanosleep(&pause, NULL);
-        there = has_root(v, k->state_head.size, k->state_head.root);
+        there = mlt_verify_has_root(v, k->state_head.size, k->state_head.root);
     }
     if (there) {
         v->mark.size = k->state_head.size;

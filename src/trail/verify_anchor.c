@@ -33,11 +33,8 @@ static enum mlt_status read_anchor(struct mlt_verify *v, struct mlt_arena *arena
 }
 
 static bool is_in_tree(const struct mlt_verify *v, const struct mlt_anchor *a, uint64_t index) {
-    uint8_t root[MLT_HASH_LEN];
-    struct mlt_hash_source src = mlt_files_hashes(&v->files);
     // The anchor of a tree is logged after it: a tree that would hold its own anchor was not there to be stamped.
-    return a->tree_size > 0 && a->tree_size <= index && mlt_merkle_root(&src, a->tree_size, root, NULL) == MLT_OK &&
-           memcmp(root, a->root, sizeof(root)) == 0;
+    return a->tree_size > 0 && a->tree_size <= index && mlt_verify_has_root(v, a->tree_size, a->root);
 }
 
 // The name of the log when it was stamped: before a recovery it had another one.

@@ -46,6 +46,8 @@ void mlt_verify_clear_scratch(struct mlt_verify *v); // arena, entry, plain, era
 // mlt_verify_fault notes a fault and makes the verdict false. `index` UINT64_MAX: none.
 void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
                       const char *fmt, ...) MLT_PRINTF(5, 6);
+// mlt_verify_has_root: does the trail's tree have this root at this size? By the stored hashes.
+bool mlt_verify_has_root(const struct mlt_verify *v, uint64_t size, const uint8_t root[static MLT_HASH_LEN]);
 // Status is that of the machine (no memory, a read that failed); what is wrong with the trail becomes a fault.
 enum mlt_status mlt_verify_journal(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_verify_entries(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
