@@ -8,6 +8,7 @@
 #include <time.h>
 
 #include "store/overlay.h"
+#include "trail/trail_private.h"
 #include "trail/verify_private.h"
 
 #define NO_INDEX UINT64_MAX
@@ -81,11 +82,8 @@ static bool is_locked(struct mlt_verify *v, const char *dir) {
 }
 
 static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
-    char dir[MLT_STORE_PATH_MAX + 16];
     struct mlt_error why = {0};
-    (void)snprintf(dir, sizeof(dir), "%s%s", v->opt->state_dir ? v->opt->state_dir : v->dir,
-                   v->opt->state_dir ? "" : ".state");
-    const struct mlt_state_options so = {.dir = dir, .pin = v->opt->pin};
+    const struct mlt_state_options so = {.dir = v->state_dir, .pin = v->opt->pin};
     enum mlt_status st = mlt_state_open(&k->state, v->base, &so, &k->state_head, &why);
     if (st == MLT_NOTFOUND && !v->opt->state_dir) {
         v->report->live = is_locked(v, v->dir);
@@ -100,7 +98,7 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
         return st;
     }
     k->has_state = true;
-    v->report->live = is_locked(v, dir);
+    v->report->live = is_locked(v, v->state_dir);
     v->keys = k->state.keys;
     v->rewrapping = v->keys.has_old_kek;
     if (k->state.has_kek && !v->opt->no_payloads) {
@@ -330,12 +328,8 @@ enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_op
         v->base = env;
         v->opt = opt;
         v->report = out;
-        int n = snprintf(v->dir, sizeof(v->dir), "%s", opt->dir);
-        for (size_t len = strlen(v->dir); len > 1 && v->dir[len - 1] == '/'; len--) {
-            v->dir[len - 1] = '\0'; // "t/" has its state in "t.state", too
-        }
-        st =
-            n < 0 || (size_t)n >= sizeof(v->dir) ? mlt_fail(e, MLT_LIMIT, "the path of the trail is too long") : MLT_OK;
+        const struct mlt_trail_options paths = {.dir = opt->dir, .state_dir = opt->state_dir};
+        st = mlt_trail_paths(v->dir, v->state_dir, &paths, e);
         st = st ? st : mlt_overlay_new(&v->env, env, e);
     }
     if (!st) {

@@ -23,7 +23,8 @@ struct mlt_verify {
     struct mlt_env *env; // an overlay over `base`: replaying the journal changes nothing on disk
     const struct mlt_verify_options *opt;
     struct mlt_verify_report *report;
-    char dir[MLT_STORE_PATH_MAX];
+    char dir[MLT_PATH_MAX];
+    char state_dir[MLT_PATH_MAX];
     bool raw;
     bool rewrapping; // slots are on their way from one key-encryption key to the next
     bool files_open;
