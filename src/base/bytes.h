@@ -121,6 +121,8 @@ size_t mlt_base64_encoded_len(size_t len);
 void mlt_base64_encode(char *out, struct mlt_bytes b); // encoded_len characters and a terminator
 // mlt_base64_decode writes at most `cap` bytes; false when malformed or too long.
 bool mlt_base64_decode(uint8_t *out, size_t cap, size_t *out_len, struct mlt_bytes text);
+// mlt_text_copy makes a C string; false when `text` does not fit or has a NUL in it.
+bool mlt_text_copy(char *out, size_t cap, struct mlt_bytes text);
 // mlt_decimal_decode accepts "0" or digits without a leading zero, up to UINT64_MAX.
 bool mlt_decimal_decode(uint64_t *out, struct mlt_bytes text);
 // mlt_utf8_valid accepts exactly the well-formed sequences of Unicode table 3-7 (no surrogates, no overlongs).

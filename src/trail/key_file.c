@@ -8,21 +8,13 @@
 
 static const char NO_FILE[] = "%s is no signing key of a trail: %s (FORMAT.md, State)";
 
-static bool copy_text(char *out, size_t cap, struct mlt_bytes text) {
-    if (text.len >= cap || (text.len > 0 && memchr(text.ptr, '\0', text.len))) {
-        return false;
-    }
-    (void)snprintf(out, cap, "%.*s", MLT_ARG(text));
-    return true;
-}
-
 static bool parse_event(struct mlt_key_event *out, const struct mlt_json *json, struct mlt_arena *arena) {
     mlt_json_at at = mlt_json_get(json, 0, "event");
     return mlt_time_parse(&out->time, mlt_json_string(json, mlt_json_get(json, at, "time"), arena)) &&
-           copy_text(out->by, sizeof(out->by), mlt_json_string(json, mlt_json_get(json, at, "by"), arena)) &&
-           copy_text(out->reason, sizeof(out->reason),
-                     mlt_json_string(json, mlt_json_get(json, at, "reason"), arena)) &&
-           copy_text(out->head, sizeof(out->head), mlt_json_string(json, mlt_json_get(json, at, "head"), arena));
+           mlt_text_copy(out->by, sizeof(out->by), mlt_json_string(json, mlt_json_get(json, at, "by"), arena)) &&
+           mlt_text_copy(out->reason, sizeof(out->reason),
+                         mlt_json_string(json, mlt_json_get(json, at, "reason"), arena)) &&
+           mlt_text_copy(out->head, sizeof(out->head), mlt_json_string(json, mlt_json_get(json, at, "head"), arena));
 }
 
 static enum mlt_status parse_chain(struct mlt_key_file *out, struct mlt_bytes line, struct mlt_error *err) {
@@ -66,7 +58,7 @@ enum mlt_status mlt_key_file_parse(struct mlt_key_file *out, struct mlt_bytes te
     memset(out, 0, sizeof(*out));
     struct mlt_cursor c = mlt_cursor_of(text);
     struct mlt_bytes secret = mlt_cursor_line(&c);
-    if (c.failed || !copy_text(out->secret, sizeof(out->secret), secret)) {
+    if (c.failed || !mlt_text_copy(out->secret, sizeof(out->secret), secret)) {
         return mlt_fail(err, MLT_INVALID, "its first line is no key");
     }
     if (mlt_cursor_left(&c) == 0) {

@@ -76,12 +76,7 @@ static uint64_t take_u64(struct reader *r, const char *name) {
 
 static void take_text(struct reader *r, mlt_json_at at, char *out, size_t cap) {
     struct mlt_bytes text = mlt_json_string(r->json, at, r->arena);
-    if (!text.ptr || text.len >= cap) {
-        r->failed = true;
-        return;
-    }
-    memcpy(out, text.ptr, text.len);
-    out[text.len] = '\0';
+    r->failed = !text.ptr || !mlt_text_copy(out, cap, text) || r->failed;
 }
 
 static void take_indexes(struct reader *r, const char *name, struct mlt_buf *out) {
