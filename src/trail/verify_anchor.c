@@ -1,6 +1,5 @@
 // Anchors, against roots that the caller trusts: a pass of its own over the entries, made only when it is asked for.
 // The tree and the entries were checked before, so what is read here is what was signed.
-#include <stdlib.h>
 
 #include "record/anchor.h"
 #include "trail/verify_private.h"

@@ -14,8 +14,6 @@
 
 #include "record/entry.h"
 #include "store/files.h"
-#include "trail/meta.h"
-#include "trail/state.h"
 #include "trail/verify.h"
 
 struct mlt_verify {
