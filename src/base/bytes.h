@@ -27,6 +27,10 @@ int mlt_bytes_compare(struct mlt_bytes a, struct mlt_bytes b);
 static inline bool mlt_bytes_is(struct mlt_bytes a, const char *s) {
     return mlt_bytes_equal(a, mlt_str(s));
 }
+// mlt_bytes_all: is every byte `value`? The first one decides nearly always.
+static inline bool mlt_bytes_all(struct mlt_bytes b, uint8_t value) {
+    return b.len == 0 || (b.ptr[0] == value && memcmp(b.ptr, b.ptr + 1, b.len - 1) == 0);
+}
 // For printf("%.*s", MLT_ARG(b)).
 #define MLT_ARG(b) (int)(b).len, (const char *)(b).ptr
 
@@ -117,6 +121,8 @@ size_t mlt_base64_encoded_len(size_t len);
 void mlt_base64_encode(char *out, struct mlt_bytes b); // encoded_len characters and a terminator
 // mlt_base64_decode writes at most `cap` bytes; false when malformed or too long.
 bool mlt_base64_decode(uint8_t *out, size_t cap, size_t *out_len, struct mlt_bytes text);
+// mlt_text_copy makes a C string; false when `text` does not fit or has a NUL in it.
+bool mlt_text_copy(char *out, size_t cap, struct mlt_bytes text);
 // mlt_decimal_decode accepts "0" or digits without a leading zero, up to UINT64_MAX.
 bool mlt_decimal_decode(uint64_t *out, struct mlt_bytes text);
 // mlt_utf8_valid accepts exactly the well-formed sequences of Unicode table 3-7 (no surrogates, no overlongs).

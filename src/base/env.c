@@ -102,3 +102,14 @@ out:
     mlt_buf_clear(&directory);
     return st;
 }
+
+enum mlt_status mlt_env_overwrite(struct mlt_env *env, struct mlt_file *file, struct mlt_error *err) {
+    static const uint8_t zeros[4096];
+    uint64_t len = 0;
+    enum mlt_status st = env->size(env, file, &len, err);
+    for (uint64_t at = 0; at < len && !st; at += sizeof(zeros)) {
+        size_t n = len - at < sizeof(zeros) ? (size_t)(len - at) : sizeof(zeros);
+        st = env->write(env, file, zeros, n, at, err);
+    }
+    return st ? st : env->sync(env, file, err);
+}

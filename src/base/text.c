@@ -182,3 +182,14 @@ bool mlt_utf8_valid(struct mlt_bytes b) {
     }
     return true;
 }
+
+bool mlt_text_copy(char *out, size_t cap, struct mlt_bytes text) {
+    if (text.len >= cap || (text.len > 0 && memchr(text.ptr, '\0', text.len))) {
+        return false;
+    }
+    if (text.len > 0) {
+        memcpy(out, text.ptr, text.len);
+    }
+    out[text.len] = '\0';
+    return true;
+}

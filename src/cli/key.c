@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "cli/confirm.h"
@@ -10,7 +9,6 @@
 #include "server/witnessing.h"
 #include "trail/keys.h"
 #include "trail/meta.h"
-#include "trail/state.h"
 
 static const struct mlt_cli_option options[] = {
     {"reason", 'r', "TEXT", "Why the key changes; kept in the trail (with rotate-signing and rotate-kek).", NULL},
@@ -202,7 +200,7 @@ static int explain(struct mlt_cli *cli, const struct mlt_error *err) {
 }
 
 // ready refuses what cannot be done, before anybody is asked.
-static int ready(struct mlt_cli *cli, const char *trail, struct mlt_key_change *how, struct mlt_progress *progress) {
+static int ready(struct mlt_cli *cli, const char *trail, struct mlt_key_change *how) {
     struct mlt_principal *who = mlt_arena_zero(&cli->arena, sizeof *who);
     if (!who) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
@@ -220,9 +218,7 @@ static int ready(struct mlt_cli *cli, const char *trail, struct mlt_key_change *
     *how = (struct mlt_key_change){.by = who->name,
                                    .reason = mlt_cli_value(cli, "reason"),
                                    .uri = mlt_cli_value(cli, "pkcs11"),
-                                   .in_file = mlt_cli_flag(cli, "in-file"),
-                                   .progress = mlt_progress_step,
-                                   .progress_arg = progress};
+                                   .in_file = mlt_cli_flag(cli, "in-file")};
     if (!how->reason || !how->reason[0]) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "a change needs --reason TEXT, which the trail keeps");
     }
@@ -232,11 +228,9 @@ static int ready(struct mlt_cli *cli, const char *trail, struct mlt_key_change *
 static int rotate_signing(struct mlt_cli *cli, const char *trail) {
     struct mlt_key_change how;
     struct mlt_error err = {0};
-    struct mlt_progress progress;
     struct mlt_trail_options opt = {.dir = trail, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
     bool watched = false;
-    mlt_progress_init(&progress, cli, "rotating");
-    int code = ready(cli, trail, &how, &progress);
+    int code = ready(cli, trail, &how);
     if (code != 0) {
         return code;
     }
@@ -283,14 +277,16 @@ static int rotate_kek(struct mlt_cli *cli, const char *trail) {
     struct mlt_progress progress;
     struct mlt_trail_options opt = {.dir = trail, .state_dir = mlt_cli_state(cli), .pin = mlt_cli_pin(cli)};
     bool watched = false;
-    mlt_progress_init(&progress, cli, "rewrapping");
-    int code = ready(cli, trail, &how, &progress);
+    int code = ready(cli, trail, &how);
     code = code ? code
                 : mlt_cli_confirm(cli, "Every secret goes under a new key, and the old key is destroyed: payloads in "
                                        "backups made so far cannot be opened any more.");
     if (code != 0) {
         return code;
     }
+    mlt_progress_init(&progress, cli, "rewrapping");
+    how.progress = mlt_progress_step;
+    how.progress_arg = &progress;
     enum mlt_status st = mlt_witnessing_hold(cli->env, &opt, &watched, &err);
     st = st ? st : mlt_trail_rotate_kek(cli->env, &opt, &how, &done, &err);
     mlt_progress_end(&progress);

@@ -1,5 +1,4 @@
 #include <inttypes.h>
-#include <stdio.h>
 #include <unistd.h>
 
 #include "cli/confirm.h"

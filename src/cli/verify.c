@@ -38,12 +38,6 @@ static const struct mlt_cli_example examples[] = {
     {0},
 };
 
-static const char *what_name(enum mlt_verify_what what) {
-    static const char *const names[] = {"checkpoint", "journal", "entry", "tile",       "payload", "slot",
-                                        "detail",     "file",    "state", "commitment", "anchor"};
-    return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
-}
-
 // A rate is of the machine as it was just then: null where nothing was measured.
 static uint64_t rate(uint64_t count, int64_t ns) {
     return ns > 0 ? (uint64_t)((double)count * 1e9 / (double)ns) : 0;
@@ -94,7 +88,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, c
     for (size_t i = 0; i < r->num_faults && i < MLT_VERIFY_FAULTS_MAX; i++) {
         const struct mlt_verify_fault *f = &r->faults[i];
         mlt_jw_object(&w);
-        mlt_jw_member(&w, "what", what_name(f->what));
+        mlt_jw_member(&w, "what", mlt_verify_what_name(f->what));
         mlt_jw_member(&w, "file", f->file);
         mlt_jw_name(&w, "index");
         f->has_index ? mlt_jw_u64(&w, f->index) : mlt_jw_null(&w);
@@ -109,7 +103,7 @@ static void print_json(struct mlt_cli *cli, const struct mlt_verify_report *r, c
 
 static void print_fault(struct mlt_cli *cli, const struct mlt_verify_fault *f) {
     struct mlt_buf line = {0};
-    mlt_buf_put_str(&line, what_name(f->what));
+    mlt_buf_put_str(&line, mlt_verify_what_name(f->what));
     if (f->has_index) {
         mlt_buf_printf(&line, " %" PRIu64, f->index);
     }

@@ -3,10 +3,10 @@
 #include <openssl/core_names.h>
 #include <openssl/ecerr.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/param_build.h>
 
 #include "crypto/ed25519.h"
-#include "crypto/provider.h"
 #include "crypto/sha256.h"
 
 #define POINT_UNCOMPRESSED 4 // SEC 1 section 2.3.3; OpenSSH writes no other form

@@ -208,22 +208,14 @@ enum mlt_status mlt_lookup_close(struct mlt_lookup *lk, bool write, struct mlt_e
 
 // ---- the writer's side ----
 
-static bool all_zero(const uint8_t *p, size_t len) {
-    for (size_t i = 0; i < len; i++) {
-        if (p[i] != 0) {
-            return false;
-        }
-    }
-    return true;
-}
-
 // The same record: owner and content are equal, or what was there is erased, so that the name alone has to do.
 static bool is_same(struct mlt_lookup *lk, const struct mlt_draft *draft, uint64_t entry, uint64_t owner,
                     const uint8_t *content) {
     if (owner != draft->owner) {
         return false;
     }
-    if (memcmp(content, draft->content, MLT_CONTENT_LEN) == 0 || all_zero(content, MLT_CONTENT_LEN)) {
+    if (memcmp(content, draft->content, MLT_CONTENT_LEN) == 0 ||
+        mlt_bytes_all(mlt_bytes_of(content, MLT_CONTENT_LEN), 0)) {
         return true;
     }
     return lk->erased != NULL && entry < lk->end && lk->erased(lk->erased_arg, entry);

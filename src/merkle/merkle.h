@@ -37,12 +37,13 @@ struct mlt_frontier {
 bool mlt_frontier_check(const struct mlt_frontier *f);
 // mlt_frontier_add appends a leaf hash. For each tile that this completes, at level l = 1, 2, …, its 32-byte root (the
 // next hash of tile level l) is written to tile_roots[l-1]; returns how many (0 unless size becomes a multiple of 256).
+// `tile_roots` has MLT_TILE_LEVELS places; NULL: not wanted.
 size_t mlt_frontier_add(struct mlt_frontier *f, const uint8_t leaf[static MLT_HASH_LEN],
-                        uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]);
-// mlt_frontier_add_tile appends the 256 leaves of a full tile by their root; size must be a multiple of 256. The rest
-// is as for mlt_frontier_add: tile_roots[0] is `root` itself.
-size_t mlt_frontier_add_tile(struct mlt_frontier *f, const uint8_t root[static MLT_HASH_LEN],
-                             uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]);
+                        uint8_t (*tile_roots)[MLT_HASH_LEN]);
+// mlt_frontier_add_subtree appends 2^level leaves by the root over them; size must be a multiple of 2^level. The rest
+// is as for mlt_frontier_add, and for a full tile (level MLT_TILE_HEIGHT) tile_roots[0] is `root` itself.
+size_t mlt_frontier_add_subtree(struct mlt_frontier *f, unsigned level, const uint8_t root[static MLT_HASH_LEN],
+                                uint8_t (*tile_roots)[MLT_HASH_LEN]);
 void mlt_frontier_root(const struct mlt_frontier *f, uint8_t out[static MLT_HASH_LEN]);
 
 // Verdicts: true only when the proof holds. A consistency proof from size 0 never holds (nothing is proved).

@@ -42,17 +42,6 @@ uint64_t mlt_range_next(const struct mlt_range *r) {
     return r->has_last ? r->end : r->frontier.size;
 }
 
-// Joins a subtree of 2^level leaves with those of its size before it, as adding a bit carries.
-static void join(struct mlt_frontier *f, unsigned level, const uint8_t hash[static MLT_HASH_LEN]) {
-    uint8_t joined[MLT_HASH_LEN];
-    memcpy(joined, hash, MLT_HASH_LEN);
-    for (unsigned l = level; (f->size >> l & 1) != 0; l++) {
-        mlt_merkle_node(joined, f->hash[--f->num_hashes], joined);
-    }
-    memcpy(f->hash[f->num_hashes++], joined, MLT_HASH_LEN);
-    f->size += UINT64_C(1) << level;
-}
-
 void mlt_range_add(struct mlt_range *r, unsigned level, const uint8_t hash[static MLT_HASH_LEN]) {
     const uint64_t next = mlt_range_next(r);
     const uint64_t width = level < 62 ? UINT64_C(1) << level : 0;
@@ -70,7 +59,7 @@ void mlt_range_add(struct mlt_range *r, unsigned level, const uint8_t hash[stati
         memcpy(r->last_leaf, hash, MLT_HASH_LEN);
         r->has_last = true;
     } else {
-        join(&r->frontier, level, hash);
+        (void)mlt_frontier_add_subtree(&r->frontier, level, hash, NULL);
     }
 }
 

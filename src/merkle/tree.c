@@ -57,38 +57,32 @@ void mlt_merkle_tile_root(uint8_t out[static MLT_HASH_LEN], const uint8_t *hashe
     memcpy(out, row[0], MLT_HASH_LEN);
 }
 
-// Adds a complete subtree of height `base`, of which size has a whole number.
-static size_t add_subtree(struct mlt_frontier *f, unsigned base, const uint8_t root[static MLT_HASH_LEN],
-                          uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]) {
-    assert(mlt_frontier_check(f) && f->size < MLT_TREE_MAX && f->size % (UINT64_C(1) << base) == 0);
+size_t mlt_frontier_add_subtree(struct mlt_frontier *f, unsigned level, const uint8_t root[static MLT_HASH_LEN],
+                                uint8_t (*tile_roots)[MLT_HASH_LEN]) {
+    assert(mlt_frontier_check(f) && f->size < MLT_TREE_MAX && f->size % (UINT64_C(1) << level) == 0);
     uint8_t hash[MLT_HASH_LEN];
     size_t num_roots = 0;
     memcpy(hash, root, MLT_HASH_LEN);
-    if (base > 0) {
+    if (tile_roots && level > 0 && level % MLT_TILE_HEIGHT == 0) {
         memcpy(tile_roots[num_roots++], hash, MLT_HASH_LEN);
     }
     // Adding one to a binary number: every trailing 1 is a subtree that now has its right sibling.
-    for (unsigned height = base + 1; f->size >> (height - 1) & 1; height++) {
+    for (unsigned height = level + 1; f->size >> (height - 1) & 1; height++) {
         f->num_hashes--;
         mlt_merkle_node(hash, f->hash[f->num_hashes], hash);
-        if (height % MLT_TILE_HEIGHT == 0) {
+        if (tile_roots && height % MLT_TILE_HEIGHT == 0) {
             memcpy(tile_roots[num_roots++], hash, MLT_HASH_LEN);
         }
     }
     memcpy(f->hash[f->num_hashes++], hash, MLT_HASH_LEN);
-    f->size += UINT64_C(1) << base;
+    f->size += UINT64_C(1) << level;
     assert(mlt_frontier_check(f));
     return num_roots;
 }
 
 size_t mlt_frontier_add(struct mlt_frontier *f, const uint8_t leaf[static MLT_HASH_LEN],
-                        uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]) {
-    return add_subtree(f, 0, leaf, tile_roots);
-}
-
-size_t mlt_frontier_add_tile(struct mlt_frontier *f, const uint8_t root[static MLT_HASH_LEN],
-                             uint8_t tile_roots[static MLT_TILE_LEVELS][MLT_HASH_LEN]) {
-    return add_subtree(f, MLT_TILE_HEIGHT, root, tile_roots);
+                        uint8_t (*tile_roots)[MLT_HASH_LEN]) {
+    return mlt_frontier_add_subtree(f, 0, leaf, tile_roots);
 }
 
 void mlt_frontier_root(const struct mlt_frontier *f, uint8_t out[static MLT_HASH_LEN]) {

@@ -41,14 +41,9 @@ static void put_statement(struct mlt_buf *out, const struct mlt_key_link *link, 
 
 static void put_signature(struct mlt_buf *out, const struct mlt_vkey *key,
                           const uint8_t signature[static MLT_ED25519_SIG_LEN]) {
-    uint8_t bytes[4 + MLT_ED25519_SIG_LEN];
-    mlt_store_u32be(bytes, key->key_id);
-    memcpy(bytes + 4, signature, MLT_ED25519_SIG_LEN);
-    mlt_buf_put_str(out, "\xe2\x80\x94 ");
-    mlt_buf_put_str(out, key->name);
-    mlt_buf_put_u8(out, ' ');
-    mlt_buf_put_base64(out, mlt_bytes_of(bytes, sizeof(bytes)));
-    mlt_buf_put_u8(out, '\n');
+    if (mlt_note_put_signature(out, key, mlt_bytes_of(signature, MLT_ED25519_SIG_LEN), NULL)) {
+        out->failed = true;
+    }
 }
 
 void mlt_key_link_format(struct mlt_buf *out, const struct mlt_key_link *link, const struct mlt_vkey *old_key,

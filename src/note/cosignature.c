@@ -5,7 +5,6 @@
 #include "note/cosignature.h"
 
 #include <assert.h>
-#include <stdlib.h>
 
 #include "note/format.h"
 

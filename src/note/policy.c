@@ -10,7 +10,6 @@
 #include "note/policy.h"
 
 #include <assert.h>
-#include <stdio.h>
 
 #define ITEMS_MAX (3 + MLT_POLICY_WITNESSES_MAX + MLT_POLICY_GROUPS_MAX) // group, its name, its threshold, all members
 

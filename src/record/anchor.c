@@ -55,14 +55,6 @@ static struct mlt_bytes text_of(const struct reader *r, const char *name) {
     return mlt_json_string(r->json, mlt_json_get(r->json, r->facts, name), r->arena);
 }
 
-static bool copy_text(char *out, size_t cap, struct mlt_bytes text) {
-    if (text.len >= cap) {
-        return false;
-    }
-    (void)snprintf(out, cap, "%.*s", MLT_ARG(text));
-    return true;
-}
-
 static bool read_digest(uint8_t out[static MLT_HASH_LEN], struct mlt_bytes text) {
     const size_t prefix = strlen(SHA256_PREFIX);
     return text.len > prefix && memcmp(text.ptr, SHA256_PREFIX, prefix) == 0 &&
@@ -75,9 +67,9 @@ static bool read_says(const struct reader *r, struct mlt_timestamp *says) {
     says->accuracy_ns = (int64_t)accuracy;
     return accuracy <= INT64_MAX && read_digest(says->imprint, text_of(r, "imprint")) &&
            mlt_time_parse(&says->gen_time, text_of(r, "gen_time")) &&
-           copy_text(says->serial, sizeof says->serial, text_of(r, "serial")) &&
-           copy_text(says->policy, sizeof says->policy, text_of(r, "policy")) &&
-           copy_text(says->authority, sizeof says->authority, text_of(r, "authority"));
+           mlt_text_copy(says->serial, sizeof says->serial, text_of(r, "serial")) &&
+           mlt_text_copy(says->policy, sizeof says->policy, text_of(r, "policy")) &&
+           mlt_text_copy(says->authority, sizeof says->authority, text_of(r, "authority"));
 }
 
 // read_token decodes the token; one that is not there stays empty.

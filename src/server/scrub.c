@@ -59,19 +59,13 @@ static bool pace(void *arg, uint64_t bytes) {
 
 // --- what is said of a run ---
 
-static const char *what_name(enum mlt_verify_what what) {
-    static const char *const names[] = {"checkpoint", "journal", "entry", "tile", "payload",
-                                        "slot",       "detail",  "file",  "state"};
-    return (size_t)what < sizeof names / sizeof names[0] ? names[what] : "other";
-}
-
 static void write_faults(struct mlt_json_writer *w, const struct mlt_verify_report *r) {
     mlt_jw_name(w, "faults");
     mlt_jw_array(w);
     for (uint64_t i = 0; i < r->num_faults && i < FAULTS_NAMED_MAX; i++) {
         const struct mlt_verify_fault *f = &r->faults[i];
         mlt_jw_object(w);
-        mlt_jw_member(w, "what", what_name(f->what));
+        mlt_jw_member(w, "what", mlt_verify_what_name(f->what));
         mlt_jw_member(w, "file", f->file);
         mlt_jw_name(w, "entry");
         f->has_index ? mlt_jw_u64(w, f->index) : mlt_jw_null(w);
@@ -113,7 +107,7 @@ static enum mlt_status record_run(struct mlt_api *api, const struct mlt_verify_r
 static void print_faults(const struct mlt_verify_report *r) {
     for (uint64_t i = 0; i < r->num_faults && i < FAULTS_NAMED_MAX; i++) {
         (void)fprintf(stderr, "mltrail: serve: scrub found damage: what=%s file=\"%s\" text=\"%s\"\n",
-                      what_name(r->faults[i].what), r->faults[i].file, r->faults[i].text);
+                      mlt_verify_what_name(r->faults[i].what), r->faults[i].file, r->faults[i].text);
     }
     if (r->num_faults > 0) {
         (void)fprintf(stderr, "mltrail: serve: scrub: faults=%" PRIu64 " size=%" PRIu64 "\n", r->num_faults, r->size);

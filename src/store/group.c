@@ -108,14 +108,6 @@ static bool crc_fits(struct mlt_bytes bytes) {
     return mlt_crc32c_end(crc) == mlt_load_u32be(bytes.ptr + HEADER_CRC_OFF);
 }
 
-static bool is_zero(const uint8_t *p, size_t len) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < len; i++) {
-        any |= p[i];
-    }
-    return any == 0;
-}
-
 // Do the sections hold exactly `count` entries, slots and payloads?
 static enum mlt_status check_sections(const struct mlt_group *g, struct mlt_error *err) {
     size_t at = 0;
@@ -130,7 +122,7 @@ static enum mlt_status check_sections(const struct mlt_group *g, struct mlt_erro
     uint64_t payload_len = 0;
     for (uint32_t i = 0; i < g->count; i++) {
         uint32_t len = mlt_load_u32be(g->lengths.ptr + (size_t)i * 4);
-        if ((len == 0) != is_zero(g->slots.ptr + (size_t)i * MLT_WRAPPED_LEN, MLT_WRAPPED_LEN)) {
+        if ((len == 0) != mlt_bytes_all(mlt_bytes_of(g->slots.ptr + (size_t)i * MLT_WRAPPED_LEN, MLT_WRAPPED_LEN), 0)) {
             return corrupt(err, "an entry has a slot without a payload, or a payload without a slot");
         }
         payload_len += len;

@@ -70,47 +70,27 @@ enum mlt_status mlt_rewrap_forget(const struct mlt_files *files, struct mlt_erro
     char path[MLT_STORE_PATH_MAX + 32];
     struct mlt_env *env = files->env;
     struct mlt_file *file = NULL;
-    struct mlt_buf zeros = {0};
-    uint64_t len = 0;
     path_of(path, files);
     enum mlt_status st = env->open(env, &file, path, MLT_OPEN_WRITE, err);
     if (st == MLT_NOTFOUND) {
         mlt_error_clear(err);
         return MLT_OK;
     }
-    st = st ? st : env->size(env, file, &len, err);
-    len = len < FILE_MAX ? len : FILE_MAX;
-    if (!st && len > 0) {
-        if (mlt_buf_reserve(&zeros, (size_t)len)) {
-            memset(zeros.data, 0, (size_t)len);
-            st = env->write(env, file, zeros.data, (size_t)len, 0, err);
-            st = st ? st : env->sync(env, file, err);
-        } else {
-            st = mlt_fail(err, MLT_NOMEM, "no memory to overwrite %s", path);
-        }
+    if (st) {
+        return st;
     }
-    if (file) {
-        env->close(env, file);
-    }
-    mlt_buf_clear(&zeros);
+    st = mlt_env_overwrite(env, file, err);
+    env->close(env, file);
     st = st ? st : env->unlink(env, path, err);
     return st ? st : env->sync_dir(env, files->dir, err);
-}
-
-static bool all_bytes(const uint8_t *p, size_t len, uint8_t value) {
-    bool all = true;
-    for (size_t i = 0; i < len; i++) {
-        all = all && p[i] == value;
-    }
-    return all;
 }
 
 static enum mlt_status rewrap_all(struct mlt_rewrap *after, uint8_t *slots, size_t count, mlt_rewrap_slot rewrap,
                                   void *ctx, struct mlt_error *err) {
     for (size_t i = 0; i < count; i++) {
         uint8_t *slot = slots + i * MLT_WRAPPED_LEN;
-        bool erased = all_bytes(slot, MLT_WRAPPED_LEN, 0xff);
-        bool none = all_bytes(slot, MLT_WRAPPED_LEN, 0);
+        bool erased = mlt_bytes_all(mlt_bytes_of(slot, MLT_WRAPPED_LEN), 0xff);
+        bool none = mlt_bytes_all(mlt_bytes_of(slot, MLT_WRAPPED_LEN), 0);
         enum mlt_status st = erased || none ? MLT_OK : rewrap(ctx, slot, err);
         if (st) {
             return mlt_context(err, st, "the slot of entry %llu", (unsigned long long)(after->at + i));

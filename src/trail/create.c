@@ -83,14 +83,12 @@ static enum mlt_status sync_parent(struct mlt_env *env, const char *dir, struct 
 // Keys within the trail would go wherever a copy of it goes, and open every payload there.
 static bool is_within(const char *path, const char *dir) {
     size_t len = strlen(dir);
-    while (len > 1 && dir[len - 1] == '/') {
-        len--;
-    }
     return strncmp(path, dir, len) == 0 && (path[len] == '\0' || path[len] == '/');
 }
 
 enum mlt_status mlt_trail_create(struct mlt_env *env, const struct mlt_trail_options *opt, const char *origin, bool raw,
                                  bool public_entries, struct mlt_error *err) {
+    char dir[MLT_PATH_MAX];
     char state_dir[MLT_PATH_MAX];
     if (!mlt_note_name_valid(mlt_str(origin))) {
         return mlt_fail(err, MLT_INVALID,
@@ -98,20 +96,19 @@ enum mlt_status mlt_trail_create(struct mlt_env *env, const struct mlt_trail_opt
                         "such as example.org/trail, would be right",
                         origin, MLT_NOTE_NAME_MAX);
     }
-    int n = snprintf(state_dir, sizeof(state_dir), "%s%s", opt->state_dir ? opt->state_dir : opt->dir,
-                     opt->state_dir ? "" : ".state");
-    if (n < 0 || (size_t)n >= sizeof(state_dir)) {
-        return mlt_fail(err, MLT_LIMIT, "the path of the state directory is longer than %d bytes", MLT_PATH_MAX - 1);
+    enum mlt_status st = mlt_trail_paths(dir, state_dir, opt, err);
+    if (st) {
+        return st;
     }
-    if (is_within(state_dir, opt->dir)) {
+    if (is_within(state_dir, dir)) {
         return mlt_fail(err, MLT_INVALID,
                         "the state directory %s lies within the trail %s, whose copies must not hold its keys; "
                         "a directory beside it would be right",
-                        state_dir, opt->dir);
+                        state_dir, dir);
     }
-    enum mlt_status st = check_absent(env, opt->dir, err);
+    st = check_absent(env, opt->dir, err);
     st = st ? st : create_files(env, opt, state_dir, origin, raw, public_entries, err);
-    st = st ? st : sync_parent(env, opt->dir, err);
+    st = st ? st : sync_parent(env, dir, err);
     st = st ? st : sync_parent(env, state_dir, err);
     return st ? mlt_context(err, st, "create the trail %s", opt->dir) : MLT_OK;
 }

@@ -29,12 +29,10 @@ static enum mlt_status unwrap(struct mlt_kek *out, struct mlt_bytes uri, struct 
                               const struct mlt_pin_source *pin, struct mlt_error *err) {
     uint8_t wrapped[MLT_HSM_WRAPPED_LEN];
     size_t len = 0;
-    if (uri.len >= sizeof(out->uri) || !mlt_base64_decode(wrapped, sizeof(wrapped), &len, base64) ||
-        len != sizeof(wrapped)) {
+    if (!mlt_base64_decode(wrapped, sizeof(wrapped), &len, base64) || len != sizeof(wrapped) ||
+        !mlt_text_copy(out->uri, sizeof(out->uri), uri)) {
         return mlt_fail(err, MLT_CORRUPT, "a PKCS#11 URI and %d bytes in base64 would be right", MLT_HSM_WRAPPED_LEN);
     }
-    memcpy(out->uri, uri.ptr, uri.len);
-    out->uri[uri.len] = '\0';
     enum mlt_status st = mlt_hsm_unwrap(out->key, out->uri, pin, wrapped, err);
     // A token that is not there is no key that is not there.
     return st == MLT_NOTFOUND || st == MLT_CONFLICT ? refused(err) : st;
@@ -105,27 +103,18 @@ enum mlt_status mlt_kek_write(struct mlt_env *env, const char *path, const struc
 }
 
 enum mlt_status mlt_kek_destroy(struct mlt_env *env, const char *path, struct mlt_error *err) {
-    static const uint8_t zeros[KEK_FILE_MAX];
     struct mlt_file *file = NULL;
-    uint64_t len = 0;
     enum mlt_status st = env->open(env, &file, path, MLT_OPEN_WRITE, err);
     if (st) {
         return st;
     }
-    st = env->size(env, file, &len, err);
-    st = st || len == 0 ? st : env->write(env, file, zeros, len < sizeof(zeros) ? (size_t)len : sizeof(zeros), 0, err);
-    st = st ? st : env->sync(env, file, err);
+    st = mlt_env_overwrite(env, file, err);
     env->close(env, file);
     return st;
 }
 
 static bool get_text(char *out, size_t cap, const struct mlt_json *json, const char *name, struct mlt_arena *arena) {
-    struct mlt_bytes text = mlt_json_string(json, mlt_json_get(json, 0, name), arena);
-    if (text.len >= cap || (text.len > 0 && memchr(text.ptr, '\0', text.len))) {
-        return false;
-    }
-    (void)snprintf(out, cap, "%.*s", MLT_ARG(text));
-    return true;
+    return mlt_text_copy(out, cap, mlt_json_string(json, mlt_json_get(json, 0, name), arena));
 }
 
 static bool parse_note(struct mlt_kek_note *out, const struct mlt_json *json, struct mlt_arena *arena) {

@@ -8,21 +8,13 @@
 
 static const char NO_FILE[] = "%s is no signing key of a trail: %s (FORMAT.md, State)";
 
-static bool copy_text(char *out, size_t cap, struct mlt_bytes text) {
-    if (text.len >= cap || (text.len > 0 && memchr(text.ptr, '\0', text.len))) {
-        return false;
-    }
-    (void)snprintf(out, cap, "%.*s", MLT_ARG(text));
-    return true;
-}
-
 static bool parse_event(struct mlt_key_event *out, const struct mlt_json *json, struct mlt_arena *arena) {
     mlt_json_at at = mlt_json_get(json, 0, "event");
     return mlt_time_parse(&out->time, mlt_json_string(json, mlt_json_get(json, at, "time"), arena)) &&
-           copy_text(out->by, sizeof(out->by), mlt_json_string(json, mlt_json_get(json, at, "by"), arena)) &&
-           copy_text(out->reason, sizeof(out->reason),
-                     mlt_json_string(json, mlt_json_get(json, at, "reason"), arena)) &&
-           copy_text(out->head, sizeof(out->head), mlt_json_string(json, mlt_json_get(json, at, "head"), arena));
+           mlt_text_copy(out->by, sizeof(out->by), mlt_json_string(json, mlt_json_get(json, at, "by"), arena)) &&
+           mlt_text_copy(out->reason, sizeof(out->reason),
+                         mlt_json_string(json, mlt_json_get(json, at, "reason"), arena)) &&
+           mlt_text_copy(out->head, sizeof(out->head), mlt_json_string(json, mlt_json_get(json, at, "head"), arena));
 }
 
 static enum mlt_status parse_chain(struct mlt_key_file *out, struct mlt_bytes line, struct mlt_error *err) {
@@ -66,7 +58,7 @@ enum mlt_status mlt_key_file_parse(struct mlt_key_file *out, struct mlt_bytes te
     memset(out, 0, sizeof(*out));
     struct mlt_cursor c = mlt_cursor_of(text);
     struct mlt_bytes secret = mlt_cursor_line(&c);
-    if (c.failed || !copy_text(out->secret, sizeof(out->secret), secret)) {
+    if (c.failed || !mlt_text_copy(out->secret, sizeof(out->secret), secret)) {
         return mlt_fail(err, MLT_INVALID, "its first line is no key");
     }
     if (mlt_cursor_left(&c) == 0) {
@@ -126,24 +118,10 @@ void mlt_key_file_format(struct mlt_buf *out, const struct mlt_key_file *file) {
     mlt_buf_put_u8(out, '\n');
 }
 
-// The file that was replaced has no name any more, only this handle. A copying file system may keep its blocks all the
-// same: docs/THREATS.md says so.
-static void overwrite(struct mlt_env *env, struct mlt_file *old, uint64_t len) {
-    static const uint8_t zeros[512];
-    enum mlt_status st = MLT_OK;
-    for (uint64_t at = 0; at < len && !st; at += sizeof(zeros)) {
-        size_t n = len - at < sizeof(zeros) ? (size_t)(len - at) : sizeof(zeros);
-        st = env->write(env, old, zeros, n, at, NULL);
-    }
-    st = st ? st : env->sync(env, old, NULL);
-    (void)st; // the new key is in force whatever becomes of the bytes of the old one
-}
-
 enum mlt_status mlt_key_file_write(struct mlt_env *env, const char *path, const struct mlt_key_file *file,
                                    struct mlt_error *err) {
     struct mlt_buf text = {0};
     struct mlt_file *old = NULL;
-    uint64_t old_len = 0;
     mlt_key_file_format(&text, file);
     enum mlt_status st = text.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a signing key") : MLT_OK;
     st = st ? st : env->open(env, &old, path, MLT_OPEN_WRITE, err);
@@ -151,11 +129,12 @@ enum mlt_status mlt_key_file_write(struct mlt_env *env, const char *path, const 
         mlt_error_clear(err);
         st = MLT_OK;
     }
-    st = st || !old ? st : env->size(env, old, &old_len, err);
     st = st ? st : mlt_env_replace_file(env, path, mlt_buf_bytes(&text), true, err);
     if (old) {
         if (!st) {
-            overwrite(env, old, old_len);
+            // It has no name any more, only this handle. The new key is in force whatever becomes of its bytes.
+            enum mlt_status overwritten = mlt_env_overwrite(env, old, NULL);
+            (void)overwritten;
         }
         env->close(env, old);
     }

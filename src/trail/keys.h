@@ -16,7 +16,7 @@ struct mlt_key_change {
     const char *reason; // why; kept in the trail, 1 to MLT_KEY_REASON_MAX bytes
     const char *uri; // a PKCS#11 URI: of the new signing key, or of the token's key over the new kek; NULL: none given
     bool in_file;    // the key may leave the token that it is in now
-    void (*progress)(void *arg, uint64_t done, uint64_t total);
+    void (*progress)(void *arg, uint64_t done, uint64_t total); // of slots; the signing key is replaced at once
     void *progress_arg;
 };
 

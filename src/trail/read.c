@@ -91,14 +91,6 @@ enum mlt_status mlt_trail_entries(struct mlt_trail *t, uint64_t first, size_t co
     return st ? st : mlt_files_entries(mlt_store_files(t->store), first, count, out, err);
 }
 
-static bool all_bytes(const uint8_t *p, size_t len, uint8_t value) {
-    bool all = true;
-    for (size_t i = 0; i < len; i++) {
-        all = all && p[i] == value;
-    }
-    return all;
-}
-
 enum mlt_status mlt_trail_sealed(struct mlt_trail *t, uint64_t index, struct mlt_arena *arena, struct mlt_bytes *sealed,
                                  uint8_t wrapped[static MLT_WRAPPED_LEN], bool *erased, struct mlt_error *err) {
     *erased = false;
@@ -108,7 +100,7 @@ enum mlt_status mlt_trail_sealed(struct mlt_trail *t, uint64_t index, struct mlt
     if (st) {
         return st;
     }
-    *erased = all_bytes(wrapped, MLT_WRAPPED_LEN, 0xff);
+    *erased = mlt_bytes_all(mlt_bytes_of(wrapped, MLT_WRAPPED_LEN), 0xff);
     if (*erased) {
         return mlt_fail(err, MLT_NOTFOUND, "the payload of entry %llu was erased", (unsigned long long)index);
     }

@@ -67,37 +67,18 @@ static enum mlt_status check_older(struct mlt_trail *t, const struct mlt_recover
     return st;
 }
 
-// The head as it was signed, not as mlt_state_open lets a link stand for it: what was signed is to be named.
-static enum mlt_status read_state(struct mlt_recovery *plan, struct mlt_key_chain *chain, const struct mlt_trail *t,
-                                  const struct mlt_trail_options *opt, struct mlt_error *err) {
-    struct mlt_state state;
-    const struct mlt_state_options so = {.dir = t->state_dir, .pin = opt->pin};
-    enum mlt_status st = mlt_state_open(&state, t->env, &so, &plan->last, err);
-    if (st) {
-        return mlt_context(err, st, "state directory %s", t->state_dir);
-    }
-    *chain = state.chain;
-    (void)snprintf(plan->old_origin, sizeof(plan->old_origin), "%s", chain->keys[0].name);
-    mlt_state_close(&state);
-    return MLT_OK;
-}
-
-static enum mlt_status make_plan(struct mlt_recovery *plan, struct mlt_trail *t, const struct mlt_trail_options *opt,
-                                 const char *origin, struct mlt_error *err) {
+static enum mlt_status make_plan(struct mlt_recovery *plan, struct mlt_trail *t, const char *origin,
+                                 struct mlt_error *err) {
     struct mlt_watermark mark;
-    struct mlt_key_chain *chain = calloc(1, sizeof(*chain));
+    const struct mlt_key_chain *chain = &t->state.chain;
     memset(plan, 0, sizeof(*plan));
-    if (!chain) {
-        return mlt_fail(err, MLT_NOMEM, "no memory to recover");
-    }
     mlt_store_mark(t->store, &mark);
     plan->kept = mark.size;
     memcpy(plan->kept_root, mark.root, MLT_HASH_LEN);
-    enum mlt_status st = read_state(plan, chain, t, opt, err);
-    st = st ? st : check_older(t, plan, err);
-    st = st ? st : name_successor(plan, chain, origin, err);
-    free(chain);
-    return st;
+    plan->last = t->head;
+    memcpy(plan->old_origin, chain->keys[0].name, sizeof(plan->old_origin));
+    enum mlt_status st = check_older(t, plan, err);
+    return st ? st : name_successor(plan, chain, origin, err);
 }
 
 enum mlt_status mlt_trail_plan_recovery(struct mlt_env *env, const struct mlt_trail_options *opt, const char *origin,
@@ -109,7 +90,7 @@ enum mlt_status mlt_trail_plan_recovery(struct mlt_env *env, const struct mlt_tr
     if (st) {
         return st;
     }
-    st = t->has_state ? make_plan(out, t, &reading, origin, err)
+    st = t->has_state ? make_plan(out, t, origin, err)
                       : mlt_fail(err, MLT_NOTFOUND,
                                  "the state directory %s is not there: without the old key nobody can be led to a new "
                                  "one",
@@ -118,10 +99,9 @@ enum mlt_status mlt_trail_plan_recovery(struct mlt_env *env, const struct mlt_tr
     return st ? st : closed;
 }
 
-static enum mlt_status check_plan(struct mlt_trail *t, const struct mlt_recovery *plan,
-                                  const struct mlt_trail_options *opt, struct mlt_error *err) {
+static enum mlt_status check_plan(struct mlt_trail *t, const struct mlt_recovery *plan, struct mlt_error *err) {
     struct mlt_recovery now;
-    enum mlt_status st = make_plan(&now, t, opt, plan->new_origin, err);
+    enum mlt_status st = make_plan(&now, t, plan->new_origin, err);
     if (!st && (now.kept != plan->kept || now.last.size != plan->last.size ||
                 memcmp(now.kept_root, plan->kept_root, MLT_HASH_LEN) != 0)) {
         st = mlt_fail(err, MLT_CONFLICT, "the trail changed since it was looked at; look again");
@@ -159,7 +139,7 @@ enum mlt_status mlt_trail_recover(struct mlt_env *env, const struct mlt_trail_op
     if (st) {
         return st;
     }
-    st = check_plan(t, plan, opt, err);
+    st = check_plan(t, plan, err);
     st = st ? st : begin_successor(t, opt, plan, how, err);
     enum mlt_status closed = mlt_trail_close(t, st ? NULL : err);
     st = st ? st : closed;

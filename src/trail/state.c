@@ -8,7 +8,7 @@
 #define SLOT_LEN 4096
 #define SLOT_CRC_OFF 4092
 #define SLOT_NOTE_OFF 28
-#define SECRET_TEXT_MAX 4096 // a signing key takes some 400 bytes
+#define INDEX_KEY_TEXT_MAX 4096 // far more than its 65 bytes: what is longer is not one of ours
 
 static const char MAGIC[8] = {'M', 'L', 'T', 'H', 'E', 'A', 'D', '1'};
 
@@ -39,29 +39,17 @@ static bool slot_decode(const uint8_t in[static SLOT_LEN], uint64_t *sequence, s
     return true;
 }
 
-static enum mlt_status write_secret_hex(struct mlt_env *env, const char *dir, const char *name, const uint8_t *secret,
-                                        struct mlt_error *err) {
-    char path[MLT_PATH_MAX + 32];
-    char text[2 * MLT_KEK_LEN + 2];
-    path_of(path, dir, name);
-    mlt_hex_encode(text, mlt_bytes_of(secret, MLT_KEK_LEN));
-    text[sizeof(text) - 2] = '\n';
-    enum mlt_status st = mlt_env_replace_file(env, path, mlt_bytes_of(text, sizeof(text) - 1), true, err);
-    mlt_wipe(text, sizeof(text));
-    return st;
-}
-
-static enum mlt_status read_secret_hex(struct mlt_env *env, const char *dir, const char *name, uint8_t *secret,
-                                       struct mlt_error *err) {
+static enum mlt_status read_index_key(struct mlt_env *env, const char *dir, uint8_t key[static MLT_INDEX_KEY_LEN],
+                                      struct mlt_error *err) {
     char path[MLT_PATH_MAX + 32];
     struct mlt_buf text = {0};
-    path_of(path, dir, name);
-    enum mlt_status st = mlt_env_read_file(env, path, SECRET_TEXT_MAX, &text, err);
+    path_of(path, dir, "index.key");
+    enum mlt_status st = mlt_env_read_file(env, path, INDEX_KEY_TEXT_MAX, &text, err);
     if (!st) {
         struct mlt_bytes hex = mlt_buf_bytes(&text);
         hex.len -= hex.len > 0 && hex.ptr[hex.len - 1] == '\n';
-        if (!mlt_hex_decode(secret, MLT_KEK_LEN, hex)) {
-            st = mlt_fail(err, MLT_CORRUPT, "%s does not hold %d hexadecimal digits", path, 2 * MLT_KEK_LEN);
+        if (!mlt_hex_decode(key, MLT_INDEX_KEY_LEN, hex)) {
+            st = mlt_fail(err, MLT_CORRUPT, "%s does not hold %d hexadecimal digits", path, 2 * MLT_INDEX_KEY_LEN);
         }
         mlt_wipe(text.data, text.cap);
     }
@@ -120,10 +108,16 @@ static enum mlt_status create_kek(struct mlt_env *env, const struct mlt_state_op
 }
 
 static enum mlt_status create_index_key(struct mlt_env *env, const char *dir, struct mlt_error *err) {
-    uint8_t key[MLT_INDEX_KEY_LEN];
+    char path[MLT_PATH_MAX + 32];
+    uint8_t key[MLT_INDEX_KEY_LEN] = {0};
+    char text[2 * MLT_INDEX_KEY_LEN + 2];
+    path_of(path, dir, "index.key");
     enum mlt_status st = env->random(env, key, sizeof(key), err);
-    st = st ? st : write_secret_hex(env, dir, "index.key", key, err);
+    mlt_hex_encode(text, mlt_bytes_of(key, sizeof(key)));
+    text[sizeof(text) - 2] = '\n';
+    st = st ? st : mlt_env_replace_file(env, path, mlt_bytes_of(text, sizeof(text) - 1), true, err);
     mlt_wipe(key, sizeof(key));
+    mlt_wipe(text, sizeof(text));
     return st;
 }
 
@@ -267,7 +261,7 @@ enum mlt_status mlt_state_open(struct mlt_state *s, struct mlt_env *env, const s
     enum mlt_status st = opt->writable ? take_lock(s, opt->dir, err) : MLT_OK;
     st = st ? st : read_signer(s, opt, err);
     st = st ? st : read_kek(s, opt, err);
-    st = st ? st : read_secret_hex(env, opt->dir, "index.key", s->keys.index_key, err);
+    st = st ? st : read_index_key(env, opt->dir, s->keys.index_key, err);
     st = st ? st : read_head(s, opt->dir, opt->writable, head, err);
     if (st) {
         mlt_state_close(s);

@@ -64,29 +64,23 @@ static void trail_free(struct mlt_trail *t) {
     free(t);
 }
 
-static int plain_dir(char out[static MLT_PATH_MAX], const char *dir) {
-    int n = snprintf(out, MLT_PATH_MAX, "%s", dir);
-    for (size_t len = strlen(out); len > 1 && out[len - 1] == '/'; len--) {
-        out[len - 1] = '\0'; // "t/" has its state in "t.state", too
+enum mlt_status mlt_trail_paths(char dir[static MLT_PATH_MAX], char state_dir[static MLT_PATH_MAX],
+                                const struct mlt_trail_options *opt, struct mlt_error *err) {
+    int n = snprintf(dir, MLT_PATH_MAX, "%s", opt->dir);
+    for (size_t len = strlen(dir); len > 1 && dir[len - 1] == '/'; len--) {
+        dir[len - 1] = '\0';
     }
-    return n;
-}
-
-static enum mlt_status path_too_long(struct mlt_error *err) {
-    return mlt_fail(err, MLT_LIMIT, "the path of a trail is longer than %d bytes", MLT_PATH_MAX - 1);
+    int m = snprintf(state_dir, MLT_PATH_MAX, "%s%s", opt->state_dir ? opt->state_dir : dir,
+                     opt->state_dir ? "" : ".state");
+    return n < 0 || n >= MLT_PATH_MAX || m < 0 || m >= MLT_PATH_MAX
+               ? mlt_fail(err, MLT_LIMIT, "the path of a trail is longer than %d bytes", MLT_PATH_MAX - 1)
+               : MLT_OK;
 }
 
 enum mlt_status mlt_trail_state_path(char out[static MLT_PATH_MAX], const struct mlt_trail_options *opt,
                                      struct mlt_error *err) {
     char dir[MLT_PATH_MAX];
-    int n = plain_dir(dir, opt->dir);
-    int m = snprintf(out, MLT_PATH_MAX, "%s%s", opt->state_dir ? opt->state_dir : dir, opt->state_dir ? "" : ".state");
-    return n < 0 || n >= MLT_PATH_MAX || m < 0 || m >= MLT_PATH_MAX ? path_too_long(err) : MLT_OK;
-}
-
-static enum mlt_status set_paths(struct mlt_trail *t, const struct mlt_trail_options *opt, struct mlt_error *err) {
-    int n = plain_dir(t->dir, opt->dir);
-    return n < 0 || n >= MLT_PATH_MAX ? path_too_long(err) : mlt_trail_state_path(t->state_dir, opt, err);
+    return mlt_trail_paths(dir, out, opt, err);
 }
 
 static enum mlt_status read_meta(struct mlt_trail *t, struct mlt_error *err) {
@@ -208,6 +202,7 @@ static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_op
     so.head.size = head.size;
     memcpy(so.head.root, head.root, MLT_HASH_LEN);
     st = st ? st : mlt_store_open(&t->store, t->env, &so, err);
+    t->head = head;
     if (st || t->purpose == MLT_FOR_RECOVER) {
         return st;
     }
@@ -220,7 +215,6 @@ static enum mlt_status open_store(struct mlt_trail *t, const struct mlt_trail_op
     struct mlt_watermark mark;
     mlt_store_mark(t->store, &mark);
     t->last_received = mark.received;
-    t->head = head;
     bool is_signed = t->has_state && head.size == mark.size && head.note_len > 0;
     if (!is_signed && t->has_state && t->state.signer.key) {
         st = mlt_trail_sign(t, &t->head, mark.size, mark.root, mark.received, err);
@@ -269,7 +263,7 @@ enum mlt_status mlt_trail_open_for(struct mlt_trail **out, struct mlt_env *env, 
     (void)pthread_mutex_init(&t->mu, NULL);
     (void)pthread_cond_init(&t->work, NULL);
     (void)mlt_wait_init(&t->changed);
-    enum mlt_status st = set_paths(t, opt, err);
+    enum mlt_status st = mlt_trail_paths(t->dir, t->state_dir, opt, err);
     st = st ? st : read_meta(t, err);
     st = st ? st : take_lock(t, err);
     st = st ? st : open_store(t, opt, err);

@@ -91,6 +91,10 @@ struct mlt_trail {
     pthread_t publisher;
 };
 
+// mlt_trail_paths says where trail and state are. `dir` loses the slashes at its end: "t/" has its state in "t.state",
+// too.
+enum mlt_status mlt_trail_paths(char dir[static MLT_PATH_MAX], char state_dir[static MLT_PATH_MAX],
+                                const struct mlt_trail_options *opt, struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_trail_open_for(struct mlt_trail **out, struct mlt_env *env, const struct mlt_trail_options *opt,
                                    enum mlt_purpose purpose, struct mlt_error *err) MLT_MUST_USE;
 // mlt_trail_key_changes records what a change of keys left to be recorded. Called once threads run.

@@ -1,17 +1,32 @@
 // The one oracle. In order: who signs, what the journal completes, every entry, and every head that was signed.
 #include "trail/verify.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
 #include "store/overlay.h"
+#include "trail/trail_private.h"
 #include "trail/verify_private.h"
 
 #define NO_INDEX UINT64_MAX
 #define LIVE_PAUSE_NS 10000000L // between looks for a group that is being written
 #define LIVE_PAUSES 300         // three seconds of them
+
+const char *mlt_verify_what_name(enum mlt_verify_what what) {
+    static const char *const names[MLT_NUM_VERIFY_WHATS] = {
+        [MLT_VERIFY_CHECKPOINT] = "checkpoint", [MLT_VERIFY_JOURNAL] = "journal",
+        [MLT_VERIFY_ENTRY] = "entry",           [MLT_VERIFY_TILE] = "tile",
+        [MLT_VERIFY_PAYLOAD] = "payload",       [MLT_VERIFY_SLOT] = "slot",
+        [MLT_VERIFY_DETAIL] = "detail",         [MLT_VERIFY_FILE] = "file",
+        [MLT_VERIFY_STATE] = "state",           [MLT_VERIFY_COMMITMENT] = "commitment",
+        [MLT_VERIFY_ANCHOR] = "anchor",
+    };
+    assert(what < MLT_NUM_VERIFY_WHATS && names[what]);
+    return names[what];
+}
 
 void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
                       const char *fmt, ...) {
@@ -67,11 +82,8 @@ static bool is_locked(struct mlt_verify *v, const char *dir) {
 }
 
 static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct mlt_error *err) {
-    char dir[MLT_STORE_PATH_MAX + 16];
     struct mlt_error why = {0};
-    (void)snprintf(dir, sizeof(dir), "%s%s", v->opt->state_dir ? v->opt->state_dir : v->dir,
-                   v->opt->state_dir ? "" : ".state");
-    const struct mlt_state_options so = {.dir = dir, .pin = v->opt->pin};
+    const struct mlt_state_options so = {.dir = v->state_dir, .pin = v->opt->pin};
     enum mlt_status st = mlt_state_open(&k->state, v->base, &so, &k->state_head, &why);
     if (st == MLT_NOTFOUND && !v->opt->state_dir) {
         v->report->live = is_locked(v, v->dir);
@@ -86,7 +98,7 @@ static enum mlt_status load_state(struct mlt_verify *v, struct known *k, struct 
         return st;
     }
     k->has_state = true;
-    v->report->live = is_locked(v, dir);
+    v->report->live = is_locked(v, v->state_dir);
     v->keys = k->state.keys;
     v->rewrapping = v->keys.has_old_kek;
     if (k->state.has_kek && !v->opt->no_payloads) {
@@ -173,12 +185,15 @@ static enum mlt_status load_checkpoint(struct mlt_verify *v, struct known *k, st
     return st;
 }
 
+bool mlt_verify_has_root(const struct mlt_verify *v, uint64_t size, const uint8_t root[static MLT_HASH_LEN]) {
+    uint8_t have[MLT_HASH_LEN];
+    struct mlt_hash_source src = mlt_files_hashes(&v->files);
+    return mlt_merkle_root(&src, size, have, NULL) == MLT_OK && memcmp(have, root, MLT_HASH_LEN) == 0;
+}
+
 // The hashes were checked against the entries before: wherever they fit, this root is that of the entries.
 static void check_head(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t size,
                        const uint8_t root[static MLT_HASH_LEN]) {
-    uint8_t have[MLT_HASH_LEN];
-    struct mlt_error why = {0};
-    struct mlt_hash_source src = mlt_files_hashes(&v->files);
     if (size > v->mark.size) {
         mlt_verify_fault(v, what, file, NO_INDEX,
                          "a head of size %llu was signed, but the trail ends at %llu: entries are missing, or an older "
@@ -186,11 +201,7 @@ static void check_head(struct mlt_verify *v, enum mlt_verify_what what, const ch
                          (unsigned long long)size, (unsigned long long)v->mark.size);
         return;
     }
-    if (!v->files_open) {
-        return;
-    }
-    enum mlt_status st = mlt_merkle_root(&src, size, have, &why);
-    if (st || memcmp(have, root, MLT_HASH_LEN) != 0) {
+    if (v->files_open && !mlt_verify_has_root(v, size, root)) {
         mlt_verify_fault(v, what, file, NO_INDEX, "the tree has another root at size %llu than was signed",
                          (unsigned long long)size);
     }
@@ -219,12 +230,6 @@ static void check_heads(struct mlt_verify *v, struct known *k) {
     }
 }
 
-static bool has_root(const struct mlt_verify *v, uint64_t size, const uint8_t root[static MLT_HASH_LEN]) {
-    uint8_t have[MLT_HASH_LEN];
-    struct mlt_hash_source src = mlt_files_hashes(&v->files);
-    return mlt_merkle_root(&src, size, have, NULL) == MLT_OK && memcmp(have, root, MLT_HASH_LEN) == 0;
-}
-
 // While a server writes, only what it signed holds still. A head is in <state> shortly before its group is in the
 // files; one that stays ahead of them is no server at work, whoever answers at the socket.
 static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
@@ -238,10 +243,10 @@ static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
         return;
     }
     const struct timespec pause = {.tv_nsec = LIVE_PAUSE_NS};
-    bool there = has_root(v, k->state_head.size, k->state_head.root);
+    bool there = mlt_verify_has_root(v, k->state_head.size, k->state_head.root);
     for (unsigned i = 0; !there && i < LIVE_PAUSES; i++) {
         (void)nanosleep(&pause, NULL);
-        there = has_root(v, k->state_head.size, k->state_head.root);
+        there = mlt_verify_has_root(v, k->state_head.size, k->state_head.root);
     }
     if (there) {
         v->mark.size = k->state_head.size;
@@ -287,7 +292,9 @@ static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_
         st = mlt_verify_entries(v, err);
         enum mlt_status kept = v->state ? mlt_verify_leave_off(v, st ? NULL : err) : MLT_OK;
         st = st ? st : kept;
-        st = st || v->report->live ? st : mlt_verify_erasures(v, err);
+    }
+    if (v->files_open && !st && !v->report->live) {
+        mlt_verify_erasures(v);
     }
     if (!st) {
         check_heads(v, k);
@@ -321,12 +328,8 @@ enum mlt_status mlt_verify_trail(struct mlt_env *env, const struct mlt_verify_op
         v->base = env;
         v->opt = opt;
         v->report = out;
-        int n = snprintf(v->dir, sizeof(v->dir), "%s", opt->dir);
-        for (size_t len = strlen(v->dir); len > 1 && v->dir[len - 1] == '/'; len--) {
-            v->dir[len - 1] = '\0'; // "t/" has its state in "t.state", too
-        }
-        st =
-            n < 0 || (size_t)n >= sizeof(v->dir) ? mlt_fail(e, MLT_LIMIT, "the path of the trail is too long") : MLT_OK;
+        const struct mlt_trail_options paths = {.dir = opt->dir, .state_dir = opt->state_dir};
+        st = mlt_trail_paths(v->dir, v->state_dir, &paths, e);
         st = st ? st : mlt_overlay_new(&v->env, env, e);
     }
     if (!st) {

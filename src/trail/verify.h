@@ -18,7 +18,10 @@ enum mlt_verify_what {
     MLT_VERIFY_STATE,
     MLT_VERIFY_COMMITMENT, // of a control entry to the links of others
     MLT_VERIFY_ANCHOR,
+    MLT_NUM_VERIFY_WHATS,
 };
+// mlt_verify_what_name is one stable word: "checkpoint", "journal", …
+const char *mlt_verify_what_name(enum mlt_verify_what what);
 
 // What a further check of a trail gets: entries 0 … size-1, of which each is the one that was signed.
 struct mlt_verify_view {

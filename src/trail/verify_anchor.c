@@ -1,6 +1,5 @@
 // Anchors, against roots that the caller trusts: a pass of its own over the entries, made only when it is asked for.
 // The tree and the entries were checked before, so what is read here is what was signed.
-#include <stdlib.h>
 
 #include "record/anchor.h"
 #include "trail/verify_private.h"
@@ -33,11 +32,8 @@ static enum mlt_status read_anchor(struct mlt_verify *v, struct mlt_arena *arena
 }
 
 static bool is_in_tree(const struct mlt_verify *v, const struct mlt_anchor *a, uint64_t index) {
-    uint8_t root[MLT_HASH_LEN];
-    struct mlt_hash_source src = mlt_files_hashes(&v->files);
     // The anchor of a tree is logged after it: a tree that would hold its own anchor was not there to be stamped.
-    return a->tree_size > 0 && a->tree_size <= index && mlt_merkle_root(&src, a->tree_size, root, NULL) == MLT_OK &&
-           memcmp(root, a->root, sizeof(root)) == 0;
+    return a->tree_size > 0 && a->tree_size <= index && mlt_verify_has_root(v, a->tree_size, a->root);
 }
 
 // The name of the log when it was stamped: before a recovery it had another one.

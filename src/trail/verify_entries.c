@@ -194,23 +194,13 @@ static enum mlt_status check_uppers(struct walk *w, uint8_t roots[][MLT_HASH_LEN
     return st;
 }
 
-static enum mlt_status grow_by_leaves(struct walk *w, const uint8_t leaves[][MLT_HASH_LEN], size_t count,
-                                      struct mlt_error *err) {
+// By leaves (level 0) or by whole tiles (MLT_TILE_HEIGHT).
+static enum mlt_status grow(struct walk *w, unsigned level, const uint8_t hashes[][MLT_HASH_LEN], size_t count,
+                            struct mlt_error *err) {
     enum mlt_status st = MLT_OK;
     for (size_t i = 0; i < count && !st; i++) {
         uint8_t roots[MLT_TILE_LEVELS][MLT_HASH_LEN];
-        size_t num = mlt_frontier_add(&w->computed, leaves[i], roots);
-        st = check_uppers(w, roots, num, err);
-    }
-    return st;
-}
-
-static enum mlt_status grow_by_tiles(struct walk *w, const uint8_t tiles[][MLT_HASH_LEN], size_t count,
-                                     struct mlt_error *err) {
-    enum mlt_status st = MLT_OK;
-    for (size_t i = 0; i < count && !st; i++) {
-        uint8_t roots[MLT_TILE_LEVELS][MLT_HASH_LEN];
-        size_t num = mlt_frontier_add_tile(&w->computed, tiles[i], roots);
+        size_t num = mlt_frontier_add_subtree(&w->computed, level, hashes[i], roots);
         st = check_uppers(w, roots, num, err);
     }
     return st;
@@ -296,9 +286,7 @@ static enum mlt_status stand_in(struct walk *w, struct bundle *b, struct mlt_err
     if (!st && ends.len == 8 + 4 * b->count) {
         w->payload_end = mlt_load_u64be(ends.ptr) + mlt_load_u32be(ends.ptr + 4 + 4 * b->count);
     }
-    return st || w->pass != MLT_PASS_TREE
-               ? st
-               : grow_by_leaves(w, (const uint8_t(*)[MLT_HASH_LEN])b->computed, b->count, err);
+    return st || w->pass != MLT_PASS_TREE ? st : grow(w, 0, (const uint8_t(*)[MLT_HASH_LEN])b->computed, b->count, err);
 }
 
 static void hash_leaves(struct bundle *b) {
@@ -315,7 +303,7 @@ static enum mlt_status walk_framed(struct walk *w, struct bundle *b, struct mlt_
     }
     enum mlt_status st = judge_leaves(w, b, err);
     w->v->report->entries += b->count;
-    return st ? st : grow_by_leaves(w, (const uint8_t(*)[MLT_HASH_LEN])b->computed, b->count, err);
+    return st ? st : grow(w, 0, (const uint8_t(*)[MLT_HASH_LEN])b->computed, b->count, err);
 }
 
 static enum mlt_status walk_bundle(struct walk *w, struct bundle *b, struct mlt_error *err) {
@@ -385,8 +373,8 @@ static enum mlt_status walk_slice(struct walk *w, struct bundle *b, const struct
 
 // What a clean slice found is taken over as if the walk had found it.
 static enum mlt_status adopt_tree(struct walk *w, const struct mlt_slice *slice, struct mlt_error *err) {
-    enum mlt_status st = grow_by_tiles(w, slice->root, slice->num_roots, err);
-    st = st ? st : grow_by_leaves(w, slice->leaf, slice->num_leaves, err);
+    enum mlt_status st = grow(w, MLT_TILE_HEIGHT, slice->root, slice->num_roots, err);
+    st = st ? st : grow(w, 0, slice->leaf, slice->num_leaves, err);
     w->v->report->entries += slice->count;
     return st;
 }

@@ -91,7 +91,6 @@ static enum mlt_status scan(struct mlt_verify *v, struct mlt_journal *j, struct 
         mlt_group_hashes_clear(&r.hashes);
         return st;
     }
-    v->journal_sound = !st;
     mlt_group_hashes_clear(&r.hashes);
     return MLT_OK;
 }
@@ -131,14 +130,6 @@ static enum mlt_status open_files(struct mlt_verify *v, struct mlt_error *err) {
     return v->rewrapping ? mlt_rewrap_redo(&ignored, &v->files, err) : MLT_OK;
 }
 
-static bool all_zero(const uint8_t *p, size_t len) {
-    uint8_t any = 0;
-    for (size_t i = 0; i < len; i++) {
-        any |= p[i];
-    }
-    return any == 0;
-}
-
 // A header that was never written is zeros; one that a crash tore is possible only where the regions still
 // take space.
 static enum mlt_status check_headers(struct mlt_verify *v, struct mlt_journal *j, struct mlt_error *err) {
@@ -157,7 +148,8 @@ static enum mlt_status check_headers(struct mlt_verify *v, struct mlt_journal *j
         struct mlt_journal_header h;
         size_t got;
         st = v->env->read(v->env, j->file, block, sizeof(block), i * MLT_IO_ALIGN, &got, err);
-        if (!st && !mlt_journal_header_parse(&h, mlt_bytes_of(block, got)) && at_rest && !all_zero(block, got)) {
+        if (!st && !mlt_journal_header_parse(&h, mlt_bytes_of(block, got)) && at_rest &&
+            !mlt_bytes_all(mlt_bytes_of(block, got), 0)) {
             mlt_verify_fault(v, MLT_VERIFY_JOURNAL, "journal/groups", NO_INDEX,
                              "header %c is not valid (FORMAT.md, journal)", i == 0 ? 'A' : 'B');
         }
@@ -181,7 +173,6 @@ enum mlt_status mlt_verify_journal(struct mlt_verify *v, struct mlt_error *err) 
     }
     v->mark = j.header.mark;
     v->closed = j.header.nonce[0] == 0 && j.header.nonce[1] == 0;
-    v->journal_sound = v->closed;
     st = open_files(v, err);
     if (!st && v->files_open) {
         st = check_headers(v, &j, err);

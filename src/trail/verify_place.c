@@ -19,22 +19,15 @@ static enum mlt_status conflict(struct mlt_error *err, const char *what) {
 // The place must lie in this trail: the same key, and a tree that still has what was verified.
 static enum mlt_status check_place(const struct mlt_verify *v, const struct mlt_verify_state *s,
                                    const struct mlt_vkey *key, struct mlt_error *err) {
-    uint8_t stored[MLT_HASH_LEN];
     uint8_t verified[MLT_HASH_LEN];
-    struct mlt_hash_source src = mlt_files_hashes(&v->files);
-    char ours[MLT_VKEY_TEXT_MAX];
-    char theirs[MLT_VKEY_TEXT_MAX];
-    mlt_vkey_format(ours, key);
-    mlt_vkey_format(theirs, &s->key);
-    if (strcmp(ours, theirs) != 0) {
+    if (!mlt_vkey_equal(key, &s->key)) {
         return conflict(err, "it is of a trail with another key");
     }
     if (s->frontier.size > v->mark.size) {
         return conflict(err, "the trail is shorter now than what was verified of it");
     }
     mlt_frontier_root(&s->frontier, verified);
-    if (mlt_merkle_root(&src, s->frontier.size, stored, NULL) != MLT_OK ||
-        memcmp(stored, verified, sizeof(stored)) != 0) {
+    if (!mlt_verify_has_root(v, s->frontier.size, verified)) {
         return conflict(err, "the trail no longer has the tree that was verified");
     }
     return MLT_OK;

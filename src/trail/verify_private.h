@@ -3,16 +3,17 @@
 // verify.c          who signs, and every head that was signed
 // verify_journal.c  what the journal completes
 // verify_entries.c  the walk in order: judges whatever is not as it should be, and says where
-// verify_slice.c    a stretch of entries in which everything is as it should be; by several threads at once
+// verify_slice.c    a stretch of entries in which everything is as it should be
+// verify_ahead.c    … of which several are checked at once, by threads ahead of the walk
+// verify_window.c   … and the files are read in big steps, at the pace that was asked for
 // verify_record.c   what an entry binds beyond its own bytes
-// verify_place.c    going on where an earlier run stopped
+// verify_anchor.c   anchors, against roots that the caller trusts
+// verify_place.c    going on where an earlier run stopped; verify_state.c has that as a file
 #ifndef MLT_TRAIL_VERIFY_PRIVATE_H
 #define MLT_TRAIL_VERIFY_PRIVATE_H
 
 #include "record/entry.h"
 #include "store/files.h"
-#include "trail/meta.h"
-#include "trail/state.h"
 #include "trail/verify.h"
 
 struct mlt_verify {
@@ -20,13 +21,13 @@ struct mlt_verify {
     struct mlt_env *env; // an overlay over `base`: replaying the journal changes nothing on disk
     const struct mlt_verify_options *opt;
     struct mlt_verify_report *report;
-    char dir[MLT_STORE_PATH_MAX];
+    char dir[MLT_PATH_MAX];
+    char state_dir[MLT_PATH_MAX];
     bool raw;
     bool rewrapping; // slots are on their way from one key-encryption key to the next
     bool files_open;
     struct mlt_files files;
     bool closed; // the journal has no groups: every file ends exactly where the tree does
-    bool journal_sound;
     struct mlt_watermark mark;
     struct mlt_record_keys keys;         // a sealer is one thread's: others make theirs from these
     struct mlt_sealer *sealer;           // NULL: no key-encryption key
@@ -44,6 +45,8 @@ void mlt_verify_clear_scratch(struct mlt_verify *v); // arena, entry, plain, era
 // mlt_verify_fault notes a fault and makes the verdict false. `index` UINT64_MAX: none.
 void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
                       const char *fmt, ...) MLT_PRINTF(5, 6);
+// mlt_verify_has_root: does the trail's tree have this root at this size? By the stored hashes.
+bool mlt_verify_has_root(const struct mlt_verify *v, uint64_t size, const uint8_t root[static MLT_HASH_LEN]);
 // Status is that of the machine (no memory, a read that failed); what is wrong with the trail becomes a fault.
 enum mlt_status mlt_verify_journal(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_verify_entries(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
@@ -51,10 +54,11 @@ enum mlt_status mlt_verify_entries(struct mlt_verify *v, struct mlt_error *err) 
 enum mlt_status mlt_verify_record(struct mlt_verify *v, uint64_t index, struct mlt_bytes entry,
                                   const uint8_t slot[static MLT_WRAPPED_LEN], struct mlt_bytes sealed,
                                   struct mlt_error *err) MLT_MUST_USE;
-// mlt_verify_anchors checks every anchor against opt->tsa_roots; `origin` NULL: not known. verify_anchor.c
+// mlt_verify_erasures: every erased slot has an erasure entry that names it.
+void mlt_verify_erasures(struct mlt_verify *v);
+// mlt_verify_anchors checks every anchor against opt->tsa_roots; `chain` NULL: the trail's names are not known.
 enum mlt_status mlt_verify_anchors(struct mlt_verify *v, const struct mlt_key_chain *chain,
                                    struct mlt_error *err) MLT_MUST_USE;
-enum mlt_status mlt_verify_erasures(struct mlt_verify *v, struct mlt_error *err) MLT_MUST_USE;
 
 // The place that a verification has reached. verify_place.c
 // mlt_verify_take_up goes on where `v->opt->state` is, after it was held against the trail.

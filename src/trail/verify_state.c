@@ -76,12 +76,7 @@ static uint64_t take_u64(struct reader *r, const char *name) {
 
 static void take_text(struct reader *r, mlt_json_at at, char *out, size_t cap) {
     struct mlt_bytes text = mlt_json_string(r->json, at, r->arena);
-    if (!text.ptr || text.len >= cap) {
-        r->failed = true;
-        return;
-    }
-    memcpy(out, text.ptr, text.len);
-    out[text.len] = '\0';
+    r->failed = !text.ptr || !mlt_text_copy(out, cap, text) || r->failed;
 }
 
 static void take_indexes(struct reader *r, const char *name, struct mlt_buf *out) {
@@ -103,7 +98,7 @@ static void take_fault(struct reader *r, mlt_json_at at, struct mlt_verify_fault
     uint64_t what = 0;
     mlt_json_at index = mlt_json_get(r->json, at, "index");
     r->failed =
-        !mlt_json_u64(r->json, mlt_json_get(r->json, at, "what"), &what) || what > MLT_VERIFY_STATE || r->failed;
+        !mlt_json_u64(r->json, mlt_json_get(r->json, at, "what"), &what) || what >= MLT_NUM_VERIFY_WHATS || r->failed;
     f->what = (enum mlt_verify_what)what;
     f->has_index = mlt_json_u64(r->json, index, &f->index);
     take_text(r, mlt_json_get(r->json, at, "file"), f->file, sizeof(f->file));

@@ -25,9 +25,8 @@ static enum mlt_status check_room(const struct mltrail_tree *tree, size_t num_en
 
 static void add_entry(struct mltrail_tree *tree, struct mlt_bytes entry) {
     uint8_t leaf[MLT_HASH_LEN];
-    uint8_t tile_roots[MLT_TILE_LEVELS][MLT_HASH_LEN]; // of no use here
     mlt_merkle_leaf(leaf, entry);
-    (void)mlt_frontier_add(&tree->frontier, leaf, tile_roots);
+    (void)mlt_frontier_add(&tree->frontier, leaf, NULL);
 }
 
 enum mltrail_status mltrail_tree_add(struct mltrail_tree *tree, const void *entry, size_t entry_len,

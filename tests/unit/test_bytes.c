@@ -248,6 +248,35 @@ static void test_utf8_table(void **state) {
     }
 }
 
+// A slice becomes a C string only as it is: whole, and without a NUL that would cut it.
+static void test_text_copy(void **state) {
+    (void)state;
+    char out[4] = "old";
+    assert_false(mlt_text_copy(out, sizeof out, mlt_str("four")));
+    assert_false(mlt_text_copy(out, sizeof out, mlt_bytes_of("a\0b", 3)));
+    assert_string_equal(out, "old");
+    assert_true(mlt_text_copy(out, sizeof out, mlt_str("abc")));
+    assert_string_equal(out, "abc");
+    assert_true(mlt_text_copy(out, sizeof out, (struct mlt_bytes){0}));
+    assert_string_equal(out, "");
+}
+
+// One other byte anywhere tells.
+static void test_all_the_same(void **state) {
+    (void)state;
+    uint8_t bytes[60];
+    memset(bytes, 0xff, sizeof bytes);
+    assert_true(mlt_bytes_all(mlt_bytes_of(bytes, sizeof bytes), 0xff));
+    assert_false(mlt_bytes_all(mlt_bytes_of(bytes, sizeof bytes), 0));
+    for (size_t i = 0; i < sizeof bytes; i++) {
+        bytes[i] = 0;
+        assert_false(mlt_bytes_all(mlt_bytes_of(bytes, sizeof bytes), 0xff));
+        bytes[i] = 0xff;
+    }
+    assert_true(mlt_bytes_all(mlt_bytes_of(bytes, 1), 0xff));
+    assert_true(mlt_bytes_all((struct mlt_bytes){0}, 0xff));
+}
+
 static void test_arena_allocates_apart_and_aligned(void **state) {
     // Allocations do not overlap, are aligned for any type, and survive until reset; large ones get a block each.
     (void)state;
@@ -371,6 +400,8 @@ int main(void) {
         cmocka_unit_test(test_base64_refuses_what_is_not_canonical),
         cmocka_unit_test(test_decimal_is_canonical),
         cmocka_unit_test(test_utf8_table),
+        cmocka_unit_test(test_text_copy),
+        cmocka_unit_test(test_all_the_same),
         cmocka_unit_test(test_arena_allocates_apart_and_aligned),
         cmocka_unit_test(test_arena_texts),
         cmocka_unit_test(test_arena_recycles),

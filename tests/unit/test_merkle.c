@@ -266,7 +266,7 @@ static void test_tree_by_tiles(void **state) {
             mlt_merkle_tile_root(root, tile[0]);
             oracle_root(oracle, tile, MLT_TILE_WIDTH);
             assert_memory_equal(root, oracle, H);
-            assert_int_equal(mlt_frontier_add_tile(&tiles, root, have), num);
+            assert_int_equal(mlt_frontier_add_subtree(&tiles, MLT_TILE_HEIGHT, root, have), num);
             assert_memory_equal(have, want, num * H);
             assert_int_equal(tiles.size, leaves.size);
             assert_memory_equal(tiles.hash, leaves.hash, leaves.num_hashes * H);
