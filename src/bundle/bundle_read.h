@@ -35,12 +35,7 @@ struct mlt_bundle_reading {
     struct mlt_checkpoint then;
     struct mlt_bundle_absence absence;
     struct mlt_bundle_answers answers;
-    // Terms that the walk asks by, in words for messages.
-    struct mlt_buf terms; // of struct mlt_bundle_read_term
-};
-struct mlt_bundle_read_term {
-    struct mlt_term term;
-    struct mlt_bundle_term made_of;
+    struct mlt_bundle_terms terms; // that the walk asks by
 };
 
 // bundle_report.c

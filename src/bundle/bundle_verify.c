@@ -190,7 +190,7 @@ static enum mlt_status climb(struct mlt_bundle_reading *r, struct mlt_bytes zip,
 enum mlt_status mlt_bundle_verify(struct mlt_bytes zip, const struct mlt_vkey *key, const char *build,
                                   struct mlt_arena *arena, struct mlt_bundle_report *out, struct mlt_error *err) {
     struct mlt_error own = {0};
-    struct mlt_bundle_reading r = {.arena = arena, .report = out, .err = err ? err : &own, .own_build = build};
+    struct mlt_bundle_reading r = {.arena = arena, .report = out, .err = err ? err : &own, .own_build = build, .terms = {.arena = arena}};
     *out = (struct mlt_bundle_report){0};
     const enum mlt_status status = climb(&r, zip, key);
     out->size = r.then.size;
@@ -198,7 +198,7 @@ enum mlt_status mlt_bundle_verify(struct mlt_bytes zip, const struct mlt_vkey *k
     memcpy(out->root, r.head.root, sizeof(out->root));
     memcpy(out->origin, r.head.origin, sizeof(out->origin));
     mlt_json_clear(&r.dossier);
-    mlt_buf_clear(&r.terms);
+    mlt_buf_clear(&r.terms.seen);
     mlt_archive_close(&r.archive);
     if (!status && r.num_members == 0 && out->num_faults == 0) {
         mlt_bundle_fault(&r, "", "the archive is empty");
