@@ -33,6 +33,7 @@ struct mlt_bundle_reading {
     struct mlt_bytes request_id;
     struct mlt_bytes note_then; // the checkpoint at the dossier's size
     struct mlt_checkpoint then;
+    uint64_t policy; // the entry of the witness policy that the dossier names; UINT64_MAX: none
     struct mlt_bundle_absence absence;
     struct mlt_bundle_answers answers;
     struct mlt_bundle_terms terms; // that the walk asks by
