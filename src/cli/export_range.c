@@ -3,6 +3,7 @@
 
 #include "cli/export_extract.h"
 #include "cli/json_text.h"
+#include "cli/verify.h"
 
 // --- hashes ---
 
@@ -68,20 +69,6 @@ static int read_checkpoint(struct mlt_extract *x) {
     return code;
 }
 
-// The key that the trail itself names: it authenticates nothing, and says whose key to look for.
-static void read_key(struct mlt_extract *x) {
-    struct mlt_reply reply = {0};
-    struct mlt_json json = {0};
-    const struct mlt_call call = {.method = "GET", .path = "/readyz"};
-    if (mlt_transport_send(x->cli->transport, &call, &reply, NULL) == MLT_OK && reply.status == 200 &&
-        mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK) {
-        x->statement.key =
-            mlt_arena_copy(&x->cli->arena, mlt_json_string(&json, mlt_json_get(&json, 0, "vkey"), &x->cli->arena));
-    }
-    mlt_json_clear(&json);
-    mlt_reply_clear(&reply);
-}
-
 // The first entry received at or after `time`.
 static int position(struct mlt_extract *x, const char *time, uint64_t *out) {
     struct mlt_reply reply = {0};
@@ -138,7 +125,7 @@ int mlt_extract_open(struct mlt_cli *cli, struct mlt_extract *x) {
     x->tiles->cli = cli;
     int code = read_checkpoint(x);
     if (code == 0) {
-        read_key(x);
+        x->statement.key = mlt_verify_key_offered(cli); // says whose key to look for
         code = find_range(x);
     }
     x->statement.kind = mlt_str(mlt_cli_value(cli, "kind"));
