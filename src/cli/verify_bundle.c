@@ -176,14 +176,6 @@ static int verify_evidence(struct mlt_cli *cli, const char *path, const struct m
     return report->verdict && trusted ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
 }
 
-static bool is_extract(const struct mlt_archive *a) {
-    bool is = false;
-    for (size_t i = 0; i < a->num_entries; i++) {
-        is = is || strcmp(a->entries[i].name, "extract.json") == 0;
-    }
-    return is;
-}
-
 int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
     struct mlt_archive a;
     struct mlt_bytes checkpoint = {0};
@@ -196,7 +188,7 @@ int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_t
         (void)mlt_bundle_small_member(&a, "trail.json", MLT_META_LEN_MAX, &cli->arena, &trail_json);
     }
     mlt_verify_trust_find(cli, checkpoint, trail_json, trust);
-    if (open && is_extract(&a)) {
+    if (open && mlt_archive_find(&a, "extract.json") != SIZE_MAX) {
         code = mlt_verify_extract_archive(cli, path, &a, trust);
     } else {
         code = verify_evidence(cli, path, trust);
