@@ -49,6 +49,8 @@ enum mlt_status mlt_archive_open(struct mlt_archive *out, struct mlt_bytes bytes
 enum mlt_status mlt_archive_open_file(struct mlt_archive *out, const char *path,
                                       const struct mlt_archive_limits *limits, struct mlt_error *err) MLT_MUST_USE;
 void mlt_archive_close(struct mlt_archive *a); // NULL and zero accepted
+// mlt_archive_find gives the place of the member of this name; SIZE_MAX: there is none.
+size_t mlt_archive_find(const struct mlt_archive *a, const char *name);
 
 // mlt_archive_read gives one member whole, in `arena`. MLT_INVALID: the data is damaged (checksum, length).
 enum mlt_status mlt_archive_read(struct mlt_archive *a, size_t i, struct mlt_arena *arena, struct mlt_bytes *out,

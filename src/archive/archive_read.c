@@ -169,6 +169,16 @@ void mlt_archive_close(struct mlt_archive *a) {
     }
 }
 
+static int compare_name(const void *name, const void *entry) {
+    return strcmp(name, ((const struct mlt_archive_entry *)entry)->name);
+}
+
+size_t mlt_archive_find(const struct mlt_archive *a, const char *name) {
+    const struct mlt_archive_entry *found =
+        a->num_entries > 0 ? bsearch(name, a->entries, a->num_entries, sizeof(*a->entries), compare_name) : NULL;
+    return found ? (size_t)(found - a->entries) : SIZE_MAX;
+}
+
 // Reads exactly the length that the directory names; the read after it makes libzip compare length and checksum.
 enum mlt_status mlt_archive_stream(struct mlt_archive *a, size_t i,
                                    enum mlt_status (*take)(void *ctx, struct mlt_bytes piece, struct mlt_error *err),

@@ -73,12 +73,13 @@ static bool answer_from_slices(const struct mlt_bundle_absence *a, const struct 
 // Two lists of leaves with one link, each in the order of entries, gone through together.
 struct walk {
     bool descending;
-    struct mlt_bytes kind; // empty: any
-    bool (*is_kind)(void *ctx, uint64_t entry, struct mlt_bytes kind);
-    void *ctx;
+    struct mlt_bytes kind;        // empty: any
+    const struct mlt_source *src; // where the kind of an entry is read
     struct mlt_bundle_find *f;
     const struct mlt_link_leaf *further; // the rest of the second list
     size_t num_further;
+    enum mlt_status status; // of reading
+    struct mlt_error *err;
 };
 
 static size_t first_further(const struct mlt_bundle_absence *a, const struct mlt_link *link) {
@@ -104,8 +105,20 @@ static void find_further(struct walk *w, const struct mlt_bundle_absence *a, con
     w->num_further = end - first;
 }
 
+static bool is_kind(struct walk *w, uint64_t index) {
+    struct mlt_arena scratch = {0};
+    struct mlt_bytes bytes;
+    struct mlt_entry e = {0};
+    w->status = w->src->entry(w->src->ctx, index, &scratch, &bytes, w->err);
+    w->status = w->status ? w->status : mlt_entry_parse(&e, &scratch, bytes, w->err);
+    const bool is = w->status == MLT_OK && mlt_bytes_equal(e.kind_name, w->kind);
+    mlt_entry_clear(&e);
+    mlt_arena_clear(&scratch);
+    return is;
+}
+
 static void step(struct walk *w, uint64_t entry) {
-    if (w->kind.len == 0 || w->is_kind(w->ctx, entry, w->kind)) {
+    if (w->status == MLT_OK && (w->kind.len == 0 || is_kind(w, entry))) {
         w->f->total++;
         take(w->f, entry);
     }
@@ -126,14 +139,9 @@ static void step_further(struct walk *w, uint64_t entry) {
     }
 }
 
-static bool answer_whole(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
-                         struct walk *w) {
-    find_further(w, a, &link->link);
-    if (!link->whole) {
-        return false;
-    }
+static void answer_whole(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, struct walk *w) {
     for (size_t i = 0; i < a->num_segments; i++) {
-        const struct slice s = slice_of(&link->proofs[w->descending ? a->num_segments - 1 - i : i], size);
+        const struct slice s = slice_of(&link->proofs[w->descending ? a->num_segments - 1 - i : i], w->src->size);
         for (size_t n = 0; n < s.num; n++) {
             const uint64_t entry = s.proof->shown[w->descending ? s.num - 1 - n : n].leaf.entry;
             step_further(w, entry);
@@ -145,21 +153,25 @@ static bool answer_whole(const struct mlt_bundle_absence *a, const struct mlt_bu
         step(w, w->further[w->descending ? w->num_further : 0].entry);
         w->further += w->descending ? 0 : 1;
     }
-    return true;
 }
 
-static void clear(struct mlt_bundle_find *f) {
+enum mlt_status mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link,
+                                  struct mlt_bytes kind, const struct mlt_source *src, struct mlt_bundle_find *f,
+                                  bool *answered, struct mlt_error *err) {
+    struct walk w = {.descending = f->descending, .kind = kind, .src = src, .f = f, .err = err};
     f->num_entries = 0;
     f->total = 0;
     f->more = false;
-}
-
-bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
-                       struct mlt_bundle_find *f) {
-    struct walk w = {.descending = f->descending, .f = f};
-    clear(f);
     find_further(&w, a, &link->link);
-    return w.num_further > 0 ? answer_whole(a, link, size, &w) : answer_from_slices(a, link, size, f);
+    if (kind.len == 0 && w.num_further == 0) {
+        *answered = answer_from_slices(a, link, src->size, f);
+        return MLT_OK;
+    }
+    *answered = link->whole;
+    if (link->whole) {
+        answer_whole(a, link, &w);
+    }
+    return w.status;
 }
 
 bool mlt_bundle_question(const struct mlt_bundle_find *f, const struct mlt_bundle_term **linked,
@@ -177,12 +189,4 @@ bool mlt_bundle_question(const struct mlt_bundle_find *f, const struct mlt_bundl
         }
     }
     return *linked && (f->num_terms == 1 || kind->len > 0);
-}
-
-bool mlt_bundle_answer_kind(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
-                            struct mlt_bytes kind, bool (*is_kind)(void *ctx, uint64_t entry, struct mlt_bytes kind),
-                            void *ctx, struct mlt_bundle_find *f) {
-    struct walk w = {.descending = f->descending, .kind = kind, .is_kind = is_kind, .ctx = ctx, .f = f};
-    clear(f);
-    return answer_whole(a, link, size, &w);
 }

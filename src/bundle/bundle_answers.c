@@ -62,11 +62,7 @@ static void put_growth(struct mlt_json_writer *w, const struct mlt_bundle_growth
     mlt_jw_object(w);
     mlt_jw_member_u64(w, "size", g->size);
     mlt_jw_name(w, "proof");
-    mlt_jw_array(w);
-    for (size_t i = 0; i < g->proof.num_hashes; i++) {
-        mlt_jw_hex(w, mlt_bytes_of(g->proof.hash[i], MLT_HASH_LEN));
-    }
-    mlt_jw_end_array(w);
+    mlt_bundle_put_proof(w, &g->proof);
     mlt_jw_end_object(w);
 }
 
@@ -175,19 +171,9 @@ static bool get_stream(struct mlt_bundle_stream *s, const struct mlt_json *j, ml
     return s->runs != NULL;
 }
 
-static bool get_growth(struct mlt_bundle_growth *g, const struct mlt_json *j, mlt_json_at at, struct mlt_arena *arena) {
-    const mlt_json_at proof = mlt_json_get(j, at, "proof");
-    g->proof.num_hashes = 0;
-    if (!mlt_json_u64(j, mlt_json_get(j, at, "size"), &g->size) || !mlt_json_is(j, proof, MLT_JSON_ARRAY) ||
-        j->tape[proof].count > MLT_PROOF_MAX) {
-        return false;
-    }
-    for (mlt_json_at h = mlt_json_first(j, proof); h != MLT_JSON_NONE; h = mlt_json_next(j, proof, h)) {
-        if (!mlt_hex_decode(g->proof.hash[g->proof.num_hashes++], MLT_HASH_LEN, mlt_json_string(j, h, arena))) {
-            return false;
-        }
-    }
-    return true;
+static bool get_growth(struct mlt_bundle_growth *g, const struct mlt_json *j, mlt_json_at at) {
+    return mlt_json_u64(j, mlt_json_get(j, at, "size"), &g->size) &&
+           mlt_bundle_get_proof(&g->proof, j, mlt_json_get(j, at, "proof"));
 }
 
 static enum mlt_status get_growths(struct mlt_bundle_answers *out, const struct mlt_json *j, struct mlt_arena *arena,
@@ -204,7 +190,7 @@ static enum mlt_status get_growths(struct mlt_bundle_answers *out, const struct 
         return mlt_fail(err, MLT_NOMEM, "no memory for answers");
     }
     for (mlt_json_at g = mlt_json_first(j, list); g != MLT_JSON_NONE; g = mlt_json_next(j, list, g)) {
-        if (!get_growth(&out->growths[out->num_growths++], j, g, arena)) {
+        if (!get_growth(&out->growths[out->num_growths++], j, g)) {
             return mlt_fail(err, MLT_INVALID, "/growth/%zu is not as FORMAT.md has it", out->num_growths - 1);
         }
     }

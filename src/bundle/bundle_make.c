@@ -66,22 +66,6 @@ static enum mlt_status prove_links(struct maker *m) {
     return status;
 }
 
-static bool entry_is_kind(void *ctx, uint64_t index, struct mlt_bytes kind) {
-    struct maker *m = ctx;
-    struct mlt_bytes bytes;
-    struct mlt_entry e = {0};
-    struct mlt_arena scratch = {0};
-    bool is = false;
-    // Read through the recorder, so that it comes into the bundle.
-    if (m->rec.src.entry(m->rec.src.ctx, index, &scratch, &bytes, NULL) == MLT_OK &&
-        mlt_entry_parse(&e, &scratch, bytes, NULL) == MLT_OK) {
-        is = mlt_bytes_equal(e.kind_name, kind);
-    }
-    mlt_entry_clear(&e);
-    mlt_arena_clear(&scratch);
-    return is;
-}
-
 static bool same_answer(const struct mlt_bundle_find *a, const struct mlt_bundle_find *b) {
     return a->num_entries == b->num_entries && a->total == b->total && a->more == b->more &&
            (a->num_entries == 0 || memcmp(a->entries, b->entries, a->num_entries * sizeof(*a->entries)) == 0);
@@ -98,16 +82,17 @@ static enum mlt_status judge_find(struct maker *m, struct mlt_bundle_find *f) {
     if (!proved.entries) {
         return no_memory(m);
     }
-    for (size_t i = 0; mlt_bundle_question(f, &term, &kind) && i < m->absence.num_links; i++) {
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 0; !status && mlt_bundle_question(f, &term, &kind) && i < m->absence.num_links; i++) {
         const struct mlt_bundle_link *link = &m->absence.links[i];
+        bool answered;
         if (mlt_bundle_term_equal(&link->term, term)) {
-            const bool answered = kind.len > 0 ? mlt_bundle_answer_kind(&m->absence, link, m->req->src->size, kind,
-                                                                        entry_is_kind, m, &proved)
-                                               : mlt_bundle_answer(&m->absence, link, m->req->src->size, &proved);
-            f->asserted = !answered || !same_answer(f, &proved);
+            // Entries are read through the recorder, so that they come into the bundle.
+            status = mlt_bundle_answer(&m->absence, link, kind, &m->rec.src, &proved, &answered, m->err);
+            f->asserted = status || !answered || !same_answer(f, &proved);
         }
     }
-    return MLT_OK;
+    return status;
 }
 
 static enum mlt_status judge_finds(struct maker *m) {

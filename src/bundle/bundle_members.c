@@ -1,20 +1,13 @@
 // The members of a bundle that is verified, and their manifests.
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "bundle/bundle_read.h"
 
-static int by_name(const void *key, const void *member) {
-    return strcmp(key, ((const struct mlt_bundle_member *)member)->name);
-}
-
 struct mlt_bundle_member *mlt_bundle_member_find(struct mlt_bundle_reading *r, const char *name) {
-    struct mlt_bundle_member *m =
-        r->num_members > 0 ? bsearch(name, r->members, r->num_members, sizeof(*r->members), by_name) : NULL;
-    if (m) {
-        m->used = true;
+    const size_t at = mlt_archive_find(&r->archive, name); // members are those of the archive, in its order
+    if (at >= r->num_members) {
+        return NULL;
     }
-    return m;
+    r->members[at].used = true;
+    return &r->members[at];
 }
 
 struct mlt_bundle_member *mlt_bundle_member_need(struct mlt_bundle_reading *r, const char *name) {
@@ -45,12 +38,9 @@ enum mlt_status mlt_bundle_read_members(struct mlt_bundle_reading *r, struct mlt
 
 bool mlt_bundle_small_member(struct mlt_archive *archive, const char *name, uint64_t max, struct mlt_arena *arena,
                              struct mlt_bytes *out) {
-    for (size_t i = 0; i < archive->num_entries; i++) {
-        if (strcmp(archive->entries[i].name, name) == 0) {
-            return archive->entries[i].len <= max && mlt_archive_read(archive, i, arena, out, NULL) == MLT_OK;
-        }
-    }
-    return false;
+    const size_t at = mlt_archive_find(archive, name);
+    return at != SIZE_MAX && archive->entries[at].len <= max &&
+           mlt_archive_read(archive, at, arena, out, NULL) == MLT_OK;
 }
 
 static bool has_line(struct mlt_bytes text, struct mlt_bytes line) {

@@ -44,6 +44,17 @@ bool mlt_bundle_get_term(struct mlt_bundle_term *out, const struct mlt_json *jso
 // mlt_bundle_term_text is the term in words, for messages: `request_id "r-1"`.
 const char *mlt_bundle_term_text(const struct mlt_bundle_term *t, struct mlt_arena *arena);
 
+// The terms that a walk asks by are hashes; these remember what each was made of.
+struct mlt_bundle_terms {
+    struct mlt_arena *arena;
+    struct mlt_buf seen; // to be cleared by the owner
+    bool failed;         // memory is out, or a term has more values than any of ours
+};
+void mlt_bundle_terms_add(struct mlt_bundle_terms *t, const struct mlt_term *term, const struct mlt_bytes *values,
+                          size_t num_values);
+// mlt_bundle_terms_find: false, it was not added.
+bool mlt_bundle_terms_find(const struct mlt_bundle_terms *t, const struct mlt_term *term, struct mlt_bundle_term *out);
+
 // absence.json: segments, and for each link its proof in each of them.
 struct mlt_bundle_link {
     struct mlt_bundle_term term;
@@ -82,18 +93,16 @@ enum mlt_status mlt_bundle_complete(struct mlt_bundle_absence *a, const struct m
 // mlt_bundle_is_open: entry `index` may have links that nothing here shows.
 bool mlt_bundle_is_open(const struct mlt_bundle_absence *a, uint64_t index);
 
-// mlt_bundle_answer answers a look-up of one link from its proofs, as `find` of a source of `size` would. False: the
-// proofs do not show enough (of a link that very many entries have, the newest are shown).
+// mlt_bundle_question tells what `f` asks: a linked term alone, or with a kind (else empty). False: neither.
 struct mlt_bundle_find;
-bool mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
-                       struct mlt_bundle_find *f);
-// mlt_bundle_question tells what `f` asks: a linked term alone, or with a kind. False: neither.
 bool mlt_bundle_question(const struct mlt_bundle_find *f, const struct mlt_bundle_term **linked,
                          struct mlt_bytes *kind);
-// mlt_bundle_answer_kind is mlt_bundle_answer for a link and a kind: `is_kind` looks into each entry that has the link.
-bool mlt_bundle_answer_kind(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link, uint64_t size,
-                            struct mlt_bytes kind, bool (*is_kind)(void *ctx, uint64_t entry, struct mlt_bytes kind),
-                            void *ctx, struct mlt_bundle_find *f);
+// mlt_bundle_answer answers a look-up of one link from its proofs, as `find` of `src` would; with a kind it reads each
+// entry that has the link. `*answered` false: the proofs do not show enough (of a link that very many entries have, the
+// newest are shown). A status is that of reading.
+enum mlt_status mlt_bundle_answer(const struct mlt_bundle_absence *a, const struct mlt_bundle_link *link,
+                                  struct mlt_bytes kind, const struct mlt_source *src, struct mlt_bundle_find *f,
+                                  bool *answered, struct mlt_error *err) MLT_MUST_USE;
 
 // answers.json: what is asserted.
 struct mlt_bundle_find {

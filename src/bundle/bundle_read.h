@@ -33,14 +33,10 @@ struct mlt_bundle_reading {
     struct mlt_bytes request_id;
     struct mlt_bytes note_then; // the checkpoint at the dossier's size
     struct mlt_checkpoint then;
+    uint64_t policy; // the entry of the witness policy that the dossier names; UINT64_MAX: none
     struct mlt_bundle_absence absence;
     struct mlt_bundle_answers answers;
-    // Terms that the walk asks by, in words for messages.
-    struct mlt_buf terms; // of struct mlt_bundle_read_term
-};
-struct mlt_bundle_read_term {
-    struct mlt_term term;
-    struct mlt_bundle_term made_of;
+    struct mlt_bundle_terms terms; // that the walk asks by
 };
 
 // bundle_report.c

@@ -76,28 +76,13 @@ static enum mlt_status payload(void *ctx, uint64_t index, const struct mlt_entry
 
 static void watch(void *ctx, const struct mlt_term *term, const struct mlt_bytes *values, size_t num_values) {
     struct mlt_bundle_recorder *r = ctx;
-    struct mlt_bundle_seen_term seen = {.term = *term, .made_of = {.dim = term->dim, .num_values = num_values}};
-    if (num_values > MLT_BUNDLE_VALUES_MAX) {
-        r->failed = true;
-        return;
-    }
-    for (size_t i = 0; i < num_values; i++) {
-        seen.made_of.values[i] = keep(r, values[i]);
-    }
-    mlt_buf_put(&r->terms, &seen, sizeof(seen));
+    mlt_bundle_terms_add(&r->terms, term, values, num_values);
 }
 
-// The newest first: a term is asked by right after it was made.
 static bool made_of(struct mlt_bundle_recorder *r, const struct mlt_term *term, struct mlt_bundle_term *out) {
-    const struct mlt_bundle_seen_term *terms = (const void *)r->terms.data;
-    for (size_t i = MLT_BUNDLE_VECTOR_LEN(r->terms, *terms); i > 0; i--) {
-        if (terms[i - 1].term.dim == term->dim && memcmp(terms[i - 1].term.hash, term->hash, MLT_TERM_LEN) == 0) {
-            *out = terms[i - 1].made_of;
-            return true;
-        }
-    }
-    r->failed = true;
-    return false;
+    const bool known = mlt_bundle_terms_find(&r->terms, term, out);
+    r->failed = r->failed || !known;
+    return known;
 }
 
 static enum mlt_status find(void *ctx, const struct mlt_term *terms, size_t num_terms, uint64_t from, bool descending,
@@ -159,6 +144,7 @@ static enum mlt_status extends(void *ctx, uint64_t size, struct mlt_proof *out, 
 
 void mlt_bundle_recorder_init(struct mlt_bundle_recorder *r, const struct mlt_bundle_request *req) {
     *r = (struct mlt_bundle_recorder){.inner = req->src, .req = req};
+    r->terms.arena = &r->arena;
     r->src = *req->src;
     r->src.ctx = r;
     r->src.entry = entry;
@@ -173,7 +159,7 @@ void mlt_bundle_recorder_init(struct mlt_bundle_recorder *r, const struct mlt_bu
 }
 
 void mlt_bundle_recorder_clear(struct mlt_bundle_recorder *r) {
-    struct mlt_buf *const vectors[] = {&r->entries, &r->details, &r->payloads, &r->terms,
+    struct mlt_buf *const vectors[] = {&r->entries, &r->details, &r->payloads, &r->terms.seen,
                                        &r->finds,   &r->streams, &r->growths};
     for (size_t i = 0; i < sizeof(vectors) / sizeof(vectors[0]); i++) {
         mlt_buf_clear(vectors[i]);

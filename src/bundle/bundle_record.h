@@ -16,17 +16,14 @@ struct mlt_bundle_seen_payload {
     uint64_t index;
     struct mlt_bundle_payload payload;
 };
-struct mlt_bundle_seen_term {
-    struct mlt_term term;
-    struct mlt_bundle_term made_of;
-};
 
 // Vectors of the structures above; each thing may be in them more than once until mlt_bundle_recorder_settle.
 struct mlt_bundle_recorder {
     const struct mlt_source *inner;
     const struct mlt_bundle_request *req;
     struct mlt_arena arena;
-    struct mlt_buf entries, details, payloads, terms, finds, streams, growths;
+    struct mlt_buf entries, details, payloads, finds, streams, growths;
+    struct mlt_bundle_terms terms;
     bool failed; // memory is out, or a term was asked by that nobody announced
     struct mlt_source src;
 };

@@ -61,22 +61,7 @@ static enum mlt_status payload(void *ctx, uint64_t index, const struct mlt_entry
 
 static void watch(void *ctx, const struct mlt_term *term, const struct mlt_bytes *values, size_t num_values) {
     struct mlt_bundle_reading *r = ctx;
-    struct mlt_bundle_read_term seen = {.term = *term, .made_of = {.dim = term->dim}};
-    for (size_t i = 0; i < num_values && i < MLT_BUNDLE_VALUES_MAX; i++) {
-        seen.made_of.values[seen.made_of.num_values++] = mlt_arena_copy(r->arena, values[i]);
-    }
-    mlt_buf_put(&r->terms, &seen, sizeof(seen));
-}
-
-static bool made_of(const struct mlt_bundle_reading *r, const struct mlt_term *term, struct mlt_bundle_term *out) {
-    const struct mlt_bundle_read_term *terms = (const void *)r->terms.data;
-    for (size_t i = r->terms.len / sizeof(*terms); i > 0; i--) {
-        if (terms[i - 1].term.dim == term->dim && memcmp(terms[i - 1].term.hash, term->hash, MLT_TERM_LEN) == 0) {
-            *out = terms[i - 1].made_of;
-            return true;
-        }
-    }
-    return false;
+    mlt_bundle_terms_add(&r->terms, term, values, num_values);
 }
 
 static const struct mlt_bundle_link *find_link(const struct mlt_bundle_reading *r, const struct mlt_bundle_term *t) {
@@ -105,29 +90,6 @@ static const struct mlt_bundle_find *find_asserted(const struct mlt_bundle_readi
         }
     }
     return NULL;
-}
-
-static bool entry_is_kind(void *ctx, uint64_t index, struct mlt_bytes kind) {
-    struct mlt_bundle_read_entry *read = need_entry(ctx, index, NULL);
-    struct mlt_entry e = {0};
-    struct mlt_arena scratch = {0};
-    bool is = false;
-    if (!read) {
-        struct mlt_bundle_reading *r = ctx;
-        mlt_bundle_fault(r, "absence.json", "entry %llu is among those that a link leads to, and not in the bundle",
-                         (unsigned long long)index);
-    } else if (mlt_entry_parse(&e, &scratch, read->bytes, NULL) == MLT_OK) {
-        is = mlt_bytes_equal(e.kind_name, kind);
-    }
-    mlt_entry_clear(&e);
-    mlt_arena_clear(&scratch);
-    return is;
-}
-
-static bool answer_from_link(struct mlt_bundle_reading *r, const struct mlt_bundle_link *link, struct mlt_bytes kind,
-                             struct mlt_bundle_find *f) {
-    return kind.len > 0 ? mlt_bundle_answer_kind(&r->absence, link, r->then.size, kind, entry_is_kind, r, f)
-                        : mlt_bundle_answer(&r->absence, link, r->then.size, f);
 }
 
 static bool precedes(const struct mlt_bundle_find *f, uint64_t a, uint64_t b) {
@@ -260,9 +222,13 @@ static enum mlt_status answer(struct mlt_bundle_reading *r, struct mlt_bundle_fi
     const bool provable = mlt_bundle_question(f, &linked, &kind);
     const struct mlt_bundle_link *link = provable ? find_link(r, linked) : NULL;
     const struct mlt_bundle_find *asserted = find_asserted(r, f);
-    const bool answered = link && answer_from_link(r, link, kind, f);
-    if (answered && !asserted) {
-        return MLT_OK;
+    bool answered = false;
+    if (link) {
+        const struct mlt_source src = mlt_bundle_read_source(r);
+        const enum mlt_status status = mlt_bundle_answer(&r->absence, link, kind, &src, f, &answered, err);
+        if (status || (answered && !asserted)) {
+            return status;
+        }
     }
     if (provable && !link) {
         return mlt_fail(err, MLT_INVALID, "that these are all records is not proved: %s",
@@ -296,14 +262,10 @@ static enum mlt_status find(void *ctx, const struct mlt_term *terms, size_t num_
                             size_t limit, uint64_t *out, size_t *num_out, uint64_t *total, bool *more,
                             struct mlt_error *err) {
     struct mlt_bundle_reading *r = ctx;
-    struct mlt_bundle_find f = {.from = from, .descending = descending, .limit = limit};
+    struct mlt_bundle_find f = {.from = from, .descending = descending, .limit = limit, .entries = out};
     *num_out = 0;
-    f.entries = mlt_arena_take(r->arena, (limit + 1) * sizeof(*f.entries));
-    if (!f.entries) {
-        return mlt_fail(err, MLT_NOMEM, "no memory for a look-up");
-    }
     for (size_t i = 0; i < num_terms; i++) {
-        if (num_terms > MLT_BUNDLE_TERMS_MAX || !made_of(r, &terms[i], &f.terms[f.num_terms++])) {
+        if (num_terms > MLT_BUNDLE_TERMS_MAX || !mlt_bundle_terms_find(&r->terms, &terms[i], &f.terms[f.num_terms++])) {
             return mlt_fail(err, MLT_INTERNAL, "a look-up that no bundle answers");
         }
     }
@@ -312,9 +274,6 @@ static enum mlt_status find(void *ctx, const struct mlt_term *terms, size_t num_
         return status;
     }
     *num_out = f.num_entries;
-    if (f.num_entries > 0) {
-        memcpy(out, f.entries, f.num_entries * sizeof(*out));
-    }
     if (total) {
         *total = f.total;
     }
@@ -328,7 +287,7 @@ static enum mlt_status stream(void *ctx, const struct mlt_term *term, struct mlt
                               size_t *num_runs, struct mlt_error *err) {
     struct mlt_bundle_reading *r = ctx;
     struct mlt_bundle_term asked;
-    if (!made_of(r, term, &asked)) {
+    if (!mlt_bundle_terms_find(&r->terms, term, &asked)) {
         return mlt_fail(err, MLT_INTERNAL, "a stream that no bundle answers");
     }
     for (size_t i = 0; i < r->answers.num_streams; i++) {

@@ -6,15 +6,29 @@
 
 // --- the dossier's own head ---
 
-// Who else signed is for a policy from outside to say; what the dossier says of it is passed on as its word.
-static void assert_assurance(struct mlt_bundle_reading *r) {
+// Who else signed is for a policy from outside to say; that one applied is passed on as the dossier's word.
+static void read_assurance(struct mlt_bundle_reading *r) {
     const struct mlt_json *j = &r->dossier;
     const struct mlt_bytes says =
         mlt_json_string(j, mlt_json_get(j, mlt_json_get(j, 0, "integrity"), "assurance"), r->arena);
-    if (says.len > 0 && !mlt_bytes_is(says, "self-attested") && !mlt_bytes_is(says, "self-attested, time-stamped")) {
+    if (!mlt_dossier_assurance_read(&r->policy, says)) {
+        mlt_bundle_fault(r, "dossier.json", "/integrity/assurance is not worded as a log words it");
+    } else if (r->policy != UINT64_MAX) {
         mlt_bundle_assert(r, "the dossier says of itself: %.*s (a policy proves who cosigned; see --policy)",
                           says.len > 150 ? 150 : (int)says.len, (const char *)says.ptr);
     }
+}
+
+// Signatures of others would be shown without anybody having looked at them.
+static enum mlt_status check_signed_alone(struct mlt_bundle_reading *r) {
+    struct mlt_note note;
+    const enum mlt_status status = mlt_note_parse(&note, r->arena, r->note_then, r->err);
+    if (!status && note.num_sigs != 1) {
+        mlt_bundle_fault(r, "dossier.json",
+                         "/integrity/checkpoint/note has %zu signatures; a dossier's has the log's alone",
+                         note.num_sigs);
+    }
+    return status ? mlt_bundle_blame(r, "dossier.json", status) : MLT_OK;
 }
 
 static enum mlt_status read_dossier(struct mlt_bundle_reading *r) {
@@ -41,8 +55,8 @@ static enum mlt_status read_dossier(struct mlt_bundle_reading *r) {
         (void)mlt_context(r->err, status, "/integrity/checkpoint/note");
         return mlt_bundle_blame(r, "dossier.json", status);
     }
-    assert_assurance(r);
-    return MLT_OK;
+    read_assurance(r);
+    return check_signed_alone(r);
 }
 
 static enum mlt_status check_consistency(struct mlt_bundle_reading *r) {
@@ -93,10 +107,10 @@ static enum mlt_status compare_dossier(struct mlt_bundle_reading *r, struct mlt_
 
 static enum mlt_status tell_again(struct mlt_bundle_reading *r) {
     const struct mlt_source src = mlt_bundle_read_source(r);
-    const char *assurance = mlt_arena_cstr(
-        r->arena,
-        mlt_dossier_assurance_given(mlt_json_string(
-            &r->dossier, mlt_json_get(&r->dossier, mlt_json_get(&r->dossier, 0, "integrity"), "assurance"), r->arena)));
+    const char *assurance = mlt_dossier_assurance(r->arena, r->policy);
+    if (!assurance) {
+        return mlt_fail(r->err, MLT_NOMEM, "no memory for a dossier");
+    }
     const struct mlt_dossier_context ctx = {
         .build = r->report->build, .vkey = &r->report->key, .checkpoint = r->note_then, .assurance = assurance};
     struct mlt_buf again = {0};
@@ -190,7 +204,8 @@ static enum mlt_status climb(struct mlt_bundle_reading *r, struct mlt_bytes zip,
 enum mlt_status mlt_bundle_verify(struct mlt_bytes zip, const struct mlt_vkey *key, const char *build,
                                   struct mlt_arena *arena, struct mlt_bundle_report *out, struct mlt_error *err) {
     struct mlt_error own = {0};
-    struct mlt_bundle_reading r = {.arena = arena, .report = out, .err = err ? err : &own, .own_build = build};
+    struct mlt_bundle_reading r = {
+        .arena = arena, .report = out, .err = err ? err : &own, .own_build = build, .terms = {.arena = arena}};
     *out = (struct mlt_bundle_report){0};
     const enum mlt_status status = climb(&r, zip, key);
     out->size = r.then.size;
@@ -198,7 +213,7 @@ enum mlt_status mlt_bundle_verify(struct mlt_bytes zip, const struct mlt_vkey *k
     memcpy(out->root, r.head.root, sizeof(out->root));
     memcpy(out->origin, r.head.origin, sizeof(out->origin));
     mlt_json_clear(&r.dossier);
-    mlt_buf_clear(&r.terms);
+    mlt_buf_clear(&r.terms.seen);
     mlt_archive_close(&r.archive);
     if (!status && r.num_members == 0 && out->num_faults == 0) {
         mlt_bundle_fault(&r, "", "the archive is empty");

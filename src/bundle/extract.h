@@ -28,6 +28,7 @@ struct mlt_extract_statement {
     struct mlt_extract_hidden *hidden;        // in order
     size_t num_hidden;
 };
+#define MLT_EXTRACT_BEGINS "{\"extract\":" // a statement does
 // mlt_extract_put writes one JSON object without a newline.
 void mlt_extract_put(struct mlt_buf *out, const struct mlt_extract_statement *s);
 // mlt_extract_get borrows from `text`. MLT_INVALID says what is wrong.

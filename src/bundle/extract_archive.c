@@ -15,20 +15,6 @@ struct reading {
     struct mlt_error *err;
 };
 
-static size_t find(const struct reading *r, const char *name) {
-    size_t low = 0, high = r->a->num_entries;
-    while (low < high) {
-        const size_t mid = low + (high - low) / 2;
-        const int order = strcmp(r->a->entries[mid].name, name);
-        if (order == 0) {
-            return mid;
-        }
-        low = order < 0 ? mid + 1 : low;
-        high = order < 0 ? high : mid;
-    }
-    return SIZE_MAX;
-}
-
 static enum mlt_status blame(struct reading *r, const char *where, enum mlt_status status) {
     if (status == MLT_INVALID || status == MLT_LIMIT || status == MLT_CORRUPT) {
         mlt_extract_fault(&r->check, where, "%s", r->err->text);
@@ -41,7 +27,7 @@ static enum mlt_status blame(struct reading *r, const char *where, enum mlt_stat
 // Reads a member that has to fit in memory; `*out` is empty when it is not there.
 static enum mlt_status read_member(struct reading *r, const char *name, size_t len_max, struct mlt_arena *arena,
                                    struct mlt_bytes *out) {
-    const size_t at = find(r, name);
+    const size_t at = mlt_archive_find(r->a, name);
     *out = (struct mlt_bytes){0};
     if (at == SIZE_MAX) {
         return MLT_OK;

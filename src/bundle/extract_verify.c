@@ -253,19 +253,15 @@ void mlt_extract_end(struct mlt_extract_check *c) {
 
 // --- NDJSON ---
 
-struct line {
-    const struct mlt_json *json;
-};
-
 static enum mlt_status detail_of_line(void *ctx, struct mlt_bytes name, const uint8_t hash[static MLT_HASH_LEN],
                                       struct mlt_bytes *bytes, struct mlt_error *err) {
-    const struct line *l = ctx;
-    const mlt_json_at at = mlt_json_get_bytes(l->json, mlt_json_get(l->json, 0, "details"), name);
+    const struct mlt_json *line = ctx;
+    const mlt_json_at at = mlt_json_get_bytes(line, mlt_json_get(line, 0, "details"), name);
     (void)hash;
     if (at == MLT_JSON_NONE) {
         return mlt_fail(err, MLT_NOTFOUND, "no such detail");
     }
-    *bytes = mlt_json_raw(l->json, at);
+    *bytes = mlt_json_raw(line, at);
     return MLT_OK;
 }
 
@@ -335,7 +331,6 @@ static void check_beside(struct mlt_extract_check *c, uint64_t index, const stru
 
 enum mlt_status mlt_extract_line(struct mlt_extract_check *c, struct mlt_bytes text, struct mlt_error *err) {
     struct mlt_json json = {0};
-    struct line l = {&json};
     struct mlt_error why = {0};
     uint64_t index;
     enum mlt_status status = mlt_json_scan(&json, text, &why);
@@ -351,7 +346,7 @@ enum mlt_status mlt_extract_line(struct mlt_extract_check *c, struct mlt_bytes t
         disclosure = mlt_json_is(&json, disclosure, MLT_JSON_NULL) ? MLT_JSON_NONE : disclosure;
         const struct mlt_bytes disclosed =
             disclosure == MLT_JSON_NONE ? (struct mlt_bytes){0} : mlt_json_raw(&json, disclosure);
-        status = mlt_extract_entry(c, index, mlt_json_raw(&json, entry), detail_of_line, &l, disclosed, err);
+        status = mlt_extract_entry(c, index, mlt_json_raw(&json, entry), detail_of_line, &json, disclosed, err);
         check_beside(c, index, &json, entry, disclosure);
     }
     mlt_json_clear(&json);

@@ -3,6 +3,7 @@
 #include <stdio.h>
 
 #include "cli/anchor.h"
+#include "cli/tiles.h"
 #include "cli/transport.h"
 #include "dossier/visible.h"
 #include "note/checkpoint.h"
@@ -14,14 +15,8 @@ struct checking {
     struct mlt_timestamp_roots *roots; // NULL: none given
     struct mlt_checkpoint head;        // of the trail
     char at_size[24];
-    // The tile of each level that was fetched last: the anchors of a trail ask for neighbours.
-    struct {
-        bool have;
-        uint64_t number;
-        uint8_t hashes[MLT_TILE_WIDTH][MLT_HASH_LEN];
-    } tile[MLT_TILE_LEVELS];
-    int fetch_code;       // exit status of a fetch that failed, already explained
-    struct mlt_buf items; // JSON
+    struct mlt_cli_tiles tiles; // of the trail's own tree
+    struct mlt_buf items;       // JSON
     uint64_t num, num_good;
     uint64_t covered; // size of the largest tree that is anchored well
     char since[MLT_TIME_TEXT_LEN + 1];
@@ -29,50 +24,11 @@ struct checking {
 
 // -- the trail's own tree, from its tiles -----------------------------------------------------------------------------
 
-static bool fetch_tile(struct checking *c, unsigned level, uint64_t number) {
-    const struct mlt_tile_id id = {
-        .level = level, .number = number, .width = mlt_tile_width(c->head.size, level, number)};
-    char path[MLT_TILE_PATH_MAX + 1] = "/";
-    struct mlt_reply reply = {0};
-    mlt_tile_path_format(path + 1, &id);
-    c->fetch_code = mlt_cli_get(c->cli, path, NULL, &reply);
-    if (c->fetch_code == 0 && reply.body.len != (size_t)id.width * MLT_HASH_LEN) {
-        c->fetch_code = mlt_cli_fail(c->cli, MLT_EXIT_FAILED, "%s has %zu bytes instead of %zu", path, reply.body.len,
-                                     (size_t)id.width * MLT_HASH_LEN);
-    }
-    if (c->fetch_code == 0) {
-        memcpy(c->tile[level].hashes, reply.body.data, reply.body.len);
-        c->tile[level].number = number;
-    }
-    c->tile[level].have = c->fetch_code == 0;
-    mlt_reply_clear(&reply);
-    return c->tile[level].have;
-}
-
-static enum mlt_status read_hashes(void *ctx, unsigned level, uint64_t first, size_t count, uint8_t *out,
-                                   struct mlt_error *err) {
-    struct checking *c = ctx;
-    if (level >= MLT_TILE_LEVELS) {
-        return mlt_fail(err, MLT_INVALID, "there is no tile level %u", level);
-    }
-    for (size_t i = 0; i < count; i++) {
-        uint64_t number = (first + i) / MLT_TILE_WIDTH;
-        if ((!c->tile[level].have || c->tile[level].number != number) && !fetch_tile(c, level, number)) {
-            return mlt_fail(err, MLT_IO, "a tile cannot be read");
-        }
-        memcpy(out + i * MLT_HASH_LEN, c->tile[level].hashes[(first + i) % MLT_TILE_WIDTH], MLT_HASH_LEN);
-    }
-    return MLT_OK;
-}
-
 // tree_root gives the root at a size. 0, or the exit status.
 static int tree_root(struct checking *c, uint64_t size, uint8_t root[static MLT_HASH_LEN]) {
-    const struct mlt_hash_source src = {.ctx = c, .read = read_hashes};
+    const struct mlt_hash_source src = mlt_cli_tiles_source(&c->tiles);
     struct mlt_error err = {0};
-    if (mlt_merkle_root(&src, size, root, &err) == MLT_OK) {
-        return 0;
-    }
-    return c->fetch_code ? MLT_EXIT_FAILED : mlt_cli_fail_error(c->cli, &err);
+    return mlt_merkle_root(&src, size, root, &err) == MLT_OK ? 0 : mlt_cli_tiles_fail(&c->tiles, &err);
 }
 
 static int read_head(struct checking *c) {
@@ -86,6 +42,8 @@ static int read_head(struct checking *c) {
         code = mlt_cli_fail(c->cli, MLT_EXIT_FAILED, "the trail's checkpoint is none: %s", err.text);
     }
     mlt_reply_clear(&reply);
+    c->tiles.cli = c->cli;
+    c->tiles.size = c->head.size;
     (void)snprintf(c->at_size, sizeof c->at_size, "%" PRIu64, c->head.size);
     code = code == 0 && c->head.size > 0 ? tree_root(c, c->head.size, root) : code;
     if (code == 0 && c->head.size > 0 && memcmp(root, c->head.root, sizeof root) != 0) {

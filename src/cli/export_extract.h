@@ -5,23 +5,12 @@
 #include <stdio.h>
 
 #include "bundle/extract.h"
-#include "cli/cli.h"
+#include "cli/tiles.h"
 #include "cli/transport.h"
-
-// Hashes of the log, fetched by tile; one tile of each level is kept.
-struct mlt_extract_tiles {
-    struct mlt_cli *cli;
-    uint64_t size;
-    struct {
-        bool there;
-        uint64_t number;
-        uint8_t hash[MLT_TILE_WIDTH][MLT_HASH_LEN];
-    } tile[MLT_TILE_LEVELS];
-};
 
 struct mlt_extract {
     struct mlt_cli *cli;
-    struct mlt_extract_tiles *tiles;
+    struct mlt_cli_tiles *tiles;
     struct mlt_extract_statement statement;
     struct mlt_buf hidden; // of struct mlt_extract_hidden
     uint64_t next;         // the entry that has to come next, or be hidden

@@ -3,49 +3,7 @@
 
 #include "cli/export_extract.h"
 #include "cli/json_text.h"
-
-// --- hashes ---
-
-static enum mlt_status fetch(struct mlt_extract_tiles *t, unsigned level, uint64_t number, struct mlt_error *err) {
-    const struct mlt_tile_id id = {.level = level, .number = number, .width = mlt_tile_width(t->size, level, number)};
-    char path[MLT_TILE_PATH_MAX + 1] = "/";
-    char name[MLT_TILE_PATH_MAX];
-    struct mlt_reply reply = {0};
-    mlt_tile_path_format(name, &id);
-    (void)snprintf(path + 1, MLT_TILE_PATH_MAX, "%s", name);
-    enum mlt_status status = MLT_OK;
-    if (mlt_cli_get(t->cli, path, NULL, &reply) != 0) {
-        status = mlt_fail(err, MLT_IO, "the trail does not give %s", name);
-    } else if (reply.body.len != (size_t)id.width * MLT_HASH_LEN) {
-        status = mlt_fail(err, MLT_CORRUPT, "%s has %zu bytes", name, reply.body.len);
-    } else {
-        memcpy(t->tile[level].hash[0], reply.body.data, reply.body.len);
-        t->tile[level].there = true;
-        t->tile[level].number = number;
-    }
-    mlt_reply_clear(&reply);
-    return status;
-}
-
-static enum mlt_status read_hashes(void *ctx, unsigned level, uint64_t first, size_t count, uint8_t *out,
-                                   struct mlt_error *err) {
-    struct mlt_extract_tiles *t = ctx;
-    enum mlt_status status = MLT_OK;
-    for (size_t i = 0; i < count && !status; i++) {
-        const uint64_t number = (first + i) / MLT_TILE_WIDTH;
-        if (!t->tile[level].there || t->tile[level].number != number) {
-            status = fetch(t, level, number, err);
-        }
-        if (!status) {
-            memcpy(out + i * MLT_HASH_LEN, t->tile[level].hash[(first + i) % MLT_TILE_WIDTH], MLT_HASH_LEN);
-        }
-    }
-    return status;
-}
-
-static int fail_hashes(struct mlt_extract *x, const struct mlt_error *err) {
-    return mlt_cli_fail(x->cli, MLT_EXIT_FAILED, "%s", err->text);
-}
+#include "cli/verify.h"
 
 // --- the range ---
 
@@ -66,20 +24,6 @@ static int read_checkpoint(struct mlt_extract *x) {
     }
     mlt_reply_clear(&reply);
     return code;
-}
-
-// The key that the trail itself names: it authenticates nothing, and says whose key to look for.
-static void read_key(struct mlt_extract *x) {
-    struct mlt_reply reply = {0};
-    struct mlt_json json = {0};
-    const struct mlt_call call = {.method = "GET", .path = "/readyz"};
-    if (mlt_transport_send(x->cli->transport, &call, &reply, NULL) == MLT_OK && reply.status == 200 &&
-        mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK) {
-        x->statement.key =
-            mlt_arena_copy(&x->cli->arena, mlt_json_string(&json, mlt_json_get(&json, 0, "vkey"), &x->cli->arena));
-    }
-    mlt_json_clear(&json);
-    mlt_reply_clear(&reply);
 }
 
 // The first entry received at or after `time`.
@@ -138,7 +82,7 @@ int mlt_extract_open(struct mlt_cli *cli, struct mlt_extract *x) {
     x->tiles->cli = cli;
     int code = read_checkpoint(x);
     if (code == 0) {
-        read_key(x);
+        x->statement.key = mlt_verify_key_offered(cli); // says whose key to look for
         code = find_range(x);
     }
     x->statement.kind = mlt_str(mlt_cli_value(cli, "kind"));
@@ -151,7 +95,7 @@ int mlt_extract_open(struct mlt_cli *cli, struct mlt_extract *x) {
 
 // The largest subtrees that fit; the first and the last entry of the range by their own hashes.
 static int hide(struct mlt_extract *x, uint64_t end) {
-    const struct mlt_hash_source hashes = {x->tiles, read_hashes};
+    const struct mlt_hash_source hashes = mlt_cli_tiles_source(x->tiles);
     struct mlt_error err = {0};
     while (x->next < end) {
         const uint64_t last = x->statement.end - 1;
@@ -160,7 +104,7 @@ static int hide(struct mlt_extract *x, uint64_t end) {
             h.level = mlt_range_subtree(x->next, end < last ? end : last);
         }
         if (mlt_merkle_subtree(&hashes, h.at, h.level, h.hash, &err) != MLT_OK) {
-            return fail_hashes(x, &err);
+            return mlt_cli_tiles_fail(x->tiles, &err);
         }
         mlt_buf_put(&x->hidden, &h, sizeof(h));
         x->next += UINT64_C(1) << h.level;
@@ -179,14 +123,14 @@ int mlt_extract_shown(struct mlt_extract *x, uint64_t index) {
 }
 
 int mlt_extract_close(struct mlt_extract *x) {
-    const struct mlt_hash_source hashes = {x->tiles, read_hashes};
+    const struct mlt_hash_source hashes = mlt_cli_tiles_source(x->tiles);
     struct mlt_extract_statement *s = &x->statement;
     struct mlt_error err = {0};
     int code = hide(x, s->end);
     if (code == 0 && s->first < s->end &&
         (mlt_merkle_prove_inclusion(&hashes, s->first, x->tiles->size, &s->first_proof, &err) != MLT_OK ||
          mlt_merkle_prove_inclusion(&hashes, s->end - 1, x->tiles->size, &s->last_proof, &err) != MLT_OK)) {
-        code = fail_hashes(x, &err);
+        code = mlt_cli_tiles_fail(x->tiles, &err);
     }
     if (code == 0 && x->hidden.failed) {
         code = mlt_cli_fail(x->cli, MLT_EXIT_FAILED, "out of memory");

@@ -28,44 +28,35 @@ static bool is_about(struct mlt_bytes line, struct mlt_bytes url) {
     return url.len > 0 && line.len > url.len && memcmp(line.ptr, url.ptr, url.len) == 0 && line.ptr[url.len] == ' ';
 }
 
-bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out) {
+// The key of the first line about `url` (empty: of any) whose key is named `origin` (NULL: whatever its name).
+static bool find_known(struct mlt_cli *cli, struct mlt_bytes url, const char *origin, struct mlt_vkey *out) {
     const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
-    struct mlt_bytes wanted = without_slash(url);
     struct mlt_buf text = {0};
     bool found = false;
     if (path && read_known(cli, path, &text)) {
         mlt_buf_put_u8(&text, '\n');
         struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&text));
         while (!found && mlt_cursor_left(&c) > 0) {
-            struct mlt_bytes line = mlt_cursor_line(&c);
-            found =
-                is_about(line, wanted) &&
-                mlt_vkey_parse(out, mlt_bytes_of(line.ptr + wanted.len + 1, line.len - wanted.len - 1), NULL) == MLT_OK;
+            const struct mlt_bytes line = mlt_cursor_line(&c);
+            const uint8_t *space = line.len > 0 ? memchr(line.ptr, ' ', line.len) : NULL;
+            found = space && (url.len == 0 || is_about(line, url)) &&
+                    mlt_vkey_parse(out, mlt_bytes_of(space + 1, line.len - (size_t)(space + 1 - line.ptr)), NULL) ==
+                        MLT_OK &&
+                    (!origin || strcmp(out->name, origin) == 0);
         }
     }
     mlt_buf_clear(&text);
     return found;
 }
 
+bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out) {
+    const struct mlt_bytes wanted = without_slash(url);
+    return wanted.len > 0 && find_known(cli, wanted, NULL, out);
+}
+
 // A key is named as the origin of its log, whatever the URL that the log was met at.
 bool mlt_known_trail_of(struct mlt_cli *cli, const char *origin, struct mlt_vkey *out) {
-    const char *path = mlt_cli_home_file(cli, KNOWN_FILE);
-    struct mlt_buf text = {0};
-    bool found = false;
-    if (path && read_known(cli, path, &text)) {
-        mlt_buf_put_u8(&text, '\n');
-        struct mlt_cursor c = mlt_cursor_of(mlt_buf_bytes(&text));
-        while (!found && mlt_cursor_left(&c) > 0) {
-            struct mlt_bytes line = mlt_cursor_line(&c);
-            const uint8_t *space = line.len > 0 ? memchr(line.ptr, ' ', line.len) : NULL;
-            found = space &&
-                    mlt_vkey_parse(out, mlt_bytes_of(space + 1, line.len - (size_t)(space + 1 - line.ptr)), NULL) ==
-                        MLT_OK &&
-                    strcmp(out->name, origin) == 0;
-        }
-    }
-    mlt_buf_clear(&text);
-    return found;
+    return find_known(cli, (struct mlt_bytes){0}, origin, out);
 }
 
 // remember puts the line in place of what there was about the trail.

@@ -1,9 +1,7 @@
 #include "cli/verify.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/stat.h>
 
 #include "cli/transport.h"
 #include "dossier/visible.h"
@@ -219,27 +217,6 @@ static int verify_trail(struct mlt_cli *cli, const char *trail, struct mlt_verif
     return report->verdict && report->authenticated ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
 }
 
-bool mlt_verify_begins(const char *path, const char *head) {
-    char text[MLT_VERIFY_HEAD_MAX];
-    struct stat st;
-    const size_t len = strlen(head);
-    assert(len <= sizeof text);
-    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode)) { // a pipe would be waited for
-        return false;
-    }
-    FILE *file = fopen(path, "re");
-    const bool begins = file && fread(text, 1, len, file) == len && memcmp(text, head, len) == 0;
-    if (file) {
-        (void)fclose(file);
-    }
-    return begins;
-}
-
-static bool is_other_file(const char *path) {
-    struct stat st;
-    return stat(path, &st) == 0 && !S_ISDIR(st.st_mode);
-}
-
 static int run(struct mlt_cli *cli) {
     const char *what = cli->num_args > 0 ? cli->args[0] : mlt_cli_trail(cli);
     struct mlt_verify_trust trust;
@@ -247,11 +224,12 @@ static int run(struct mlt_cli *cli) {
     if (!what || !mlt_verify_trust_given(cli, &trust)) {
         return MLT_EXIT_USAGE;
     }
-    if (mlt_verify_is_proof(what)) {
+    const enum mlt_verify_file file = mlt_verify_file_of(what);
+    if (file == MLT_FILE_PROOF) {
         code = mlt_verify_proof(cli, what, &trust);
-    } else if (mlt_verify_is_bundle(what)) {
+    } else if (file == MLT_FILE_ARCHIVE) {
         code = mlt_verify_bundle(cli, what, &trust);
-    } else if (mlt_verify_is_lines(what)) {
+    } else if (file == MLT_FILE_LINES) {
         code = mlt_verify_lines(cli, what, &trust);
     } else if (mlt_cli_value(cli, "entry")) {
         code = mlt_cli_fail(cli, MLT_EXIT_USAGE, "--entry goes with a tlog-proof, which %s is not", what);
@@ -260,7 +238,7 @@ static int run(struct mlt_cli *cli) {
                             "--chain goes with a file: a bundle, an extract or a tlog-proof; %s has a trail.json of "
                             "its own",
                             what);
-    } else if (is_other_file(what)) {
+    } else if (file == MLT_FILE_OTHER) {
         code = mlt_cli_fail(cli, MLT_EXIT_FAILED,
                             "%s is nothing that can be checked: no evidence bundle, extract or tlog-proof, and no "
                             "directory of a trail",

@@ -36,6 +36,13 @@ struct mlt_key_chain *mlt_verify_chain_read(struct mlt_cli *cli, struct mlt_byte
 // with becomes the key. mlt_verify_trust_report makes a fault of a policy that is not satisfied.
 void mlt_verify_trust_judge(struct mlt_cli *cli, struct mlt_verify_trust *trust, struct mlt_bytes checkpoint);
 void mlt_verify_trust_report(const struct mlt_verify_trust *trust, struct mlt_verify_report *r);
+// mlt_verify_trust_find looks for the log of a checkpoint among the known trails, if neither key nor policy was given,
+// and judges it by the policy. A change of keys is followed by --chain, or by the trail.json that came along (may be
+// empty).
+void mlt_verify_trust_find(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_bytes trail_json,
+                           struct mlt_verify_trust *trust);
+// mlt_verify_trust_holds: what is signed by the key, and as the policy asks if there is one, is authenticated.
+bool mlt_verify_trust_holds(const struct mlt_verify_trust *trust, bool signed_by_key);
 // mlt_verify_trust_lacks says, to be put behind the key, why an evidence file that is consistent is not verified;
 // "" when it is. mlt_verify_trust_one_log is what stays asserted without the cosignatures of a policy; NULL: nothing.
 const char *mlt_verify_trust_lacks(const struct mlt_verify_trust *trust, bool signed_by_key);
@@ -46,26 +53,39 @@ void mlt_verify_witnesses_print(struct mlt_cli *cli, size_t num_cosigned, size_t
                                 int64_t latest);
 void mlt_verify_witness_json(struct mlt_json_writer *w, const char *name, bool cosigned, int64_t seconds);
 
-// mlt_verify_begins says whether `path` is a regular file that begins with `head`, at most MLT_VERIFY_HEAD_MAX bytes.
-// verify.c
-#define MLT_VERIFY_HEAD_MAX 32
-bool mlt_verify_begins(const char *path, const char *head);
+// verify_file.c
+enum mlt_verify_file {
+    MLT_FILE_NONE, // no file: a directory, a URL, or nothing
+    MLT_FILE_PROOF,
+    MLT_FILE_ARCHIVE, // an evidence bundle, or an extract
+    MLT_FILE_LINES,   // an extract as NDJSON
+    MLT_FILE_OTHER,
+};
+enum mlt_verify_file mlt_verify_file_of(const char *path);
+
+// verify_evidence.c
+struct mlt_bundle_fault;
+struct mlt_verify_evidence {
+    bool verdict;
+    bool signed_by_key; // the key came from outside
+    const struct mlt_vkey *key;
+    const struct mlt_bundle_fault *faults;
+    uint64_t num_faults;
+};
+// mlt_verify_evidence_print prints the faults and the verdict, and gives it back.
+bool mlt_verify_evidence_print(struct mlt_cli *cli, struct mlt_verify_evidence e, const struct mlt_verify_trust *trust);
+void mlt_verify_evidence_json_head(struct mlt_json_writer *w, const char *what, struct mlt_verify_evidence e,
+                                   const struct mlt_verify_trust *trust);
+void mlt_verify_evidence_json_faults(struct mlt_json_writer *w, struct mlt_verify_evidence e);
 
 // verify_proof.c
-bool mlt_verify_is_proof(const char *path); // a file that begins as a tlog-proof does
 int mlt_verify_proof(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
 
-// verify_bundle.c
-bool mlt_verify_is_bundle(const char *path); // a file that begins as a ZIP does
+// verify_bundle.c: also an extract in an archive
 int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
-// mlt_verify_find_trust judges a checkpoint by the policy, or looks for its log among the known trails. A change of
-// keys is followed by --chain, or by the trail.json that came along (may be empty).
-void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_bytes trail_json,
-                           struct mlt_verify_trust *trust);
 
 // verify_extract.c
 struct mlt_archive;
-bool mlt_verify_is_lines(const char *path); // a file that begins as an NDJSON extract does
 int mlt_verify_lines(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust);
 int mlt_verify_extract_archive(struct mlt_cli *cli, const char *path, struct mlt_archive *a,
                                const struct mlt_verify_trust *trust);
@@ -76,6 +96,9 @@ bool mlt_verify_key_read(struct mlt_cli *cli, const char *what, const char *give
 // mlt_verify_key_given reads --key, a vkey or the file of one. False after saying what is wrong; `*have` is set
 // otherwise.
 bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have);
+// mlt_verify_key_offered is the vkey that the trail at hand names itself, {NULL,0} if it does not: it authenticates
+// nothing.
+struct mlt_bytes mlt_verify_key_offered(struct mlt_cli *cli);
 
 // known_trails.c: ~/.config/mltrail/known_trails, lines of "URL VKEY".
 bool mlt_known_trail(struct mlt_cli *cli, const char *url, struct mlt_vkey *out);
@@ -108,9 +131,5 @@ int mlt_verify_url(struct mlt_cli *cli, const char *url, struct mlt_verify_trust
 // verify_dir.c: 0, or the exit status after saying why it could not be checked.
 int mlt_verify_dir(struct mlt_cli *cli, const char *dir, struct mlt_verify_trust *trust,
                    struct mlt_verify_report *report);
-
-// mlt_verify_fault_add reports a fault of a mirrored trail.
-void mlt_verify_fault_add(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
-                          uint64_t index, const char *fmt, ...) MLT_PRINTF(6, 7);
 
 #endif

@@ -5,32 +5,11 @@
 #include "bundle/extract.h"
 #include "cli/anchor.h"
 #include "cli/verify.h"
-#include "dossier/visible.h"
 #include "server/api_state.h"
 #include "trail/meta.h"
 
-static const char ZIP_MAGIC[] = "PK\003\004";
-
-bool mlt_verify_is_bundle(const char *path) {
-    return mlt_verify_begins(path, ZIP_MAGIC);
-}
-
 static const char *plural(uint64_t n) {
     return n == 1 ? "" : "s";
-}
-
-static void print_verdict(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
-                          bool trusted) {
-    const char *on = cli->color ? (r->verdict && trusted ? "\x1b[32m" : "\x1b[31m") : "";
-    const char *off = cli->color ? "\x1b[0m" : "";
-    char vkey[MLT_VKEY_TEXT_MAX] = "";
-    if (!r->verdict) {
-        mlt_cli_outf(cli, "%sNOT VERIFIED%s: %" PRIu64 " fault%s\n", on, off, r->num_faults, plural(r->num_faults));
-        return;
-    }
-    mlt_vkey_format(vkey, &r->key);
-    mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
-    mlt_cli_out_line(cli, "with key %s%s", vkey, mlt_verify_trust_lacks(trust, r->signed_by_key));
 }
 
 // Nothing is proved to somebody whose key or policy did not sign it: it only fits together.
@@ -49,6 +28,10 @@ static void print_proved(struct mlt_cli *cli, const struct mlt_bundle_report *r,
                      "%s: %" PRIu64 " look-up%s left nothing out of the first %" PRIu64 " entries (%" PRIu64
                      " segment commitment%s)",
                      proved, r->links, plural(r->links), r->size, r->segments, plural(r->segments));
+}
+
+static struct mlt_verify_evidence evidence_of(const struct mlt_bundle_report *r) {
+    return (struct mlt_verify_evidence){r->verdict, r->signed_by_key, &r->key, r->faults, r->num_faults};
 }
 
 static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r, const char *proved,
@@ -70,17 +53,7 @@ static void print_stamps(struct mlt_cli *cli, const struct mlt_bundle_report *r,
 
 static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
                        bool trusted, bool stamps_checked) {
-    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        mlt_cli_out_line(cli, "%s%s%s", r->faults[i].where, r->faults[i].where[0] ? ": " : "", r->faults[i].text);
-    }
-    if (r->num_faults > MLT_BUNDLE_FAULTS_MAX) {
-        mlt_cli_outf(cli, "and %" PRIu64 " further faults\n", r->num_faults - MLT_BUNDLE_FAULTS_MAX);
-    }
-    if (trust->policy && !trust->judged.holds) {
-        mlt_cli_out_line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
-    }
-    print_verdict(cli, r, trust, trusted);
-    if (!r->verdict) {
+    if (!mlt_verify_evidence_print(cli, evidence_of(r), trust)) {
         return;
     }
     const char *proved = trusted ? "proved" : "consistent";
@@ -105,7 +78,7 @@ static void print_text(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     }
 }
 
-static void put_lists(struct mlt_json_writer *w, const struct mlt_bundle_report *r, const char *one_log) {
+static void put_asserted(struct mlt_json_writer *w, const struct mlt_bundle_report *r, const char *one_log) {
     mlt_jw_name(w, "asserted");
     mlt_jw_array(w);
     for (size_t i = 0; i < r->num_asserted && i < MLT_BUNDLE_ASSERTED_MAX; i++) {
@@ -116,30 +89,15 @@ static void put_lists(struct mlt_json_writer *w, const struct mlt_bundle_report 
     }
     mlt_jw_end_array(w);
     mlt_jw_member_u64(w, "num_asserted", r->num_asserted);
-    mlt_jw_member_u64(w, "num_faults", r->num_faults);
-    mlt_jw_name(w, "faults");
-    mlt_jw_array(w);
-    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        mlt_jw_object(w);
-        mlt_jw_member(w, "where", r->faults[i].where);
-        mlt_jw_member(w, "text", r->faults[i].text);
-        mlt_jw_end_object(w);
-    }
-    mlt_jw_end_array(w);
 }
 
 static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, const struct mlt_verify_trust *trust,
-                       bool trusted, bool stamps_checked) {
+                       bool stamps_checked) {
     struct mlt_buf out = {0};
     struct mlt_json_writer w;
-    char vkey[MLT_VKEY_TEXT_MAX] = "";
-    mlt_vkey_format(vkey, &r->key);
     mlt_jw_init(&w, &out);
     mlt_jw_object(&w);
-    mlt_jw_member_bool(&w, "verdict", r->verdict);
-    mlt_jw_member_bool(&w, "authenticated", trusted);
-    mlt_jw_member(&w, "what", "evidence bundle");
-    mlt_jw_member(&w, "key", r->key.name[0] ? vkey : NULL);
+    mlt_verify_evidence_json_head(&w, "evidence bundle", evidence_of(r), trust);
     mlt_jw_member(&w, "origin", r->origin);
     mlt_jw_member(&w, "request_id", r->request_id);
     mlt_jw_member(&w, "build", r->build);
@@ -160,29 +118,11 @@ static void print_json(struct mlt_cli *cli, const struct mlt_bundle_report *r, c
     mlt_jw_member(&w, "not_before", r->not_before[0] ? r->not_before : NULL);
     mlt_jw_member(&w, "not_after", r->not_after[0] ? r->not_after : NULL);
     mlt_verify_trust_json(&w, trust);
-    put_lists(&w, r, mlt_verify_trust_one_log(trust));
+    put_asserted(&w, r, mlt_verify_trust_one_log(trust));
+    mlt_verify_evidence_json_faults(&w, evidence_of(r));
     mlt_jw_end_object(&w);
     mlt_cli_out_json(cli, mlt_buf_bytes(&out));
     mlt_buf_clear(&out);
-}
-
-// The key comes from --key, from the policy, or from the trails that are known: never from what is verified.
-void mlt_verify_find_trust(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_bytes trail_json,
-                           struct mlt_verify_trust *trust) {
-    struct mlt_arena arena = {0};
-    struct mlt_note note;
-    struct mlt_checkpoint head;
-    if (!trust->have_key && !trust->policy && mlt_note_parse(&note, &arena, checkpoint, NULL) == MLT_OK &&
-        mlt_checkpoint_parse(&head, note.text, NULL) == MLT_OK) {
-        trust->have_key = mlt_known_trail_of(cli, head.origin, &trust->key);
-    }
-    if (!mlt_verify_trust_follow(trust, checkpoint, trust->chain) && trail_json.len > 0) {
-        (void)mlt_verify_trust_follow(trust, checkpoint, mlt_verify_chain_read(cli, trail_json, NULL));
-    }
-    if (trust->policy) {
-        mlt_verify_trust_judge(cli, trust, checkpoint);
-    }
-    mlt_arena_clear(&arena);
 }
 
 // Each stamp against certificates from outside; one that is false is a fault.
@@ -226,22 +166,14 @@ static int verify_evidence(struct mlt_cli *cli, const char *path, const struct m
         mlt_buf_clear(&zip);
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "%s could not be checked: %s", path, err.text);
     }
-    const bool trusted = report->signed_by_key && (!trust->policy || trust->judged.holds);
+    const bool trusted = mlt_verify_trust_holds(trust, report->signed_by_key);
     if (cli->json) {
-        print_json(cli, report, trust, trusted, stamps_checked);
+        print_json(cli, report, trust, stamps_checked);
     } else {
         print_text(cli, report, trust, trusted, stamps_checked);
     }
     mlt_buf_clear(&zip);
     return report->verdict && trusted ? MLT_EXIT_TRUE : MLT_EXIT_FALSE;
-}
-
-static bool is_extract(const struct mlt_archive *a) {
-    bool is = false;
-    for (size_t i = 0; i < a->num_entries; i++) {
-        is = is || strcmp(a->entries[i].name, "extract.json") == 0;
-    }
-    return is;
 }
 
 int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_trust *trust) {
@@ -255,8 +187,8 @@ int mlt_verify_bundle(struct mlt_cli *cli, const char *path, struct mlt_verify_t
         (void)mlt_bundle_small_member(&a, "checkpoint", MLT_NOTE_MAX, &cli->arena, &checkpoint);
         (void)mlt_bundle_small_member(&a, "trail.json", MLT_META_LEN_MAX, &cli->arena, &trail_json);
     }
-    mlt_verify_find_trust(cli, checkpoint, trail_json, trust);
-    if (open && is_extract(&a)) {
+    mlt_verify_trust_find(cli, checkpoint, trail_json, trust);
+    if (open && mlt_archive_find(&a, "extract.json") != SIZE_MAX) {
         code = mlt_verify_extract_archive(cli, path, &a, trust);
     } else {
         code = verify_evidence(cli, path, trust);

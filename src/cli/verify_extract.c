@@ -6,14 +6,8 @@
 #include "bundle/extract.h"
 #include "cli/lines.h"
 #include "cli/verify.h"
-#include "dossier/visible.h"
 
-static const char FIRST_LINE[] = "{\"index\":";
-static const char STATEMENT[] = "{\"extract\":";
-
-bool mlt_verify_is_lines(const char *path) {
-    return mlt_verify_begins(path, FIRST_LINE) || mlt_verify_begins(path, STATEMENT);
-}
+static const char STATEMENT[] = MLT_EXTRACT_BEGINS;
 
 // What nobody who has the extract alone can know.
 #define NUM_ASSERTED_MAX 6
@@ -37,27 +31,18 @@ static size_t asserted(const struct mlt_extract_report *r, const struct mlt_veri
     return num + (out[num] != NULL);
 }
 
+static struct mlt_verify_evidence evidence_of(const struct mlt_extract_report *r) {
+    return (struct mlt_verify_evidence){r->verdict, r->signed_by_key, &r->key, r->faults, r->num_faults};
+}
+
 static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust,
                        bool trusted) {
-    const char *on = cli->color ? (r->verdict && trusted ? "\x1b[32m" : "\x1b[31m") : "";
-    const char *off = cli->color ? "\x1b[0m" : "";
     const char *rest[NUM_ASSERTED_MAX];
-    char vkey[MLT_VKEY_TEXT_MAX] = "", root[2 * MLT_HASH_LEN + 1];
-    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        mlt_cli_out_line(cli, "%s: %s", r->faults[i].where, r->faults[i].text);
-    }
-    if (trust->policy && !trust->judged.holds) {
-        mlt_cli_out_line(cli, "checkpoint: the policy is not satisfied: %s", trust->judged.why);
-    }
-    if (!r->verdict) {
-        mlt_cli_outf(cli, "%sNOT VERIFIED%s: %" PRIu64 " fault%s\n", on, off, r->num_faults,
-                     r->num_faults == 1 ? "" : "s");
+    char root[2 * MLT_HASH_LEN + 1];
+    if (!mlt_verify_evidence_print(cli, evidence_of(r), trust)) {
         return;
     }
-    mlt_vkey_format(vkey, &r->key);
     mlt_hex_encode(root, mlt_bytes_of(r->head.root, MLT_HASH_LEN));
-    mlt_cli_outf(cli, "%s%s%s ", on, trusted ? "verified" : "consistent", off);
-    mlt_cli_out_line(cli, "with key %s%s", vkey, mlt_verify_trust_lacks(trust, r->signed_by_key));
     const char *proved = trusted ? "proved" : "consistent"; // nothing is proved under a key from nowhere
     if (r->first == r->end) {
         mlt_cli_out_line(cli, "an empty range, at entry %" PRIu64 " of %s", r->first, r->head.origin);
@@ -78,19 +63,13 @@ static void print_text(struct mlt_cli *cli, const struct mlt_extract_report *r, 
     }
 }
 
-static void print_json(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust,
-                       bool trusted) {
+static void print_json(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust) {
     struct mlt_buf out = {0};
     struct mlt_json_writer w;
     const char *rest[NUM_ASSERTED_MAX];
-    char vkey[MLT_VKEY_TEXT_MAX] = "";
-    mlt_vkey_format(vkey, &r->key);
     mlt_jw_init(&w, &out);
     mlt_jw_object(&w);
-    mlt_jw_member_bool(&w, "verdict", r->verdict);
-    mlt_jw_member_bool(&w, "authenticated", trusted);
-    mlt_jw_member(&w, "what", "extract");
-    mlt_jw_member(&w, "key", r->key.name[0] ? vkey : NULL);
+    mlt_verify_evidence_json_head(&w, "extract", evidence_of(r), trust);
     mlt_jw_member(&w, "origin", r->head.origin);
     mlt_jw_member_u64(&w, "first", r->first);
     mlt_jw_member_u64(&w, "end", r->end);
@@ -111,25 +90,16 @@ static void print_json(struct mlt_cli *cli, const struct mlt_extract_report *r, 
         mlt_jw_cstr(&w, rest[i]);
     }
     mlt_jw_end_array(&w);
-    mlt_jw_member_u64(&w, "num_faults", r->num_faults);
-    mlt_jw_name(&w, "faults");
-    mlt_jw_array(&w);
-    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        mlt_jw_object(&w);
-        mlt_jw_member(&w, "where", r->faults[i].where);
-        mlt_jw_member(&w, "text", r->faults[i].text);
-        mlt_jw_end_object(&w);
-    }
-    mlt_jw_end_array(&w);
+    mlt_verify_evidence_json_faults(&w, evidence_of(r));
     mlt_jw_end_object(&w);
     mlt_cli_out_json(cli, mlt_buf_bytes(&out));
     mlt_buf_clear(&out);
 }
 
 static int print(struct mlt_cli *cli, const struct mlt_extract_report *r, const struct mlt_verify_trust *trust) {
-    const bool trusted = r->signed_by_key && (!trust->policy || trust->judged.holds);
+    const bool trusted = mlt_verify_trust_holds(trust, r->signed_by_key);
     if (cli->json) {
-        print_json(cli, r, trust, trusted);
+        print_json(cli, r, trust);
     } else {
         print_text(cli, r, trust, trusted);
     }
@@ -212,7 +182,7 @@ static int verify_lines(struct mlt_cli *cli, const char *path, FILE *in, struct 
                             "%s has no statement of its range: it was cut, or made by an earlier version", path);
     }
     if (mlt_extract_get(&s, statement, &cli->arena, NULL) == MLT_OK) {
-        mlt_verify_find_trust(cli, s.checkpoint, mlt_str(NULL), trust);
+        mlt_verify_trust_find(cli, s.checkpoint, mlt_str(NULL), trust);
     }
     enum mlt_status status = mlt_extract_begin(&c, report, statement, trust->have_key ? &trust->key : NULL, &err);
     status = status ? status : check_lines(&c, in, statement, &err);

@@ -1,3 +1,4 @@
+#include "cli/transport.h"
 #include "cli/verify.h"
 
 #define KEY_FILE_MAX 4096
@@ -37,4 +38,18 @@ bool mlt_verify_key_given(struct mlt_cli *cli, struct mlt_vkey *out, bool *have)
     const char *given = mlt_cli_value(cli, "key");
     *have = given != NULL;
     return !given || mlt_verify_key_read(cli, "--key", given, out);
+}
+
+struct mlt_bytes mlt_verify_key_offered(struct mlt_cli *cli) {
+    struct mlt_reply reply = {0};
+    struct mlt_json json = {0};
+    struct mlt_bytes vkey = {0};
+    const struct mlt_call call = {.method = "GET", .path = "/readyz"};
+    if (mlt_transport_send(cli->transport, &call, &reply, NULL) == MLT_OK && reply.status == 200 &&
+        mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK) {
+        vkey = mlt_arena_copy(&cli->arena, mlt_json_string(&json, mlt_json_get(&json, 0, "vkey"), &cli->arena));
+    }
+    mlt_json_clear(&json);
+    mlt_reply_clear(&reply);
+    return vkey;
 }

@@ -11,12 +11,6 @@
 #define PROOF_FILE_MAX (512 * 1024)  // a proof has at most four notes' length
 #define ENTRY_FILE_MAX (1024 * 1024) // an entry has at most 65,535 bytes; larger ones are read to be told so
 
-static const char HEADER[] = "c2sp.org/tlog-proof@";
-
-bool mlt_verify_is_proof(const char *path) {
-    return mlt_verify_begins(path, HEADER);
-}
-
 struct proof_check {
     struct mltrail_trust *trust;
     struct mlt_buf proof, entry;

@@ -3,28 +3,22 @@
 #include <stdio.h>
 
 #include "base/time.h"
+#include "cli/policy_file.h"
 #include "cli/verify.h"
 #include "trail/meta.h"
 
 static bool policy_given(struct mlt_cli *cli, struct mlt_verify_trust *out) {
     const char *path = mlt_cli_value(cli, "policy");
-    struct mlt_error err = {0};
     struct mlt_buf text = {0};
     if (!path) {
         return true;
     }
     out->policy = mlt_arena_zero(&cli->arena, sizeof *out->policy);
-    enum mlt_status st = out->policy ? mlt_env_read_file(cli->env, path, MLT_POLICY_TEXT_MAX, &text, &err)
-                                     : mlt_fail(&err, MLT_NOMEM, "out of memory");
-    if (st == MLT_OK) {
-        st = mlt_policy_parse(out->policy, mlt_buf_bytes(&text), &err);
-        out->policy_text = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&text));
-    }
+    const int code = out->policy ? mlt_cli_policy(cli, path, out->policy, &text)
+                                 : mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
+    out->policy_text = mlt_arena_copy(&cli->arena, mlt_buf_bytes(&text));
     mlt_buf_clear(&text);
-    if (st != MLT_OK) {
-        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "--policy %s: %s", path, err.text);
-    }
-    return st == MLT_OK;
+    return code == 0;
 }
 
 struct mlt_key_chain *mlt_verify_chain_read(struct mlt_cli *cli, struct mlt_bytes trail_json, struct mlt_error *err) {
@@ -108,16 +102,38 @@ void mlt_verify_trust_judge(struct mlt_cli *cli, struct mlt_verify_trust *trust,
     }
 }
 
+// The key comes from --key, from the policy, or from the trails that are known: never from what is verified.
+void mlt_verify_trust_find(struct mlt_cli *cli, struct mlt_bytes checkpoint, struct mlt_bytes trail_json,
+                           struct mlt_verify_trust *trust) {
+    struct mlt_arena arena = {0};
+    struct mlt_note note;
+    struct mlt_checkpoint head;
+    if (!trust->have_key && !trust->policy && mlt_note_parse(&note, &arena, checkpoint, NULL) == MLT_OK &&
+        mlt_checkpoint_parse(&head, note.text, NULL) == MLT_OK) {
+        trust->have_key = mlt_known_trail_of(cli, head.origin, &trust->key);
+    }
+    if (!mlt_verify_trust_follow(trust, checkpoint, trust->chain) && trail_json.len > 0) {
+        (void)mlt_verify_trust_follow(trust, checkpoint, mlt_verify_chain_read(cli, trail_json, NULL));
+    }
+    if (trust->policy) {
+        mlt_verify_trust_judge(cli, trust, checkpoint);
+    }
+    mlt_arena_clear(&arena);
+}
+
 void mlt_verify_trust_report(const struct mlt_verify_trust *trust, struct mlt_verify_report *r) {
     if (trust->policy && !trust->judged.holds) {
         mlt_verify_fault_add(r, MLT_VERIFY_CHECKPOINT, "checkpoint", false, 0, "the policy is not satisfied: %s",
                              trust->judged.why);
-        r->verdict = false;
     }
 }
 
+bool mlt_verify_trust_holds(const struct mlt_verify_trust *trust, bool signed_by_key) {
+    return signed_by_key && (!trust->policy || trust->judged.holds);
+}
+
 const char *mlt_verify_trust_lacks(const struct mlt_verify_trust *trust, bool signed_by_key) {
-    if (signed_by_key && (!trust->policy || trust->judged.holds)) {
+    if (mlt_verify_trust_holds(trust, signed_by_key)) {
         return "";
     }
     if (signed_by_key) {

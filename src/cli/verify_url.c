@@ -7,21 +7,6 @@
 #include "cli/transport.h"
 #include "cli/verify.h"
 #include "monitor/mirror.h"
-#include "record/json.h"
-
-void mlt_verify_fault_add(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
-                          uint64_t index, const char *fmt, ...) {
-    if (r->num_faults < MLT_VERIFY_FAULTS_MAX) {
-        struct mlt_verify_fault *f = &r->faults[r->num_faults];
-        *f = (struct mlt_verify_fault){.what = what, .has_index = has_index, .index = index};
-        (void)snprintf(f->file, sizeof f->file, "%s", file);
-        va_list args;
-        va_start(args, fmt);
-        (void)vsnprintf(f->text, sizeof f->text, fmt, args);
-        va_end(args);
-    }
-    r->num_faults++;
-}
 
 struct remote {
     struct mlt_cli *cli;
@@ -105,20 +90,6 @@ static int walk(struct remote *r) {
     return 0;
 }
 
-// offered_key takes the key that the trail itself names, if it does. It authenticates nothing.
-static bool offered_key(struct mlt_cli *cli, struct mlt_vkey *out) {
-    struct mlt_reply reply = {0};
-    struct mlt_json json = {0};
-    const struct mlt_call call = {.method = "GET", .path = "/readyz"};
-    bool found =
-        mlt_transport_send(cli->transport, &call, &reply, NULL) == MLT_OK && reply.status == 200 &&
-        mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK &&
-        mlt_vkey_parse(out, mlt_json_string(&json, mlt_json_get(&json, 0, "vkey"), &cli->arena), NULL) == MLT_OK;
-    mlt_json_clear(&json);
-    mlt_reply_clear(&reply);
-    return found;
-}
-
 static void name_signer(struct mlt_cli *cli, struct mlt_bytes bytes, char signer[static MLT_VKEY_TEXT_MAX]) {
     struct mlt_note note;
     if (mlt_note_parse(&note, &cli->arena, bytes, NULL) == MLT_OK && note.num_sigs > 0) {
@@ -145,7 +116,7 @@ static int open_checkpoint(struct remote *r, const char *url, struct mlt_bytes b
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "what %s serves as its checkpoint is none: %s", url, err.text);
     }
     mlt_verify_trust_report(trust, out);
-    if (!key && !trust->policy && offered_key(cli, &offered)) {
+    if (!key && !trust->policy && mlt_vkey_parse(&offered, mlt_verify_key_offered(cli), NULL) == MLT_OK) {
         key = &offered;
         out->authenticated = mlt_known_trail_ask(cli, url, key);
     }

@@ -10,12 +10,15 @@ struct mlt_dossier_context {
     const char *build; // "mltrail 0.1.0"
     const struct mlt_vkey *vkey;
     struct mlt_bytes checkpoint; // signed note for exactly src->size
-    const char *assurance;       // "self-attested", "witnessed k of n", …
+    const char *assurance;       // as mlt_dossier_assurance words it
 };
 
-// mlt_dossier_assurance_given takes from a dossier's integrity.assurance what its context was given: without what the
-// log itself adds (", time-stamped").
-struct mlt_bytes mlt_dossier_assurance_given(struct mlt_bytes stated);
+// mlt_dossier_assurance is what a log says of its own dossiers: who vouches for it. `policy` is the entry of the
+// witness policy in force, UINT64_MAX: there is none. NULL: no memory.
+const char *mlt_dossier_assurance(struct mlt_arena *arena, uint64_t policy);
+// mlt_dossier_assurance_read takes `policy` from a dossier's integrity.assurance, where the dossier itself may have
+// added ", time-stamped". False: no log words it so.
+bool mlt_dossier_assurance_read(uint64_t *policy, struct mlt_bytes stated);
 
 // mlt_dossier_json writes the dossier of design section 10 for `request_id` as of src->size. Every entry it rests on
 // is proved: leaf hash recomputed from the entry's bytes, inclusion proof made and verified against the checkpoint.

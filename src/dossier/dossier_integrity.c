@@ -203,19 +203,38 @@ static void put_limits(struct mlt_json_writer *w, bool stamped) {
     mlt_jw_end_array(w);
 }
 
+#define SELF_ATTESTED "self-attested"
+#define POLICY_BEFORE SELF_ATTESTED "; the witness policy of entry "
+#define POLICY_AFTER " applies to the published checkpoint, which stands beside"
 #define STAMPED ", time-stamped"
+
+const char *mlt_dossier_assurance(struct mlt_arena *arena, uint64_t policy) {
+    return policy == UINT64_MAX
+               ? SELF_ATTESTED
+               : mlt_arena_printf(arena, POLICY_BEFORE "%llu" POLICY_AFTER, (unsigned long long)policy);
+}
 
 static void put_assurance(struct mlt_dossier_writer *d, const char *assurance, bool stamped) {
     mlt_jw_member(&d->w, "assurance",
                   stamped && assurance ? mlt_arena_printf(d->arena, "%s" STAMPED, assurance) : assurance);
 }
 
-struct mlt_bytes mlt_dossier_assurance_given(struct mlt_bytes stated) {
-    const size_t len = sizeof(STAMPED) - 1;
-    if (stated.len >= len && memcmp(stated.ptr + stated.len - len, STAMPED, len) == 0) {
-        stated.len -= len;
+static bool take_end(struct mlt_bytes *text, const char *end) {
+    const size_t len = strlen(end);
+    const bool has = text->len >= len && memcmp(text->ptr + text->len - len, end, len) == 0;
+    text->len -= has ? len : 0;
+    return has;
+}
+
+bool mlt_dossier_assurance_read(uint64_t *policy, struct mlt_bytes stated) {
+    const size_t before = sizeof(POLICY_BEFORE) - 1;
+    *policy = UINT64_MAX;
+    (void)take_end(&stated, STAMPED);
+    if (mlt_bytes_is(stated, SELF_ATTESTED)) {
+        return true;
     }
-    return stated;
+    return take_end(&stated, POLICY_AFTER) && stated.len > before && memcmp(stated.ptr, POLICY_BEFORE, before) == 0 &&
+           mlt_decimal_decode(policy, mlt_bytes_of(stated.ptr + before, stated.len - before));
 }
 
 enum mlt_status mlt_dossier_put_integrity(struct mlt_dossier_writer *d, const struct mlt_source *src,

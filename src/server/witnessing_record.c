@@ -1,6 +1,5 @@
 // The record of the policy: which one is in force is part of the log, as any setting.
-#include <inttypes.h>
-
+#include "dossier/dossier.h"
 #include "server/witnessing_private.h"
 
 #define SETTING "witness_policy"
@@ -91,13 +90,10 @@ enum mlt_status mlt_witnessing_record(struct mlt_api *api, struct mlt_error *err
 const char *mlt_witnessing_assurance(struct mlt_call *call) {
     uint64_t entry = UINT64_MAX;
     bool none = true;
-    const char *text = NULL;
-    if (find_record(&call->source, &entry, NULL) == MLT_OK && entry != UINT64_MAX &&
-        is_recorded(&call->source, mlt_str("null"), &none, NULL) == MLT_OK && !none) {
-        text = mlt_arena_printf(&call->arena,
-                                "self-attested; the witness policy of entry %" PRIu64
-                                " applies to the published checkpoint, which stands beside",
-                                entry);
+    if (find_record(&call->source, &entry, NULL) != MLT_OK || entry == UINT64_MAX ||
+        is_recorded(&call->source, mlt_str("null"), &none, NULL) != MLT_OK || none) {
+        entry = UINT64_MAX;
     }
-    return text ? text : "self-attested";
+    const char *text = mlt_dossier_assurance(&call->arena, entry);
+    return text ? text : mlt_dossier_assurance(NULL, UINT64_MAX);
 }

@@ -28,22 +28,32 @@ const char *mlt_verify_what_name(enum mlt_verify_what what) {
     return names[what];
 }
 
-void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
-                      const char *fmt, ...) {
-    struct mlt_verify_report *r = v->report;
+static void add_fault(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
+                      uint64_t index, const char *fmt, va_list args) {
     r->verdict = false;
     if (r->num_faults < MLT_VERIFY_FAULTS_MAX) {
         struct mlt_verify_fault *f = &r->faults[r->num_faults];
-        va_list args;
-        f->what = what;
-        f->has_index = index != NO_INDEX;
-        f->index = f->has_index ? index : 0;
+        *f = (struct mlt_verify_fault){.what = what, .has_index = has_index, .index = has_index ? index : 0};
         (void)snprintf(f->file, sizeof(f->file), "%.*s", (int)sizeof(f->file) - 1, file);
-        va_start(args, fmt);
         (void)vsnprintf(f->text, sizeof(f->text), fmt, args);
-        va_end(args);
     }
     r->num_faults++;
+}
+
+void mlt_verify_fault_add(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
+                          uint64_t index, const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    add_fault(r, what, file, has_index, index, fmt, args);
+    va_end(args);
+}
+
+void mlt_verify_fault(struct mlt_verify *v, enum mlt_verify_what what, const char *file, uint64_t index,
+                      const char *fmt, ...) {
+    va_list args;
+    va_start(args, fmt);
+    add_fault(v->report, what, file, index != NO_INDEX, index, fmt, args);
+    va_end(args);
 }
 
 // Everything known from outside the files of the log.

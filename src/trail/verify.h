@@ -75,6 +75,9 @@ struct mlt_verify_report {
     struct mlt_verify_fault faults[MLT_VERIFY_FAULTS_MAX];
     uint64_t num_faults; // may exceed MLT_VERIFY_FAULTS_MAX
 };
+// mlt_verify_fault_add reports what whoever looks further found; the verdict is false then.
+void mlt_verify_fault_add(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
+                          uint64_t index, const char *fmt, ...) MLT_PRINTF(6, 7);
 
 struct mlt_verify_options {
     const char *dir;

@@ -463,7 +463,7 @@ static void test_own_word(void **state) {
     struct mlt_buf zip = {0};
     honest = *f->b.req.src;
     f->b.then.payload = erasing_payload;
-    f->b.ctx.assurance = "seen by everybody";
+    f->b.ctx.assurance = mlt_dossier_assurance(&f->arena, 3);
     make(f, &zip);
     take_apart(f, mlt_buf_bytes(&zip));
     if (!verify(f)) {
@@ -471,9 +471,50 @@ static void test_own_word(void **state) {
         fail_msg("not verified");
     }
     assert_true(is_asserted(f, "payload of entry 6 is erased"));
-    assert_true(is_asserted(f, "seen by everybody"));
+    assert_true(is_asserted(f, "the witness policy of entry 3 applies"));
     assert_int_equal(f->report.masked, 0);
     mlt_buf_clear(&zip);
+}
+
+static bool has_fault(const struct fixture *f, const char *what) {
+    for (size_t i = 0; i < f->report.num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
+        if (strstr(f->report.faults[i].text, what)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void expect_unfit(struct fixture *f, const char *what) {
+    struct mlt_buf zip = {0};
+    make(f, &zip);
+    take_apart(f, mlt_buf_bytes(&zip));
+    assert_false(verify(f));
+    assert_true(has_fault(f, what));
+    mlt_buf_clear(&zip);
+}
+
+static void test_foreign_words(void **state) {
+    // a dossier says who vouches for it in no words of its maker's own
+    static const char *const words[] = {"witnessed 3 of 3", "self-attested, by us all",
+                                        "self-attested; the witness policy of entry 03 applies to the published "
+                                        "checkpoint, which stands beside"};
+    struct fixture *f = *state;
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        f->b.ctx.assurance = words[i];
+        expect_unfit(f, "/integrity/assurance");
+    }
+}
+
+static void test_foreign_signatures(void **state) {
+    // a dossier's checkpoint shows no signature that nobody has looked at
+    struct fixture *f = *state;
+    struct mlt_buf note = {0};
+    mlt_buf_put_bytes(&note, f->b.ctx.checkpoint);
+    mlt_buf_put_str(&note, "\xe2\x80\x94 witness.example/w1 AAAAAAAAAAAAAAAA\n");
+    f->b.ctx.checkpoint = mlt_buf_bytes(&note);
+    expect_unfit(f, "/integrity/checkpoint/note has 2 signatures");
+    mlt_buf_clear(&note);
 }
 
 static const char *detail_of_requests(const struct fixture *f) {
@@ -674,6 +715,8 @@ int main(void) {
         ROW(test_other_wording),
         ROW(test_masked),
         ROW(test_own_word),
+        ROW(test_foreign_words),
+        ROW(test_foreign_signatures),
         ROW(test_hidden_behind_a_page),
         ROW(test_hidden_leaf),
         ROW(test_segment_twice),
