@@ -1,5 +1,6 @@
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/anchor.h"
@@ -97,6 +98,7 @@ static int read_scrub(struct mlt_cli *cli, struct mlt_scrub_options *out) {
     const char *interval = mlt_cli_value(cli, "scrub-interval");
     const char *rate = mlt_cli_value(cli, "scrub-rate");
     out->interval_ns = SCRUB_INTERVAL_DEFAULT_NS;
+    out->scratch = getenv("TMPDIR");
     if (interval && strcmp(interval, "off") == 0) {
         out->interval_ns = 0;
     } else if (interval && (!mlt_duration_parse(&out->interval_ns, interval) || out->interval_ns < MLT_NS_PER_S)) {
