@@ -66,5 +66,8 @@ enum mlt_status mlt_env_read_file(struct mlt_env *env, const char *path, size_t 
 // directory.
 enum mlt_status mlt_env_replace_file(struct mlt_env *env, const char *path, struct mlt_bytes content, bool private_file,
                                      struct mlt_error *err) MLT_MUST_USE;
+// mlt_env_make_dir makes a directory whose name is durable on return; one that is there is fine.
+enum mlt_status mlt_env_make_dir(struct mlt_env *env, const char *path, bool private_dir,
+                                 struct mlt_error *err) MLT_MUST_USE;
 
 #endif

@@ -120,7 +120,7 @@ enum mlt_status mlt_monitor_segments_open(struct mlt_monitor *m, struct mlt_erro
         return mlt_fail(err, MLT_NOMEM, "no memory for a monitor");
     }
     dir_path(m, path);
-    enum mlt_status st = mlt_mirror_make_dir(m->opt.env, path, true, err);
+    enum mlt_status st = mlt_env_make_dir(m->opt.env, path, true, err);
     return st ? st : mlt_monitor_segments_revert(m, err);
 }
 

@@ -190,8 +190,7 @@ static void keep_evidence(struct mlt_ring *ring, const struct member *m, const s
     mlt_buf_put_bytes(&text, mlt_buf_bytes(&e->request));
     mlt_buf_printf(&text, "\nand answered with HTTP status %d:\n\n", e->http_status);
     mlt_buf_put_bytes(&text, mlt_buf_bytes(&e->answer));
-    enum mlt_status st = env->mkdir(env, ring->evidence_dir, true, NULL);
-    st = st == MLT_CONFLICT ? MLT_OK : st;
+    enum mlt_status st = mlt_env_make_dir(env, ring->evidence_dir, true, NULL);
     st = st ? st : mlt_env_replace_file(env, path, mlt_buf_bytes(&text), true, NULL);
     if (st || text.failed) {
         path[0] = '\0'; // a full disk must not keep the log from stopping

@@ -52,23 +52,13 @@ static enum mlt_status check_absent(struct mlt_env *env, const char *dir, struct
                : mlt_fail(err, MLT_CONFLICT, "%s holds a witness already; another directory would be right", dir);
 }
 
-static enum mlt_status make_folder(struct mlt_env *env, const char *path, bool private_dir, struct mlt_error *err) {
-    enum mlt_status st = env->mkdir(env, path, private_dir, err);
-    if (st == MLT_CONFLICT) {
-        mlt_error_clear(err);
-        st = MLT_OK;
-    }
-    return st;
-}
-
 static enum mlt_status make_folders(struct mlt_env *env, const char *dir, struct mlt_error *err) {
     path_text path;
-    enum mlt_status st = make_folder(env, dir, true, err);
+    enum mlt_status st = mlt_env_make_dir(env, dir, true, err);
     path_of(path, dir, "", "logs");
-    st = st ? st : make_folder(env, path, false, err);
+    st = st ? st : mlt_env_make_dir(env, path, false, err);
     path_of(path, dir, "", "heads");
-    st = st ? st : make_folder(env, path, false, err);
-    return st ? st : env->sync_dir(env, dir, err);
+    return st ? st : mlt_env_make_dir(env, path, false, err);
 }
 
 // The key is written last: without it there is no witness yet, and a creation that a crash interrupted is begun anew.
