@@ -36,14 +36,17 @@ out:
 
 // The directory part of `path`, "." when it has none.
 static enum mlt_status directory_of(struct mlt_buf *out, const char *path, struct mlt_error *err) {
-    const char *slash = strrchr(path, '/');
-    if (!slash) {
-        mlt_buf_put_str(out, ".");
-    } else if (slash == path) {
-        mlt_buf_put_str(out, "/");
-    } else {
-        mlt_buf_put(out, path, (size_t)(slash - path));
+    size_t len = strlen(path);
+    while (len > 1 && path[len - 1] == '/') {
+        len--; // "a/b/" lies in "a"
     }
+    while (len > 0 && path[len - 1] != '/') {
+        len--;
+    }
+    while (len > 1 && path[len - 1] == '/') {
+        len--;
+    }
+    mlt_buf_put(out, len > 0 ? path : ".", len > 0 ? len : 1);
     return mlt_buf_cstr(out) ? MLT_OK : mlt_fail(err, MLT_NOMEM, "no memory for a path");
 }
 
@@ -112,4 +115,17 @@ enum mlt_status mlt_env_overwrite(struct mlt_env *env, struct mlt_file *file, st
         st = env->write(env, file, zeros, n, at, err);
     }
     return st ? st : env->sync(env, file, err);
+}
+
+enum mlt_status mlt_env_make_dir(struct mlt_env *env, const char *path, bool private_dir, struct mlt_error *err) {
+    struct mlt_buf parent = {0};
+    enum mlt_status st = env->mkdir(env, path, private_dir, err);
+    if (st == MLT_CONFLICT) {
+        mlt_error_clear(err);
+        return MLT_OK;
+    }
+    st = st ? st : directory_of(&parent, path, err);
+    st = st ? st : env->sync_dir(env, (const char *)parent.data, err);
+    mlt_buf_clear(&parent);
+    return st;
 }

@@ -69,5 +69,8 @@ enum mlt_status mlt_env_replace_file(struct mlt_env *env, const char *path, stru
 // mlt_env_overwrite writes zeros over all that a file holds, in place, and syncs it: what a secret leaves behind. A
 // copying file system may keep the old blocks all the same (docs/THREATS.md).
 enum mlt_status mlt_env_overwrite(struct mlt_env *env, struct mlt_file *file, struct mlt_error *err) MLT_MUST_USE;
+// mlt_env_make_dir makes a directory whose name is durable on return; one that is there is fine.
+enum mlt_status mlt_env_make_dir(struct mlt_env *env, const char *path, bool private_dir,
+                                 struct mlt_error *err) MLT_MUST_USE;
 
 #endif

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "cli/duration.h"
+#include "cli/ending.h"
 #include "cli/policy_file.h"
 #include "cli/transport.h"
 #include "cli/verify.h"
@@ -333,10 +334,6 @@ static int rounds(struct monitoring *m, struct mlt_monitor *monitor) {
     return m->num_alarms > 0 ? MLT_EXIT_FALSE : MLT_EXIT_TRUE;
 }
 
-static void show_progress(void *arg, uint64_t done, uint64_t total) {
-    mlt_progress_step(arg, done, total);
-}
-
 static int run(struct mlt_cli *cli) {
     struct monitoring *m = mlt_arena_zero(&cli->arena, sizeof *m);
     struct mlt_monitor *monitor = NULL;
@@ -346,17 +343,14 @@ static int run(struct mlt_cli *cli) {
     }
     m->cli = cli;
     mlt_progress_init(&m->progress, cli, "reading");
-    (void)sigemptyset(&m->ending);
-    (void)sigaddset(&m->ending, SIGTERM);
-    (void)sigaddset(&m->ending, SIGINT);
     int code = read_options(m);
     code = code ? code : open_log(m);
     if (code == 0) {
-        (void)sigprocmask(SIG_BLOCK, &m->ending, NULL);
+        mlt_cli_hold_ending(&m->ending);
         m->opt.env = cli->env;
         m->opt.alarm = tell;
         m->opt.alarm_arg = m;
-        m->opt.progress = show_progress;
+        m->opt.progress = mlt_progress_step;
         m->opt.progress_arg = &m->progress;
         m->opt.go_on = go_on;
         m->opt.go_on_arg = m;

@@ -1,9 +1,10 @@
-#include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "cli/anchor.h"
 #include "cli/duration.h"
+#include "cli/ending.h"
 #include "cli/pin.h"
 #include "cli/policy_file.h"
 #include "server/anchoring.h"
@@ -97,6 +98,7 @@ static int read_scrub(struct mlt_cli *cli, struct mlt_scrub_options *out) {
     const char *interval = mlt_cli_value(cli, "scrub-interval");
     const char *rate = mlt_cli_value(cli, "scrub-rate");
     out->interval_ns = SCRUB_INTERVAL_DEFAULT_NS;
+    out->scratch = getenv("TMPDIR");
     if (interval && strcmp(interval, "off") == 0) {
         out->interval_ns = 0;
     } else if (interval && (!mlt_duration_parse(&out->interval_ns, interval) || out->interval_ns < MLT_NS_PER_S)) {
@@ -157,31 +159,6 @@ static int read_options(struct mlt_cli *cli, struct serving *s) {
     return 0;
 }
 
-// tell prints the one line that says where: with the port that the system chose.
-static int tell(struct mlt_cli *cli, const struct mlt_server *server, const struct serving *s) {
-    unsigned port = mlt_server_port(server);
-    const char *port_file = mlt_cli_value(cli, "port-file");
-    const char *listen = s->server.listen;
-    if (listen) {
-        const char *colon = strrchr(listen, ':');
-        int host_len = colon ? (int)(colon - listen) : (int)strlen(listen);
-        mlt_cli_outf(cli, "serving %s at %s://%.*s:%u\n", s->api.trail.dir, s->server.tls_cert ? "https" : "http",
-                     host_len > 0 ? host_len : 1, host_len > 0 ? listen : "*", port);
-    } else {
-        mlt_cli_outf(cli, "serving %s at %s/sock\n", s->api.trail.dir, s->api.trail.dir);
-    }
-    (void)mlt_cli_flush(cli);
-    if (port_file) {
-        char text[16];
-        int len = snprintf(text, sizeof text, "%u\n", port);
-        struct mlt_error err = {0};
-        if (mlt_env_replace_file(cli->env, port_file, mlt_bytes_of(text, (size_t)len), false, &err) != MLT_OK) {
-            return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot write %s: %s", port_file, err.text);
-        }
-    }
-    return 0;
-}
-
 static int serve(struct mlt_cli *cli, const struct serving *s, const sigset_t *ending) {
     struct mlt_api *api = NULL;
     struct mlt_server *server = NULL;
@@ -193,11 +170,12 @@ static int serve(struct mlt_cli *cli, const struct serving *s, const sigset_t *e
     if (mlt_server_start(&server, api, &s->server, &err) != MLT_OK) {
         code = mlt_cli_fail_error(cli, &err);
     } else {
-        code = tell(cli, server, s);
-        int signal_number;
-        if (code == 0) {
-            (void)sigwait(ending, &signal_number);
-        }
+        code = mlt_cli_serve_until(cli, ending,
+                                   &(struct mlt_cli_place){.what = "serving",
+                                                           .dir = s->api.trail.dir,
+                                                           .scheme = s->server.tls_cert ? "https" : "http",
+                                                           .listen = s->server.listen,
+                                                           .port = mlt_server_port(server)});
         mlt_server_stop(server);
     }
     if (mlt_api_close(api, &err) != MLT_OK) {
@@ -225,12 +203,8 @@ static int run(struct mlt_cli *cli) {
         mlt_buf_clear(&s.policy);
         return code;
     }
-    // Blocked before any thread starts, so that the signals come to sigwait alone.
     sigset_t ending;
-    (void)sigemptyset(&ending);
-    (void)sigaddset(&ending, SIGTERM);
-    (void)sigaddset(&ending, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &ending, NULL);
+    mlt_cli_hold_ending(&ending);
     code = serve(cli, &s, &ending);
     mlt_progress_end(&progress);
     mlt_buf_clear(&s.policy);

@@ -2,9 +2,9 @@
 //
 //   POST /add-checkpoint                                          C2SP tlog-witness
 //   GET  /<SHA-256 of the origin, hexadecimal>/checkpoint         the head cosigned last
-#include <signal.h>
 #include <stdio.h>
 
+#include "cli/ending.h"
 #include "cli/witness.h"
 #include "http/service.h"
 #include "witness/witness.h"
@@ -48,24 +48,6 @@ static void handle(void *arg, const struct mlt_service_request *req, struct mlt_
     out->body = answer.body;
 }
 
-static int tell(struct mlt_cli *cli, const char *dir, unsigned port, const char *listen) {
-    const char *port_file = mlt_cli_value(cli, "port-file");
-    const char *colon = strrchr(listen, ':');
-    int host_len = colon ? (int)(colon - listen) : (int)strlen(listen);
-    mlt_cli_outf(cli, "witness %s at http://%.*s:%u\n", dir, host_len > 0 ? host_len : 1, host_len > 0 ? listen : "*",
-                 port);
-    (void)mlt_cli_flush(cli);
-    if (port_file) {
-        char text[16];
-        int len = snprintf(text, sizeof text, "%u\n", port);
-        struct mlt_error err = {0};
-        if (mlt_env_replace_file(cli->env, port_file, mlt_bytes_of(text, (size_t)len), false, &err) != MLT_OK) {
-            return mlt_cli_fail(cli, MLT_EXIT_FAILED, "cannot write %s: %s", port_file, err.text);
-        }
-    }
-    return MLT_EXIT_TRUE;
-}
-
 int mlt_witness_serve(struct mlt_cli *cli, const char *dir) {
     struct mlt_witness *w = NULL;
     struct mlt_service *service = NULL;
@@ -73,10 +55,7 @@ int mlt_witness_serve(struct mlt_cli *cli, const char *dir) {
     const char *listen = mlt_cli_value(cli, "listen");
     listen = listen ? listen : LISTEN_DEFAULT;
     sigset_t ending;
-    (void)sigemptyset(&ending);
-    (void)sigaddset(&ending, SIGTERM);
-    (void)sigaddset(&ending, SIGINT);
-    (void)sigprocmask(SIG_BLOCK, &ending, NULL); // before any thread starts: the signals come to sigwait alone
+    mlt_cli_hold_ending(&ending);
     if (mlt_witness_open(&w, cli->env, dir, false, &err) != MLT_OK) {
         return mlt_cli_fail_error(cli, &err);
     }
@@ -89,11 +68,10 @@ int mlt_witness_serve(struct mlt_cli *cli, const char *dir) {
     if (mlt_service_start(&service, &opt, &err) != MLT_OK) {
         code = mlt_cli_fail_error(cli, &err);
     } else {
-        int signal_number;
-        code = tell(cli, dir, mlt_service_port(service), listen);
-        if (code == MLT_EXIT_TRUE) {
-            (void)sigwait(&ending, &signal_number);
-        }
+        code = mlt_cli_serve_until(
+            cli, &ending,
+            &(struct mlt_cli_place){
+                .what = "witness", .dir = dir, .scheme = "http", .listen = listen, .port = mlt_service_port(service)});
         mlt_service_stop(service);
     }
     mlt_witness_close(w);

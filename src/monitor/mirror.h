@@ -71,9 +71,6 @@ struct mlt_env;
 enum mlt_status mlt_mirror_dir_init(struct mlt_mirror_dir *d, struct mlt_env *env, const char *dir,
                                     struct mlt_error *err) MLT_MUST_USE;
 struct mlt_mirror_fetch mlt_mirror_dir_fetch(struct mlt_mirror_dir *d);
-// mlt_mirror_make_dir makes a directory whose name is durable on return; one that is there is fine.
-enum mlt_status mlt_mirror_make_dir(struct mlt_env *env, const char *path, bool private_dir,
-                                    struct mlt_error *err) MLT_MUST_USE;
 // mlt_mirror_dir_keep stores one file; a full tile or bundle that is there already is compared instead, MLT_CONFLICT
 // when it differs. Durable on return.
 enum mlt_status mlt_mirror_dir_keep(struct mlt_mirror_dir *d, const char *path, struct mlt_bytes bytes,

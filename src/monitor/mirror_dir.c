@@ -26,31 +26,11 @@ struct mlt_mirror_fetch mlt_mirror_dir_fetch(struct mlt_mirror_dir *d) {
     return (struct mlt_mirror_fetch){d, get};
 }
 
-enum mlt_status mlt_mirror_make_dir(struct mlt_env *env, const char *path, bool private_dir, struct mlt_error *err) {
-    char parent[MLT_ERROR_TEXT_LEN];
-    enum mlt_status st = env->mkdir(env, path, private_dir, err);
-    if (st) {
-        return st == MLT_CONFLICT ? MLT_OK : st; // it is there
-    }
-    int len = snprintf(parent, sizeof parent, "%s", path);
-    if (len < 0 || (size_t)len >= sizeof parent) {
-        return mlt_fail(err, MLT_LIMIT, "the path of a directory is too long");
-    }
-    char *slash = strrchr(parent, '/');
-    if (slash == parent) {
-        slash++; // the root
-    }
-    if (slash) {
-        *slash = '\0';
-    }
-    return env->sync_dir(env, slash ? parent : ".", err);
-}
-
 static enum mlt_status make_parents(struct mlt_mirror_dir *d, char *full, struct mlt_error *err) {
     enum mlt_status st = MLT_OK;
     for (char *slash = strchr(full + strlen(d->dir), '/'); slash && !st; slash = strchr(slash + 1, '/')) {
         *slash = '\0';
-        st = mlt_mirror_make_dir(d->env, full, false, err);
+        st = mlt_env_make_dir(d->env, full, false, err);
         *slash = '/';
     }
     return st;

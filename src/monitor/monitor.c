@@ -17,7 +17,7 @@ static void state_path(const struct mlt_monitor *m, const char *name, char out[s
 static enum mlt_status take_lock(struct mlt_monitor *m, struct mlt_error *err) {
     char path[MLT_MONITOR_PATH_MAX];
     struct mlt_env *env = m->opt.env;
-    enum mlt_status st = mlt_mirror_make_dir(env, m->opt.state_dir, true, err);
+    enum mlt_status st = mlt_env_make_dir(env, m->opt.state_dir, true, err);
     if (st) {
         return st;
     }
@@ -173,7 +173,7 @@ enum mlt_status mlt_monitor_open(struct mlt_monitor **out, const struct mlt_moni
     st = st ? st : mlt_monitor_findings_open(m, err);
     if (!st && opt->mirror_dir) {
         st = mlt_mirror_dir_init(&m->dir, opt->env, opt->mirror_dir, err);
-        st = st ? st : mlt_mirror_make_dir(opt->env, opt->mirror_dir, false, err);
+        st = st ? st : mlt_env_make_dir(opt->env, opt->mirror_dir, false, err);
     }
     if (st) {
         mlt_monitor_close(m);

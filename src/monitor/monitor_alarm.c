@@ -105,13 +105,13 @@ static enum mlt_status make_dir(struct mlt_monitor *m, const struct mlt_alarm *a
     mlt_time_format(when, env->now(env));
     mlt_hex_encode(hex, mlt_bytes_of(id, MLT_HASH_LEN));
     (void)snprintf(dir, MLT_MONITOR_PATH_MAX, "%s/alarms", m->opt.state_dir);
-    enum mlt_status st = mlt_mirror_make_dir(env, dir, true, err);
+    enum mlt_status st = mlt_env_make_dir(env, dir, true, err);
     if (st) {
         return st;
     }
     (void)snprintf(dir, MLT_MONITOR_PATH_MAX, "%s/alarms/%.19sZ-%s-%.8s", m->opt.state_dir, when,
                    mlt_alarm_name(a->kind), hex);
-    return mlt_mirror_make_dir(env, dir, true, err);
+    return mlt_env_make_dir(env, dir, true, err);
 }
 
 static enum mlt_status write_evidence(struct mlt_monitor *m, const struct mlt_alarm *a, const uint8_t *id,

@@ -17,7 +17,6 @@
 
 struct mlt_monitor_segments {
     struct mlt_link_leaves pending; // of entries from next.pending_from on, in their order
-    struct mlt_arena arena;         // of one entry
 };
 
 // A run that is being written.
@@ -47,17 +46,12 @@ static struct mlt_monitor_run *runs_of(const struct mlt_monitor_state *s, size_t
 
 // --- files ---
 
-// Runs that no state knows: left by a crash, or by a round of which nothing is remembered; or merged into others.
-struct sweep {
-    struct mlt_monitor *m;
-};
-
 static bool sweep_one(void *arg, const char *name) {
-    const struct sweep *s = arg;
+    const struct mlt_monitor *m = arg;
     char path[MLT_MONITOR_PATH_MAX];
     uint64_t id;
     size_t num;
-    const struct mlt_monitor_run *runs = runs_of(&s->m->state, &num);
+    const struct mlt_monitor_run *runs = runs_of(&m->state, &num);
     if (!mlt_decimal_decode(&id, mlt_str(name))) {
         return true;
     }
@@ -66,16 +60,17 @@ static bool sweep_one(void *arg, const char *name) {
             return true;
         }
     }
-    run_path(s->m, id, path);
-    (void)s->m->opt.env->unlink(s->m->opt.env, path, NULL);
+    run_path(m, id, path);
+    (void)m->opt.env->unlink(m->opt.env, path, NULL);
     return true;
 }
 
+// Removes runs that no state knows: left by a crash, or by a round of which nothing is remembered; or merged into
+// others.
 static void sweep(struct mlt_monitor *m) {
-    struct sweep s = {m};
     char path[MLT_MONITOR_PATH_MAX];
     dir_path(m, path);
-    (void)m->opt.env->list(m->opt.env, path, sweep_one, &s, NULL); // what stays is in nobody's way
+    (void)m->opt.env->list(m->opt.env, path, sweep_one, m, NULL); // what stays is in nobody's way
 }
 
 static enum mlt_status load_pending(struct mlt_monitor *m, struct mlt_bytes file, struct mlt_error *err) {
@@ -120,14 +115,13 @@ enum mlt_status mlt_monitor_segments_open(struct mlt_monitor *m, struct mlt_erro
         return mlt_fail(err, MLT_NOMEM, "no memory for a monitor");
     }
     dir_path(m, path);
-    enum mlt_status st = mlt_mirror_make_dir(m->opt.env, path, true, err);
+    enum mlt_status st = mlt_env_make_dir(m->opt.env, path, true, err);
     return st ? st : mlt_monitor_segments_revert(m, err);
 }
 
 void mlt_monitor_segments_close(struct mlt_monitor *m) {
     if (m->segments) {
         mlt_link_leaves_clear(&m->segments->pending);
-        mlt_arena_clear(&m->segments->arena);
         free(m->segments);
     }
 }

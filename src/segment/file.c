@@ -22,12 +22,7 @@ void mlt_segment_path(char out[static MLT_SEGMENT_PATH_MAX], const char *trail_d
 enum mlt_status mlt_segment_dir_make(struct mlt_env *env, const char *trail_dir, struct mlt_error *err) {
     char dir[MLT_SEGMENT_PATH_MAX];
     (void)snprintf(dir, sizeof(dir), "%s/links", trail_dir);
-    enum mlt_status status = env->mkdir(env, dir, false, err);
-    if (status == MLT_CONFLICT) {
-        mlt_error_clear(err);
-        return MLT_OK;
-    }
-    return status ? status : env->sync_dir(env, trail_dir, err);
+    return mlt_env_make_dir(env, dir, false, err);
 }
 
 // Where tile level `level` begins; level 0: the leaves; MLT_TILE_LEVELS: the length of the file.

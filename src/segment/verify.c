@@ -479,6 +479,7 @@ enum mlt_status mlt_segment_verify_further(void *arg, const struct mlt_verify_vi
                                                    .ctx = &copy,
                                                    .env = f->env,
                                                    .scratch = f->scratch,
+                                                   .leaves_max = f->leaves_max,
                                                    .threads = f->threads};
     return mlt_segment_verify(&opt, &f->report, err);
 }

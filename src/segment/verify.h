@@ -36,6 +36,7 @@ enum mlt_status mlt_segment_verify(const struct mlt_segment_verify_options *opt,
 struct mlt_segment_further {
     struct mlt_env *env;
     const char *scratch; // NULL: /tmp
+    size_t leaves_max;   // as above
     unsigned threads;
     struct mlt_segment_verify_report report;
 };

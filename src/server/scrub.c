@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "base/wait.h"
+#include "segment/verify.h"
 #include "server/api_state.h"
 #include "trail/verify.h"
 
@@ -14,8 +15,9 @@
 #define RETRY_NS (60 * MLT_NS_PER_S)   // after a run that could not be made
 #define BUSY_BYTES ((uint64_t)4 << 20) // queued for the committer: appends come faster than they are written
 #define BUSY_PAUSE_NS (MLT_NS_PER_S / 10)
-#define BUSY_PAUSES_MAX 50  // in a row: under steady load scrubbing goes on, slowly
-#define FAULTS_NAMED_MAX 16 // in the record; the rest is counted
+#define BUSY_PAUSES_MAX 50           // in a row: under steady load scrubbing goes on, slowly
+#define FAULTS_NAMED_MAX 16          // in the record; the rest is counted
+#define LEAVES_MAX ((size_t)1 << 19) // 20 MiB of links: a server has other uses for memory than `verify`
 
 // --- pace ---
 
@@ -96,6 +98,7 @@ static enum mlt_status record_run(struct mlt_api *api, const struct mlt_verify_r
     mlt_jw_hex(&w, mlt_bytes_of(r->root, sizeof r->root));
     mlt_jw_member_u64(&w, "payloads", r->payloads);
     mlt_jw_member_u64(&w, "details", r->details);
+    mlt_jw_member_u64(&w, "commitments", r->commitments);
     mlt_jw_member_u64(&w, "milliseconds", (uint64_t)took / 1000000);
     mlt_jw_member_u64(&w, "bytes_per_second",
                       took > 0 ? (uint64_t)((double)r->bytes_read * (double)MLT_NS_PER_S / (double)took) : 0);
@@ -144,10 +147,14 @@ static void note_failure(struct mlt_api *api, const struct mlt_error *err) {
 static bool run_once(struct mlt_api *api) {
     struct mlt_error err = {0};
     struct mlt_verify_report *report = calloc(1, sizeof *report);
+    struct mlt_segment_further segments = {
+        .env = api->env, .scratch = api->scrub.opt.scratch, .leaves_max = LEAVES_MAX};
     const struct mlt_verify_options opt = {
         .dir = mlt_trail_dir(api->trail),
         .state_dir = mlt_trail_state_dir(api->trail),
         .pin = api->scrub.pin,
+        .further = mlt_segment_verify_further,
+        .further_arg = &segments,
         .past_cache = true,
         .pace = pace,
         .pace_arg = api,
@@ -157,6 +164,8 @@ static bool run_once(struct mlt_api *api) {
         report ? mlt_verify_trail(api->env, &opt, report, &err) : mlt_fail(&err, MLT_NOMEM, "no memory to scrub");
     int64_t took = api->env->monotonic(api->env) - api->scrub.begun;
     if (status == MLT_OK) {
+        report->commitments = segments.report.commitments;
+        report->committed = segments.report.covered;
         print_faults(report);
         note_end(api, report, took);
         status = api->raw ? MLT_OK : record_run(api, report, from, took, &err);

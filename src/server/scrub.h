@@ -16,6 +16,7 @@ struct mlt_pin_source;
 struct mlt_scrub_options {
     int64_t interval_ns; // from the end of a run to the next; 0: no scrubbing
     uint64_t rate;       // bytes a second; 0: MLT_SCRUB_RATE_DEFAULT
+    const char *scratch; // directory for what does not fit into memory (segment/verify.h); NULL: /tmp
 };
 
 // What is known of the runs since the start.

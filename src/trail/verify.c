@@ -264,10 +264,28 @@ static void limit_to_signed(struct mlt_verify *v, const struct known *k) {
     }
 }
 
+// Drops what reading entries from `first` on brought into the cache, whole bundles; the rest goes with the next ones.
+static void drop_entries(struct mlt_verify *v, uint64_t first, size_t len) {
+    uint64_t off;
+    if (mlt_files_bundle_offset(&v->files, first / MLT_FILES_BUNDLE, &off, NULL) == MLT_OK) {
+        (void)v->env->drop_cache(v->env, v->files.file[MLT_FILE_ENTRIES], off, len, NULL);
+    }
+}
+
 static enum mlt_status view_entries(void *ctx, uint64_t first, size_t count, struct mlt_buf *out,
                                     struct mlt_error *err) {
     struct mlt_verify *v = ctx;
-    return mlt_files_entries(&v->files, first, count, out, err);
+    const size_t before = out->len;
+    enum mlt_status st = mlt_files_entries(&v->files, first, count, out, err);
+    const size_t len = out->len - before;
+    atomic_fetch_add(&v->bytes_viewed, len);
+    if (v->opt->past_cache && len > 0) {
+        drop_entries(v, first, len);
+    }
+    if (!st && v->opt->pace && !v->opt->pace(v->opt->pace_arg, len)) {
+        st = mlt_fail(err, MLT_BUSY, "stopped before the end");
+    }
+    return st;
 }
 
 static void view_fault(void *ctx, enum mlt_verify_what what, uint64_t index, const char *text) {
@@ -278,7 +296,9 @@ static void view_fault(void *ctx, enum mlt_verify_what what, uint64_t index, con
 static enum mlt_status look_further(struct mlt_verify *v, struct mlt_error *err) {
     const struct mlt_verify_view view = {.ctx = v, .size = v->mark.size, .entries = view_entries, .fault = view_fault};
     bool may = v->opt->further && v->files_open && !v->raw && v->report->verdict;
-    return may ? v->opt->further(v->opt->further_arg, &view, err) : MLT_OK;
+    enum mlt_status st = may ? v->opt->further(v->opt->further_arg, &view, err) : MLT_OK;
+    v->report->bytes_read += atomic_load(&v->bytes_viewed);
+    return st;
 }
 
 static enum mlt_status verify(struct mlt_verify *v, struct known *k, struct mlt_error *err) {

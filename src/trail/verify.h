@@ -23,7 +23,8 @@ enum mlt_verify_what {
 // mlt_verify_what_name is one stable word: "checkpoint", "journal", …
 const char *mlt_verify_what_name(enum mlt_verify_what what);
 
-// What a further check of a trail gets: entries 0 … size-1, of which each is the one that was signed.
+// What a further check of a trail gets: entries 0 … size-1, of which each is the one that was signed. `entries` may be
+// called from several threads; what it reads is paced and counted like all the rest.
 struct mlt_verify_view {
     void *ctx;
     uint64_t size;

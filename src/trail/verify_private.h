@@ -12,6 +12,8 @@
 #ifndef MLT_TRAIL_VERIFY_PRIVATE_H
 #define MLT_TRAIL_VERIFY_PRIVATE_H
 
+#include <stdatomic.h>
+
 #include "record/entry.h"
 #include "store/files.h"
 #include "trail/verify.h"
@@ -39,6 +41,7 @@ struct mlt_verify {
     struct mlt_json plain;               // its payload
     struct mlt_buf erased;               // u64 indexes whose slot says erased, in host order
     struct mlt_buf erasures;             // u64 indexes that erasure entries name
+    atomic_uint_fast64_t bytes_viewed;   // by whoever looks further, from any of its threads
 };
 void mlt_verify_clear_scratch(struct mlt_verify *v); // arena, entry, plain, erased, erasures, sealer
 

@@ -32,6 +32,12 @@ static struct mlt_bytes without_newline(const struct mlt_buf *text) {
     return line;
 }
 
+static enum mlt_status take_lock(struct mlt_env *env, const char *dir, struct mlt_file **out, struct mlt_error *err) {
+    path_text path;
+    path_of(path, dir, "", "lock");
+    return env->lock(env, out, path, err);
+}
+
 // -- making one -------------------------------------------------------------------------------------------------------
 
 static enum mlt_status check_absent(struct mlt_env *env, const char *dir, struct mlt_error *err) {
@@ -52,45 +58,22 @@ static enum mlt_status check_absent(struct mlt_env *env, const char *dir, struct
                : mlt_fail(err, MLT_CONFLICT, "%s holds a witness already; another directory would be right", dir);
 }
 
-static enum mlt_status make_folder(struct mlt_env *env, const char *path, bool private_dir, struct mlt_error *err) {
-    enum mlt_status st = env->mkdir(env, path, private_dir, err);
-    if (st == MLT_CONFLICT) {
-        mlt_error_clear(err);
-        st = MLT_OK;
-    }
-    return st;
-}
-
 static enum mlt_status make_folders(struct mlt_env *env, const char *dir, struct mlt_error *err) {
     path_text path;
-    enum mlt_status st = make_folder(env, dir, true, err);
+    enum mlt_status st = mlt_env_make_dir(env, dir, true, err);
     path_of(path, dir, "", "logs");
-    st = st ? st : make_folder(env, path, false, err);
+    st = st ? st : mlt_env_make_dir(env, path, false, err);
     path_of(path, dir, "", "heads");
-    st = st ? st : make_folder(env, path, false, err);
-    return st ? st : env->sync_dir(env, dir, err);
+    return st ? st : mlt_env_make_dir(env, path, false, err);
 }
 
-// The key is written last: without it there is no witness yet, and a creation that a crash interrupted is begun anew.
-enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const char *name, struct mlt_vkey *out,
-                                   struct mlt_error *err) {
+static enum mlt_status make_key(struct mlt_env *env, const char *dir, const char *name, struct mlt_vkey *out,
+                                struct mlt_error *err) {
     uint8_t seed[MLT_ED25519_SEED_LEN];
     char text[MLT_SKEY_TEXT_MAX + 1];
     path_text path;
     struct mlt_cosigner cosigner = {0};
-    enum mlt_status st = check_path(dir, err);
-    if (st) {
-        return st;
-    }
-    if (!mlt_note_name_valid(mlt_str(name))) {
-        return mlt_fail(err, MLT_INVALID,
-                        "\"%s\" cannot be the name of a key: 1 to %d bytes without spaces and '+' would be right, "
-                        "such as witness.example.com/w1",
-                        name, MLT_NOTE_NAME_MAX);
-    }
-    st = check_absent(env, dir, err);
-    st = st ? st : make_folders(env, dir, err);
-    st = st ? st : env->random(env, seed, sizeof(seed), err);
+    enum mlt_status st = env->random(env, seed, sizeof(seed), err);
     st = st ? st : mlt_cosigner_init(&cosigner, mlt_str(name), seed, err);
     if (!st) {
         mlt_cosigner_format_secret(text, mlt_str(name), seed);
@@ -103,6 +86,33 @@ enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const c
     mlt_wipe(seed, sizeof(seed));
     mlt_wipe(text, sizeof(text));
     mlt_cosigner_clear(&cosigner);
+    return st;
+}
+
+// The key is written last: without it there is no witness yet, and a creation that a crash interrupted is begun anew.
+// Under the lock: of two at once, one would replace the key that the other has told already.
+enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const char *name, struct mlt_vkey *out,
+                                   struct mlt_error *err) {
+    struct mlt_file *lock = NULL;
+    enum mlt_status st = check_path(dir, err);
+    if (st) {
+        return st;
+    }
+    if (!mlt_note_name_valid(mlt_str(name))) {
+        return mlt_fail(err, MLT_INVALID,
+                        "\"%s\" cannot be the name of a key: 1 to %d bytes without spaces and '+' would be right, "
+                        "such as witness.example.com/w1",
+                        name, MLT_NOTE_NAME_MAX);
+    }
+    st = make_folders(env, dir, err);
+    st = st ? st : take_lock(env, dir, &lock, err);
+    if (st) {
+        return st == MLT_BUSY ? mlt_fail(err, MLT_CONFLICT, "a witness cosigns in %s, or is being made there", dir)
+                              : st;
+    }
+    st = check_absent(env, dir, err);
+    st = st ? st : make_key(env, dir, name, out, err);
+    env->close(env, lock);
     return st;
 }
 
@@ -163,15 +173,11 @@ static enum mlt_status write_log(struct mlt_env *env, const char *dir, const cha
     return st;
 }
 
-static bool same_key(const struct mlt_vkey *a, const struct mlt_vkey *b) {
-    return strcmp(a->name, b->name) == 0 && memcmp(a->key, b->key, sizeof(a->key)) == 0;
-}
-
 // How many keys of the chain, from the newest to the known one; 0: it does not lead from there.
 static size_t keys_since(const struct mlt_key_chain *chain, const struct mlt_vkey *known) {
     size_t num = 0;
     while (num < chain->num_keys && strcmp(chain->keys[num].name, known->name) == 0) {
-        if (same_key(&chain->keys[num++], known)) {
+        if (mlt_vkey_equal(&chain->keys[num++], known)) {
             return mlt_key_chain_leads(chain, known) ? num : 0;
         }
     }
@@ -194,7 +200,7 @@ enum mlt_status mlt_witness_follow_log(struct mlt_env *env, const char *dir, con
         mlt_error_clear(err);
         return write_log(env, dir, id, newest, 1, err);
     }
-    if (st || same_key(&known.vkey, newest)) {
+    if (st || mlt_vkey_equal(&known.vkey, newest)) {
         return st;
     }
     size_t num = keys_since(chain, &known.vkey);
@@ -244,13 +250,6 @@ static enum mlt_status read_key(struct mlt_witness *w, struct mlt_error *err) {
     return st;
 }
 
-static enum mlt_status take_lock(struct mlt_witness *w, struct mlt_error *err) {
-    path_text path;
-    path_of(path, w->dir, "", "lock");
-    enum mlt_status st = w->env->lock(w->env, &w->lock_file, path, err);
-    return st == MLT_BUSY ? mlt_fail(err, MLT_BUSY, "another process cosigns with the key in %s", w->dir) : st;
-}
-
 enum mlt_status mlt_witness_open(struct mlt_witness **out, struct mlt_env *env, const char *dir, bool read_only,
                                  struct mlt_error *err) {
     *out = NULL;
@@ -266,7 +265,8 @@ enum mlt_status mlt_witness_open(struct mlt_witness **out, struct mlt_env *env, 
     (void)snprintf(w->dir, sizeof(w->dir), "%s", dir);
     (void)pthread_mutex_init(&w->mu, NULL);
     st = read_key(w, err);
-    st = st || read_only ? st : take_lock(w, err);
+    st = st || read_only ? st : take_lock(env, dir, &w->lock_file, err);
+    st = st == MLT_BUSY ? mlt_fail(err, MLT_BUSY, "another process cosigns with the key in %s", dir) : st;
     if (st) {
         mlt_witness_close(w);
         return st;

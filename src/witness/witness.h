@@ -24,7 +24,7 @@
 struct mlt_witness;
 
 // mlt_witness_create makes `dir` with a new key. `name` is the witness's name on signature lines.
-// MLT_CONFLICT: there is a witness already. MLT_INVALID: the name cannot be a key name.
+// MLT_CONFLICT: there is a witness already, or another process makes one. MLT_INVALID: the name cannot be a key name.
 enum mlt_status mlt_witness_create(struct mlt_env *env, const char *dir, const char *name, struct mlt_vkey *out,
                                    struct mlt_error *err) MLT_MUST_USE;
 // mlt_witness_open takes the lock unless `read_only`. MLT_NOTFOUND: no witness there. MLT_BUSY: another process

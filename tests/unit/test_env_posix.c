@@ -271,6 +271,25 @@ static void test_private_replacement_is_never_readable(void **state) {
     assert_int_equal(st.st_mode & 0777, 0600);
 }
 
+static void test_made_directories(void **state) {
+    // A directory that is there is as good as a new one, a trailing slash says nothing, and a missing parent is told.
+    struct fixture *f = *state;
+    struct mlt_error err = {0};
+    struct stat st;
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/made//", f->dir);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(mlt_env_make_dir(f->env, path, true, &err), MLT_OK);
+        assert_int_equal(err.status, MLT_OK);
+    }
+    assert_int_equal(stat(path, &st), 0);
+    assert_true(S_ISDIR(st.st_mode));
+    assert_int_equal(st.st_mode & 0777, 0700);
+    assert_int_equal(rmdir(path), 0);
+    (void)snprintf(path, sizeof(path), "%s/absent/made", f->dir);
+    assert_int_equal(mlt_env_make_dir(f->env, path, true, &err), MLT_NOTFOUND);
+}
+
 static void test_clocks_and_randomness(void **state) {
     // The wall clock is in this century, the other never goes back, and two random draws differ.
     struct fixture *f = *state;
@@ -301,6 +320,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_list_names, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_replace_and_read_file, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_private_replacement_is_never_readable, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_made_directories, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_clocks_and_randomness, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

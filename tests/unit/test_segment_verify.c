@@ -225,11 +225,60 @@ static void test_the_wrong_ones_among_many(void **state) {
     }
 }
 
+// How much a verification read, and when it is to stop.
+struct pacing {
+    uint64_t bytes, most;
+};
+static bool pace(void *arg, uint64_t bytes) {
+    struct pacing *p = arg;
+    p->bytes += bytes;
+    return p->bytes <= p->most;
+}
+static enum mlt_status verify_paced(struct fixture *f, bool further, uint64_t most, uint64_t *bytes) {
+    static struct mlt_verify_report report;
+    struct mlt_segment_further segments = {.env = f->env};
+    struct pacing p = {.most = most};
+    const struct mlt_verify_options opt = {.dir = f->dir,
+                                           .further = further ? mlt_segment_verify_further : NULL,
+                                           .further_arg = &segments,
+                                           .past_cache = true,
+                                           .pace = pace,
+                                           .pace_arg = &p};
+    enum mlt_status status = mlt_verify_trail(f->env, &opt, &report, &f->err);
+    *bytes = p.bytes;
+    if (status == MLT_OK) {
+        assert_true(report.verdict);
+        assert_int_equal(report.bytes_read, p.bytes);
+    }
+    return status;
+}
+
+// What commitments are computed from is read twice, counted and paced like all the rest, and a stop ends it.
+static void test_reading_is_paced(void **state) {
+    struct fixture *f = *state;
+    uint64_t without_them, with_them, stopped;
+    uint64_t len = 0;
+    append(f, 3000);
+    OK(mlt_segments_seal(f->segments, f->size, &f->err));
+    for (uint64_t i = 0; i < f->size; i++) {
+        struct mlt_bytes bytes;
+        OK(mlt_trail_entry(f->trail, i, &f->arena, &bytes, &f->err));
+        len += 2 + bytes.len;
+        mlt_arena_reset(&f->arena);
+    }
+    OK(verify_paced(f, false, UINT64_MAX, &without_them));
+    OK(verify_paced(f, true, UINT64_MAX, &with_them));
+    assert_in_range(with_them - without_them, len + len / 2, 2 * len);
+    assert_int_equal(verify_paced(f, true, without_them, &stopped), MLT_BUSY);
+    assert_in_range(stopped, without_them + 1, with_them - 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(test_true_commitments),
         TEST(test_forged_commitments),
         TEST(test_the_wrong_ones_among_many),
+        TEST(test_reading_is_paced),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

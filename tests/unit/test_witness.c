@@ -214,6 +214,24 @@ static void test_one_process(void **state) {
     assert_int_equal(mlt_witness_open(&second, f->env, "nowhere", false, &f->err), MLT_NOTFOUND);
 }
 
+static void test_one_creation_at_a_time(void **state) {
+    // While somebody makes a witness in a directory nobody else does: the key that was told first stays.
+    struct fixture *f = *state;
+    struct mlt_file *lock;
+    struct mlt_vkey vkey;
+    struct mlt_vkey again;
+    assert_int_equal(f->env->mkdir(f->env, "v", true, &f->err), MLT_OK);
+    assert_int_equal(f->env->lock(f->env, &lock, "v/lock", &f->err), MLT_OK);
+    assert_int_equal(mlt_witness_create(f->env, "v", "w", &vkey, &f->err), MLT_CONFLICT);
+    f->env->close(f->env, lock);
+    assert_int_equal(mlt_witness_create(f->env, "v", "w", &vkey, &f->err), MLT_OK);
+    assert_int_equal(mlt_witness_create(f->env, "v", "w", &again, &f->err), MLT_CONFLICT);
+    struct mlt_witness *w;
+    assert_int_equal(mlt_witness_open(&w, f->env, "v", false, &f->err), MLT_OK);
+    assert_true(mlt_vkey_equal(mlt_witness_vkey(w), &vkey));
+    mlt_witness_close(w);
+}
+
 static void test_logs(void **state) {
     // A log is known once; the same origin under another key, or a witness's key, is refused.
     struct fixture *f = *state;
@@ -384,6 +402,7 @@ int main(void) {
                                        TEST(test_refusals),
                                        TEST(test_monitoring),
                                        TEST(test_one_process),
+                                       TEST(test_one_creation_at_a_time),
                                        TEST(test_logs),
                                        TEST(test_a_newer_key_is_followed),
                                        TEST(test_damaged_head),
