@@ -51,9 +51,7 @@ static void close_trail(struct fixture *f) {
 static void append(struct fixture *f, size_t n) {
     struct mlt_receipt receipts[16];
     open_trail(f);
-    uint64_t next = f->records.next;
-    records_open(&f->records, f->env, mlt_trail_keys(f->trail));
-    f->records.next = next;
+    records_reopen(&f->records, f->env, mlt_trail_keys(f->trail));
     for (size_t i = 0; i < n; i++) {
         records_prediction(&f->records, 50);
     }

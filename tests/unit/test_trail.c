@@ -34,9 +34,7 @@ struct fixture {
 static void open_trail(struct fixture *f, const struct mlt_admission *admission) {
     OK(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err));
     OK(mlt_trail_start(f->trail, admission, &f->err));
-    uint64_t next = f->records.next;
-    records_open(&f->records, f->env, mlt_trail_keys(f->trail));
-    f->records.next = next;
+    records_reopen(&f->records, f->env, mlt_trail_keys(f->trail));
 }
 
 static void close_trail(struct fixture *f) {
