@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/contains.h"
 #include "lib/fault_grid.h"
 #include "lib/receipts.h"
 #include "lib/records.h"
@@ -176,16 +177,6 @@ static enum mlt_status make(struct session *s, enum change change) {
 
 static bool complain(struct session *s, const char *what) {
     (void)snprintf(s->err.text, sizeof(s->err.text), "%s", what);
-    return false;
-}
-
-static bool contains(struct mlt_bytes b, const char *needle) {
-    size_t len = strlen(needle);
-    for (size_t i = 0; i + len <= b.len; i++) {
-        if (memcmp(b.ptr + i, needle, len) == 0) {
-            return true;
-        }
-    }
     return false;
 }
 

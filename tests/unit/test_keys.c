@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/ok.h"
 #include "lib/records.h"
 #include "lib/simdisk.h"
 #include "store/files.h"
@@ -15,13 +16,6 @@
 #include "trail/verify.h"
 
 #include <cmocka.h>
-
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        if ((call) != MLT_OK) {                                                                                        \
-            fail_msg("%s: %s", #call, f->err.text);                                                                    \
-        }                                                                                                              \
-    } while (0)
 
 struct fixture {
     struct simdisk *disk;
