@@ -2,18 +2,15 @@
 //
 // The crash grid: a scripted session on a simulated disk, with one fault at each operation that changes the disk.
 // Afterwards everything acknowledged must be there, `verify` must say true, and the tree must extend every head that
-// was handed out. `test_crash` alone runs the quick form; `test_crash --seeds N` runs every fault at every operation
-// with N seeds; `test_crash --seed S --fault F --at N` replays one run.
+// was handed out. `test_crash` alone runs the quick form; lib/fault_grid.h has the others.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/fault_grid.h"
 #include "lib/receipts.h"
 #include "lib/records.h"
-#include "lib/simdisk.h"
-#include "trail/trail.h"
-#include "trail/verify.h"
 
 #include <cmocka.h>
 
@@ -54,9 +51,7 @@ static void do_open(struct session *s) {
         s->trail = NULL;
         return;
     }
-    uint64_t next = s->records.next;
-    records_open(&s->records, s->env, mlt_trail_keys(s->trail));
-    s->records.next = next;
+    records_reopen(&s->records, s->env, mlt_trail_keys(s->trail));
 }
 
 static void do_append(struct session *s, size_t predictions, size_t datasets) {
@@ -123,19 +118,7 @@ static void run_recovery(struct session *s) {
 }
 
 static bool verifies(struct session *s) {
-    struct mlt_bytes heads[MAX_HEADS];
-    for (size_t i = 0; i < s->num_heads; i++) {
-        heads[i] = mlt_bytes_of(s->heads[i].note, s->heads[i].note_len);
-    }
-    struct mlt_verify_options vo = {.dir = s->opt.dir, .heads = heads, .num_heads = s->num_heads};
-    struct mlt_verify_report *r = calloc(1, sizeof(*r));
-    assert(r);
-    bool good = mlt_verify_trail(s->env, &vo, r, &s->err) == MLT_OK && r->verdict;
-    if (!good && r->num_faults > 0) {
-        (void)snprintf(s->err.text, sizeof(s->err.text), "%s: %s", r->faults[0].file, r->faults[0].text);
-    }
-    free(r);
-    return good;
+    return heads_hold(s->env, s->opt.dir, NULL, s->heads, s->num_heads, &s->err);
 }
 
 // The machine is back. Nothing acknowledged may be missing, and the trail must go on.
@@ -160,14 +143,7 @@ static bool survives(struct session *s, bool power_lost) {
     return good && !s->stopped && verifies(s);
 }
 
-struct run {
-    uint64_t seed;
-    enum simdisk_fault fault;
-    uint64_t at;
-    bool lying;
-};
-
-static bool run_one(const struct run *r, uint64_t *operations, char why[static 256]) {
+static bool run_one(const struct fault_run *r, uint64_t *operations, char why[static FAULT_WHY_MAX]) {
     struct session *s = calloc(1, sizeof(*s));
     assert(s);
     s->disk = simdisk_new(r->seed);
@@ -192,7 +168,7 @@ static bool run_one(const struct run *r, uint64_t *operations, char why[static 2
         good = survives(s, died || r->seed % 2 == 0);
     }
     if (!good) {
-        (void)snprintf(why, 256, "%.250s", s->err.text);
+        (void)snprintf(why, FAULT_WHY_MAX, "%.250s", s->err.text);
     }
     do_close(s);
     simdisk_free(s->disk);
@@ -200,96 +176,25 @@ static bool run_one(const struct run *r, uint64_t *operations, char why[static 2
     return good;
 }
 
-static uint64_t session_length(void) {
-    uint64_t operations = 0;
-    char why[256] = "";
-    const struct run r = {.seed = 1};
-    if (!run_one(&r, &operations, why)) {
-        fail_msg("without a fault: %s", why);
-    }
-    return operations;
-}
-
-static bool run_reported(const struct run *r) {
-    uint64_t operations;
-    char why[256] = "";
-    bool good = run_one(r, &operations, why);
-    if (!good) {
-        fprintf(stderr, "replay with: test_crash --seed %llu --fault %s --at %llu\n  %s\n", (unsigned long long)r->seed,
-                simdisk_fault_names[r->fault], (unsigned long long)r->at, why);
-    }
-    return good;
-}
-
-static size_t run_grid(uint64_t num_seeds, bool every_fault) {
-    uint64_t length = session_length();
-    size_t failed = 0;
-    for (uint64_t seed = 1; seed <= num_seeds; seed++) {
-        for (uint64_t at = 1; at <= length; at++) {
-            for (unsigned f = SIMDISK_ERROR_APPLIED; f <= SIMDISK_DEATH_AFTER; f++) {
-                if (every_fault || (at + seed) % 5 + 1 == f) {
-                    const struct run r = {seed, f, at, false};
-                    failed += !run_reported(&r);
-                }
-            }
-        }
-    }
-    printf("%llu operations, %llu seeds, %zu failed\n", (unsigned long long)length, (unsigned long long)num_seeds,
-           failed);
-    return failed;
-}
+static const char *const SCRIPTS[] = {"session"};
+static const struct fault_grid GRID = {"test_crash", SCRIPTS, 1, run_one};
 
 // Whatever operation fails, and however: nothing acknowledged is lost, and the trail goes on.
 static void test_grid(void **state) {
     (void)state;
-    assert_int_equal(run_grid(2, false), 0);
+    assert_int_equal(fault_grid_quick(&GRID, 0), 0);
 }
 
 // A disk that says it synced and did not is noticed by this grid: the net holds fish.
 static void test_lying_disk_is_caught(void **state) {
     (void)state;
-    size_t caught = 0;
-    for (uint64_t at = 20; at <= 120; at += 10) {
-        uint64_t operations;
-        char why[256];
-        const struct run r = {.seed = at, .fault = SIMDISK_DEATH_BEFORE, .at = at, .lying = true};
-        caught += !run_one(&r, &operations, why);
-    }
-    assert_true(caught > 0);
-}
-
-static enum simdisk_fault fault_named(const char *name) {
-    for (unsigned f = 0; f < SIMDISK_NUM_FAULTS; f++) {
-        if (strcmp(simdisk_fault_names[f], name) == 0) {
-            return f;
-        }
-    }
-    fprintf(stderr, "no fault %s\n", name);
-    exit(2);
+    assert_true(fault_grid_caught(&GRID, 0, 20, 120, 10) > 0);
 }
 
 int main(int argc, char **argv) {
-    struct run r = {.seed = 1};
-    uint64_t seeds = 0;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--seeds") == 0) {
-            seeds = strtoull(argv[i + 1], NULL, 10);
-        } else if (strcmp(argv[i], "--seed") == 0) {
-            r.seed = strtoull(argv[i + 1], NULL, 10);
-        } else if (strcmp(argv[i], "--fault") == 0) {
-            r.fault = fault_named(argv[i + 1]);
-        } else if (strcmp(argv[i], "--at") == 0) {
-            r.at = strtoull(argv[i + 1], NULL, 10);
-        } else {
-            fprintf(stderr, "usage: test_crash [--seeds N | --seed S --fault F --at N]\n");
-            return 2;
-        }
-    }
-    if (r.fault) {
-        return run_reported(&r) ? 0 : 1;
-    }
-    if (seeds) {
-        return run_grid(seeds, true) ? 1 : 0;
+    int status;
+    if (fault_grid_asked(&GRID, argc, argv, &status)) {
+        return status;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_grid), cmocka_unit_test(test_lying_disk_is_caught)};
     return cmocka_run_group_tests(tests, NULL, NULL);

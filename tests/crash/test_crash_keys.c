@@ -3,19 +3,18 @@
 // The crash grid of the changes of keys: one fault at each operation that changes the disk, in a rotation of the
 // signing key, in one of the key-encryption key, and in a recovery. Afterwards the trail opens, with the old key or
 // with the new one; everything acknowledged is there, and receipts from before hold; `verify` says true; calling the
-// change again ends it; and the entry about it is there once. `test_crash_keys --seeds N` runs every fault at every
-// operation with N seeds; `--change C --seed S --fault F --at N` replays one run.
+// change again ends it; and the entry about it is there once. lib/fault_grid.h has what the command line takes.
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/contains.h"
+#include "lib/fault_grid.h"
 #include "lib/receipts.h"
 #include "lib/records.h"
-#include "lib/simdisk.h"
 #include "store/files.h"
 #include "trail/keys.h"
-#include "trail/verify.h"
 
 #include <cmocka.h>
 
@@ -64,9 +63,7 @@ static bool opens(struct session *s) {
         s->trail = NULL;
         return false;
     }
-    uint64_t next = s->records.next;
-    records_open(&s->records, s->env, mlt_trail_keys(s->trail));
-    s->records.next = next;
+    records_reopen(&s->records, s->env, mlt_trail_keys(s->trail));
     return true;
 }
 
@@ -96,19 +93,7 @@ static bool closes(struct session *s) {
 }
 
 static bool verifies(struct session *s, const struct mlt_vkey *key) {
-    struct mlt_bytes heads[MAX_HEADS];
-    for (size_t i = 0; i < s->num_heads; i++) {
-        heads[i] = mlt_bytes_of(s->heads[i].note, s->heads[i].note_len);
-    }
-    struct mlt_verify_options vo = {.dir = s->opt.dir, .key = key, .heads = heads, .num_heads = s->num_heads};
-    struct mlt_verify_report *r = calloc(1, sizeof(*r));
-    assert(r);
-    bool good = mlt_verify_trail(s->env, &vo, r, &s->err) == MLT_OK && r->verdict && r->payloads_checked;
-    if (!good && r->num_faults > 0) {
-        (void)snprintf(s->err.text, sizeof(s->err.text), "%s: %s", r->faults[0].file, r->faults[0].text);
-    }
-    free(r);
-    return good;
+    return heads_hold(s->env, s->opt.dir, key, s->heads, s->num_heads, &s->err);
 }
 
 // --- an older copy ---
@@ -195,16 +180,6 @@ static bool complain(struct session *s, const char *what) {
     return false;
 }
 
-static bool contains(struct mlt_bytes b, const char *needle) {
-    size_t len = strlen(needle);
-    for (size_t i = 0; i + len <= b.len; i++) {
-        if (memcmp(b.ptr + i, needle, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static size_t count_events(struct session *s, enum change change) {
     struct mlt_arena arena = {0};
     struct mlt_bytes entry;
@@ -279,15 +254,8 @@ static bool survives(struct session *s, enum change change, const struct mlt_vke
     return goes_on(s, change, true) && verifies(s, NULL) && verifies(s, first_key);
 }
 
-struct run {
-    enum change change;
-    uint64_t seed;
-    enum simdisk_fault fault;
-    uint64_t at;
-    bool lying;
-};
-
-static bool run_one(const struct run *r, uint64_t *operations, char why[static 256]) {
+static bool run_one(const struct fault_run *r, uint64_t *operations, char why[static FAULT_WHY_MAX]) {
+    const enum change change = r->script;
     struct session *s = calloc(1, sizeof(*s));
     struct mlt_vkey first_key = {0};
     assert(s);
@@ -298,7 +266,7 @@ static bool run_one(const struct run *r, uint64_t *operations, char why[static 2
                                         .reserve_bytes = 1,
                                         .publish_interval_ns = INT64_C(3600) * MLT_NS_PER_S,
                                         .fatal = ignore_fatal};
-    bool good = prepare(s, r->change);
+    bool good = prepare(s, change);
     if (good) {
         struct mlt_key_file *file = calloc(1, sizeof(*file));
         assert(file);
@@ -309,7 +277,7 @@ static bool run_one(const struct run *r, uint64_t *operations, char why[static 2
     simdisk_lie(s->disk, r->lying);
     simdisk_plan(s->disk, r->fault, r->at);
     if (good) {
-        enum mlt_status st = make(s, r->change);
+        enum mlt_status st = make(s, change);
         good = r->fault != SIMDISK_NONE || st == MLT_OK;
         *operations = simdisk_operations(s->disk);
         simdisk_plan(s->disk, SIMDISK_NONE, 0);
@@ -321,10 +289,10 @@ static bool run_one(const struct run *r, uint64_t *operations, char why[static 2
         } else {
             simdisk_restart(s->disk);
         }
-        good = good && survives(s, r->change, &first_key);
+        good = good && survives(s, change, &first_key);
     }
     if (!good) {
-        (void)snprintf(why, 256, "%.250s", s->err.text);
+        (void)snprintf(why, FAULT_WHY_MAX, "%.250s", s->err.text);
     }
     if (s->trail) {
         (void)closes(s);
@@ -334,112 +302,37 @@ static bool run_one(const struct run *r, uint64_t *operations, char why[static 2
     return good;
 }
 
-static bool run_reported(const struct run *r) {
-    uint64_t operations;
-    char why[256] = "";
-    bool good = run_one(r, &operations, why);
-    if (!good) {
-        fprintf(stderr, "replay with: test_crash_keys --change %s --seed %llu --fault %s --at %llu\n  %s\n",
-                CHANGES[r->change], (unsigned long long)r->seed, simdisk_fault_names[r->fault],
-                (unsigned long long)r->at, why);
-    }
-    return good;
-}
-
-static size_t run_grid(enum change change, uint64_t num_seeds, bool every_fault) {
-    uint64_t length = 0;
-    size_t failed = 0;
-    char why[256] = "";
-    const struct run plain = {.change = change, .seed = 1};
-    if (!run_one(&plain, &length, why)) {
-        fprintf(stderr, "%s, without a fault: %s\n", CHANGES[change], why);
-        return 1;
-    }
-    for (uint64_t seed = 1; seed <= num_seeds; seed++) {
-        for (uint64_t at = 1; at <= length; at++) {
-            for (unsigned f = SIMDISK_ERROR_APPLIED; f <= SIMDISK_DEATH_AFTER; f++) {
-                if (every_fault || (at + seed) % 5 + 1 == f) {
-                    const struct run r = {change, seed, f, at, false};
-                    failed += !run_reported(&r);
-                }
-            }
-        }
-    }
-    printf("%s: %llu operations, %llu seeds, %zu failed\n", CHANGES[change], (unsigned long long)length,
-           (unsigned long long)num_seeds, failed);
-    return failed;
-}
+static const struct fault_grid GRID = {"test_crash_keys", CHANGES, NUM_CHANGES, run_one};
 
 // Whatever operation of a rotation of the signing key fails: one key signs, and the other vouches for it.
 static void test_signing(void **state) {
     (void)state;
-    assert_int_equal(run_grid(SIGNING, 2, false), 0);
+    assert_int_equal(fault_grid_quick(&GRID, SIGNING), 0);
 }
 
 // Whatever operation of a rotation of the key-encryption key fails: no secret is lost, and the old key opens none in
 // the end.
 static void test_kek(void **state) {
     (void)state;
-    assert_int_equal(run_grid(KEK, 2, false), 0);
+    assert_int_equal(fault_grid_quick(&GRID, KEK), 0);
 }
 
 // Whatever operation of a recovery fails: the trail is refused as before, or is the successor.
 static void test_recover(void **state) {
     (void)state;
-    assert_int_equal(run_grid(RECOVER, 2, false), 0);
+    assert_int_equal(fault_grid_quick(&GRID, RECOVER), 0);
 }
 
 // A disk that says it synced and did not is noticed by this grid: the net holds fish.
 static void test_lying_disk_is_caught(void **state) {
     (void)state;
-    size_t caught = 0;
-    for (uint64_t at = 10; at <= 60; at += 5) {
-        uint64_t operations;
-        char why[256];
-        const struct run r = {.change = KEK, .seed = at, .fault = SIMDISK_DEATH_BEFORE, .at = at, .lying = true};
-        caught += !run_one(&r, &operations, why);
-    }
-    assert_true(caught > 0);
-}
-
-static unsigned named(const char *const *names, size_t num, const char *name) {
-    for (unsigned i = 0; i < num; i++) {
-        if (strcmp(names[i], name) == 0) {
-            return i;
-        }
-    }
-    fprintf(stderr, "no %s\n", name);
-    exit(2);
+    assert_true(fault_grid_caught(&GRID, KEK, 10, 60, 5) > 0);
 }
 
 int main(int argc, char **argv) {
-    struct run r = {.seed = 1};
-    uint64_t seeds = 0;
-    for (int i = 1; i + 1 < argc; i += 2) {
-        if (strcmp(argv[i], "--seeds") == 0) {
-            seeds = strtoull(argv[i + 1], NULL, 10);
-        } else if (strcmp(argv[i], "--seed") == 0) {
-            r.seed = strtoull(argv[i + 1], NULL, 10);
-        } else if (strcmp(argv[i], "--change") == 0) {
-            r.change = named(CHANGES, NUM_CHANGES, argv[i + 1]);
-        } else if (strcmp(argv[i], "--fault") == 0) {
-            r.fault = named(simdisk_fault_names, SIMDISK_NUM_FAULTS, argv[i + 1]);
-        } else if (strcmp(argv[i], "--at") == 0) {
-            r.at = strtoull(argv[i + 1], NULL, 10);
-        } else {
-            fprintf(stderr, "usage: test_crash_keys [--seeds N | --change C --seed S --fault F --at N]\n");
-            return 2;
-        }
-    }
-    if (r.fault) {
-        return run_reported(&r) ? 0 : 1;
-    }
-    if (seeds) {
-        size_t failed = 0;
-        for (unsigned c = 0; c < NUM_CHANGES; c++) {
-            failed += run_grid(c, seeds, true);
-        }
-        return failed ? 1 : 0;
+    int status;
+    if (fault_grid_asked(&GRID, argc, argv, &status)) {
+        return status;
     }
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_signing), cmocka_unit_test(test_kek),
                                        cmocka_unit_test(test_recover), cmocka_unit_test(test_lying_disk_is_caught)};

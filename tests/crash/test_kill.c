@@ -12,6 +12,7 @@
 
 #include "base_posix/env_posix.h"
 #include "lib/records.h"
+#include "lib/tempdir.h"
 #include "trail/trail.h"
 #include "trail/verify.h"
 
@@ -91,12 +92,11 @@ static void test_kill(void **state) {
     struct mlt_env *env = mlt_env_posix();
     struct mlt_error err = {0};
     struct mlt_head last = {0};
-    char base[64] = "/tmp/mlt-kill-XXXXXX";
+    char base[TEMPDIR_MAX];
     char dir[80];
-    char command[128];
     unsigned seed = 1;
     (void)state;
-    assert_non_null(mkdtemp(base));
+    tempdir_make(base, "kill");
     (void)snprintf(dir, sizeof(dir), "%s/t", base);
     struct mlt_trail_options opt = {.dir = dir, .journal_bytes = 128 << 10};
     if (mlt_trail_create(env, &opt, "example.org/kill", false, false, &err)) {
@@ -119,8 +119,7 @@ static void test_kill(void **state) {
         free(r);
     }
     assert_true(last.size > 0);
-    (void)snprintf(command, sizeof(command), "rm -r %s", base);
-    assert_int_equal(system(command), 0);
+    tempdir_remove(base);
 }
 
 int main(void) {

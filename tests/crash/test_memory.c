@@ -4,53 +4,18 @@
 // acknowledged is there, and `verify` says true.
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base_posix/env_posix.h"
+#include "lib/no_memory.h"
 #include "lib/records.h"
+#include "lib/tempdir.h"
 #include "trail/keys.h"
 #include "trail/trail.h"
 #include "trail/verify.h"
 
 #include <cmocka.h>
-
-void *__real_malloc(size_t len);
-void *__real_calloc(size_t n, size_t len);
-void *__real_realloc(void *p, size_t len);
-void *__real_aligned_alloc(size_t align, size_t len);
-void *__wrap_malloc(size_t len);
-void *__wrap_calloc(size_t n, size_t len);
-void *__wrap_realloc(void *p, size_t len);
-void *__wrap_aligned_alloc(size_t align, size_t len);
-
-static atomic_long countdown = -1; // negative: no allocation fails
-static atomic_bool failed_one;
-
-static bool fails(void) {
-    if (atomic_load(&countdown) < 0 || atomic_fetch_sub(&countdown, 1) != 1) {
-        return false;
-    }
-    atomic_store(&failed_one, true);
-    return true;
-}
-
-void *__wrap_malloc(size_t len) {
-    return fails() ? NULL : __real_malloc(len);
-}
-
-void *__wrap_calloc(size_t n, size_t len) {
-    return fails() ? NULL : __real_calloc(n, len);
-}
-
-void *__wrap_realloc(void *p, size_t len) {
-    return fails() ? NULL : __real_realloc(p, len);
-}
-
-void *__wrap_aligned_alloc(size_t align, size_t len) {
-    return fails() ? NULL : __real_aligned_alloc(align, len);
-}
 
 static void ignore_fatal(void *arg, const struct mlt_error *err) {
     (void)arg;
@@ -89,11 +54,10 @@ static void test_sweep(void **state) {
     struct mlt_env *env = mlt_env_posix();
     struct mlt_head head = {0};
     struct records r;
-    char base[64] = "/tmp/mlt-memory-XXXXXX";
+    char base[TEMPDIR_MAX];
     char dir[80];
-    char command[128];
     (void)state;
-    assert_non_null(mkdtemp(base));
+    tempdir_make(base, "memory");
     (void)snprintf(dir, sizeof(dir), "%s/t", base);
     struct mlt_trail_options opt = {.dir = dir, .journal_bytes = 128 << 10, .fatal = ignore_fatal};
     assert_int_equal(mlt_trail_create(env, &opt, "example.org/memory", false, false, NULL), MLT_OK);
@@ -102,11 +66,9 @@ static void test_sweep(void **state) {
     long n;
     for (n = 1; !through; n++) {
         assert_true(n < 2000);
-        atomic_store(&failed_one, false);
-        atomic_store(&countdown, n);
+        no_memory_at(n);
         bool good = session(env, &opt, &r.batch, &head);
-        atomic_store(&countdown, -1);
-        through = good && !atomic_load(&failed_one);
+        through = !no_memory_end() && good;
         struct mlt_bytes note = mlt_bytes_of(head.note, head.note_len);
         struct mlt_verify_options vo = {.dir = dir, .heads = &note, .num_heads = head.note_len ? 1 : 0};
         struct mlt_verify_report *report = calloc(1, sizeof(*report));
@@ -119,8 +81,7 @@ static void test_sweep(void **state) {
     }
     assert_true(n > 10); // some did fail
     records_close(&r);
-    (void)snprintf(command, sizeof(command), "rm -r %s", base);
-    assert_int_equal(system(command), 0);
+    tempdir_remove(base);
 }
 
 // A trail with a few entries, of which the changes of keys have something to move.
@@ -150,11 +111,10 @@ static enum mlt_status rotate_kek(struct mlt_env *env, const struct mlt_trail_op
 static void sweep_change(enum mlt_status (*change)(struct mlt_env *env, const struct mlt_trail_options *opt)) {
     struct mlt_env *env = mlt_env_posix();
     struct mlt_verify_report *report = calloc(1, sizeof(*report));
-    char base[64] = "/tmp/mlt-memory-XXXXXX";
+    char base[TEMPDIR_MAX];
     char dir[100];
-    char command[128];
     assert_non_null(report);
-    assert_non_null(mkdtemp(base));
+    tempdir_make(base, "memory");
     struct mlt_trail_options opt = {.dir = dir, .journal_bytes = 128 << 10, .fatal = ignore_fatal};
     bool through = false;
     long n;
@@ -164,11 +124,9 @@ static void sweep_change(enum mlt_status (*change)(struct mlt_env *env, const st
             (void)snprintf(dir, sizeof(dir), "%s/t%ld", base, n);
             make_trail(env, &opt);
         }
-        atomic_store(&failed_one, false);
-        atomic_store(&countdown, n);
+        no_memory_at(n);
         enum mlt_status st = change(env, &opt);
-        atomic_store(&countdown, -1);
-        through = !st && !atomic_load(&failed_one);
+        through = !no_memory_end() && !st;
         const struct mlt_verify_options vo = {.dir = dir};
         struct mlt_error err = {0};
         if (mlt_verify_trail(env, &vo, report, &err) || !report->verdict || !report->payloads_checked) {
@@ -177,8 +135,7 @@ static void sweep_change(enum mlt_status (*change)(struct mlt_env *env, const st
     }
     assert_true(n > 10); // some did fail
     free(report);
-    (void)snprintf(command, sizeof(command), "rm -r %s", base);
-    assert_int_equal(system(command), 0);
+    tempdir_remove(base);
 }
 
 // Whichever allocation fails while a key is replaced, the trail is whole afterwards, under one key or the other.

@@ -1,16 +1,10 @@
-"""What the end-to-end tests share: the built program, the demo's modules, the SDK."""
+"""What the end-to-end tests share: the demo, run once."""
 from __future__ import annotations
-
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "examples" / "demo"), str(ROOT / "sdk" / "python"), str(ROOT / "tests" / "lib"),
-                str(Path(__file__).resolve().parent)]
-from built import binary  # noqa: E402, F401
-
+import demo as demonstration
+from proofs import read_entries
 
 PATIENTS = 6  # of each version; the whole demo scores 113
 
@@ -18,9 +12,6 @@ PATIENTS = 6  # of each version; the whole demo scores 113
 @pytest.fixture(scope="session")
 def ran(binary, tmp_path_factory):
     """The demo after it ended, with the dossier that the auditor got while it ran."""
-    import demo as demonstration  # found by way of the path set above
-    from proofs import read_entries
-
     demo = demonstration.Demo(binary, tmp_path_factory.mktemp("demo") / "demo-trail", None, PATIENTS)
     try:
         demo.start()
@@ -33,5 +24,5 @@ def ran(binary, tmp_path_factory):
             demo.again = trail.report_as(demo.request_id, "json", at_size=size)
     finally:
         demo.program.stop()
-    demo.entries = read_entries(demo.program.trail)
+    demo.entries, demo.patients = read_entries(demo.program.trail), PATIENTS
     return demo

@@ -11,7 +11,7 @@ import pytest
 
 import clinic
 import demo as demonstration
-from conftest import PATIENTS, ROOT
+from built import ROOT
 from proofs import leaf_hash, open_checkpoint, root_from_inclusion, roots
 from test_kill import vkey_of
 
@@ -40,7 +40,7 @@ def test_the_prediction_is_the_one_that_the_service_answered(ran):
     assert node["model_artifact_hash"] == facts(ran)["digest"]
     assert node["serving_node"] == "scoring-1" and node["subject"] == made["subject"] and node["status"] == "ok"
     assert node["stream"] == ran.facts["streams"][1]["stream"]
-    assert node["sequence"] == PATIENTS // 2 + 1
+    assert node["sequence"] == ran.patients // 2 + 1
     assert node["deployment"] == demonstration.PRODUCTION
 
 

@@ -1,29 +1,25 @@
 """One trail with all of it: witnesses, time-stamps, segments, signed approvals, a rotated key, a recovery, kill -9."""
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
-import zipfile
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[2]
-sys.path.insert(0, str(ROOT / "tests" / "lib"))
-import authority  # noqa: E402 (the path is set above)
-
-from test_page import CHROMIUM, check  # noqa: E402, F401 (a fixture)
+import authority
+import gotools
+from built import ROOT
+from served import end, listen
+from test_page import CHROMIUM, check  # noqa: F401 (a fixture)
 
 ORIGIN = "example.com/all"
-WAIT_S = 30
 ARTIFACT = "sha256:" + "ab" * 32
 
 
@@ -65,15 +61,8 @@ class Place:
 
     def open_port(self, *argv: str) -> tuple[subprocess.Popen, int]:
         self.num += 1
-        file, log = self.base / f"port-{self.num}", self.base / f"log-{self.num}"
-        with log.open("w") as out:
-            process = subprocess.Popen([str(self.binary), *argv, "--port-file", str(file)], cwd=self.base, env=self.env,
-                                       stdin=subprocess.DEVNULL, stdout=out, stderr=out)
-        end = time.monotonic() + WAIT_S
-        while not (file.exists() and file.read_text().strip()):
-            assert process.poll() is None and time.monotonic() < end, log.read_text()
-            time.sleep(0.02)
-        return process, int(file.read_text())
+        with (self.base / f"log-{self.num}").open("w") as out:
+            return listen([self.binary, *argv], self.base / f"port-{self.num}", cwd=self.base, env=self.env, stdout=out, stderr=out)
 
     def start_witness(self) -> None:
         self.witness, port = self.open_port("witness", "serve", "w", "--listen", "127.0.0.1:0")
@@ -93,15 +82,12 @@ class Place:
 
     def end(self, number: int = signal.SIGTERM) -> None:
         if self.server:
-            self.server.send_signal(number)
-            assert self.server.wait(60) == (0 if number == signal.SIGTERM else -number)
+            assert end(self.server, number) == (0 if number == signal.SIGTERM else -number)
             self.server = None
 
     def close(self) -> None:
         for process in (self.server, self.witness):
-            if process and process.poll() is None:
-                process.terminate()
-                process.wait(60)
+            end(process)
         self.tsa.close()
 
     def key(self) -> str:
@@ -269,12 +255,7 @@ def test_pages_of_every_age_are_green(everything, check, name):  # noqa: F811
 
 def test_go_agrees(everything):
     """The Go project's own packages, with the key in use."""
-    spec = importlib.util.spec_from_file_location("interop", ROOT / "tests" / "interop" / "conftest.py")
-    interop = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(interop)
-    tool = interop.TOOLS / "tlogcheck"
-    interop.TOOLS.mkdir(parents=True, exist_ok=True)
-    interop._run([interop._go(), "build", "-o", str(tool), "."], cwd=ROOT / "tests" / "interop" / "tlogcheck")
+    tool = gotools.own_tool(ROOT / "tests" / "interop" / "tlogcheck")
     done = subprocess.run([tool, "-key", everything.keys[-1], "-url", f"http://127.0.0.1:{everything.port}", "-proof",
                            everything.base / "newest.tlog-proof"], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr

@@ -14,6 +14,8 @@ from typing import Iterator
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from served import end, listen
+
 ORIGIN = "example.com/keys"
 RECORD = '{"kind":"prediction","request_id":"%s","timestamp":"2026-11-01T10:00:00Z","model":"%s"}\n'
 
@@ -24,7 +26,7 @@ class Place:
     def __init__(self, binary: Path, base: Path) -> None:
         self.binary, self.base = binary, base
         self.env = {**os.environ, "HOME": str(base), "XDG_CONFIG_HOME": str(base / "config")}
-        self.servers: list[subprocess.Popen[str]] = []
+        self.servers: list[subprocess.Popen] = []
 
     def run(self, *argv: str, stdin: str = "", status: int = 0) -> str:
         done = subprocess.run([str(self.binary), *argv], cwd=self.base, env=self.env, input=stdin, text=True,
@@ -40,16 +42,14 @@ class Place:
         self.run("--trail", name, "append", stdin="".join(RECORD % (f"{model}-{i}", model) for i in range(records)))
 
     def serve(self, name: str) -> int:
-        server = subprocess.Popen([str(self.binary), "serve", name, "--listen", "127.0.0.1:0"], cwd=self.base,
-                                  env=self.env, stdout=subprocess.PIPE, text=True)
+        server, port = listen([self.binary, "serve", name, "--listen", "127.0.0.1:0"], self.base / f"{name}.port",
+                              cwd=self.base, env=self.env)
         self.servers.append(server)
-        assert server.stdout is not None
-        return int(server.stdout.readline().rsplit(":", 1)[1])
+        return port
 
     def stop(self) -> None:
         for server in self.servers:
-            server.terminate()
-            server.wait(20)
+            end(server)
 
 
 @pytest.fixture

@@ -8,8 +8,11 @@ import signal
 import subprocess
 import threading
 import time
+import urllib.request
 
 import pytest
+
+from served import listen, until
 
 WAIT = 20  # seconds at most for anything that should happen at once
 
@@ -47,16 +50,9 @@ class Log:
         assert done.returncode == 0, done.stderr
 
     def serve(self, *options):
-        port_file = self.dir.parent / f"{self.dir.name}.port"
-        port_file.unlink(missing_ok=True)
-        self.process = subprocess.Popen(
-            [self.binary, "serve", str(self.dir), "--listen", "127.0.0.1:0", "--port-file", str(port_file),
-             "--publish-interval", "100ms", *options], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-        until = time.monotonic() + WAIT
-        while not port_file.exists():
-            assert time.monotonic() < until and self.process.poll() is None, "the server does not start"
-            time.sleep(0.02)
-        self.url = f"http://127.0.0.1:{port_file.read_text().strip()}"
+        self.process, port = listen([self.binary, "serve", self.dir, "--listen", "127.0.0.1:0", "--publish-interval", "100ms", *options],
+                                    self.dir.parent / f"{self.dir.name}.port", stderr=subprocess.PIPE, text=True)
+        self.url = f"http://127.0.0.1:{port}"
 
     def stop(self):
         if self.process:
@@ -232,8 +228,8 @@ def test_another_key_is_a_bad_signature(log, monitor, binary, tmp_path):
 def test_commitments_to_segments_are_recomputed(log, monitor):
     log.serve("--segment-entries", "16")
     found = 0
-    until = time.monotonic() + WAIT
-    while found < 18 and time.monotonic() < until:  # 300 entries: eighteen segments, and one over sixteen of them
+    end = time.monotonic() + WAIT
+    while found < 18 and time.monotonic() < end:  # 300 entries: eighteen segments, and one over sixteen of them
         log.append([record(9000 + time.monotonic_ns())])
         time.sleep(0.3)
         seen = monitor.good(log.url)
@@ -245,11 +241,8 @@ def test_commitments_to_segments_are_recomputed(log, monitor):
 def test_a_log_that_stands_still_is_stale(log, monitor):
     log.serve()
     monitor.good(log.url, "--max-age", "1h")
-    until = time.monotonic() + WAIT
-    done = monitor.once(log.url, "--max-age", "1s")
-    while done.returncode == 0 and time.monotonic() < until:  # its own start may be published meanwhile
-        time.sleep(0.5)
-        done = monitor.once(log.url, "--max-age", "1s")
+    # Its own start may be published meanwhile.
+    done = until(lambda: (now := monitor.once(log.url, "--max-age", "1s")).returncode != 0 and now)
     assert done.returncode == 1 and "ALARM stale: " in done.stderr
 
 
@@ -311,9 +304,7 @@ def test_a_running_monitor_tells_webhook_and_command_and_ends_by_signal(log, mon
         monitor.command(older.url, "--interval", "1s", "--webhook", f"http://127.0.0.1:{hook.server_port}/alarm",
                         "--exec", f"cat > {said}"), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
-        until = time.monotonic() + WAIT
-        while not (hook.told and said.exists() and said.read_text().endswith("\n")) and time.monotonic() < until:
-            time.sleep(0.05)
+        until(lambda: hook.told and said.exists() and said.read_text().endswith("\n"))
         process.send_signal(signal.SIGTERM)
         _, errors = process.communicate(timeout=WAIT)
     finally:
@@ -352,12 +343,13 @@ def test_two_monitors_do_not_share_a_state(log, monitor):
 def test_scrubbing_finds_damage_and_records_it(log):
     log.serve("--scrub-interval", "1s")
     flip(log.dir / "entries.dat", b"r150")
-    until = time.monotonic() + WAIT
-    ready = {}
-    while not ready.get("scrub_faults") and time.monotonic() < until:
-        ready = json.loads(subprocess.run(["curl", "-s", f"{log.url}/readyz"], capture_output=True, timeout=WAIT).stdout)
-        time.sleep(0.1)
-    assert ready["scrub_faults"] >= 1 and ready["ready"] is True
+
+    def faulty():
+        with urllib.request.urlopen(f"{log.url}/readyz", timeout=WAIT) as answer:
+            ready = json.load(answer)
+        return ready if ready.get("scrub_faults") else None
+
+    assert until(faulty)["ready"] is True
     found = log.run("search", "--trail", log.dir, "--kind", "control", "--json", "--limit", "50")
     assert '"control":"scrub"' in found.stdout and '"what":"entry"' in found.stdout, found.stdout[:2000] + found.stderr
     errors = log.stop()

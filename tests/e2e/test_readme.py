@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import ROOT
+from built import ROOT
 from program import free_port
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")

@@ -5,18 +5,14 @@ import base64
 import hashlib
 import json
 import subprocess
-import sys
 import threading
 import time
 import zipfile
 
 import pytest
-from conftest import ROOT, Server, prediction
-
-sys.path.insert(0, str(ROOT / "tests" / "lib"))
-import authority as tsa  # noqa: E402
-
-WAIT_S = 30
+import authority as tsa
+from api_server import Server, prediction
+from served import until
 
 
 @pytest.fixture(scope="module")
@@ -49,16 +45,6 @@ def start(binary, tmp_path, root):
             assert server.stop() == 0
 
 
-def wait(what):
-    until = time.monotonic() + WAIT_S
-    while True:
-        found = what()
-        if found:
-            return found
-        assert time.monotonic() < until, "it did not come about"
-        time.sleep(0.1)
-
-
 def records(server, kind):
     return server.get(f"/v1/records?kind={kind}&order=asc&limit=1000").json()["items"]
 
@@ -85,7 +71,7 @@ def test_the_published_checkpoint_is_stamped(start, service, root, binary, tmp_p
     """An anchor holds the checkpoint verbatim and a token over it, which openssl verifies; what it says is the token's."""
     server = start(service)
     server.append(prediction("p-1"))
-    item = wait(lambda: anchors(server))[0]
+    item = until(lambda: anchors(server))[0]
     facts = item["entry"]["facts"]
     note = facts["checkpoint"].encode()
     origin, size, root_hash = note.decode().split("\n")[:3]
@@ -115,8 +101,8 @@ def test_commands_list_and_verify(start, service, root, binary, tmp_path):
     """`anchor verify` and `verify --tsa-roots` agree, on a server, on the directory, and with roots that vouch for nothing."""
     server = start(service)
     server.append(prediction("p-1"))
-    index = wait(lambda: anchors(server))[0]["index"]
-    wait(lambda: int(server.get("/checkpoint").body.split(b"\n")[1]) > index)  # published
+    index = until(lambda: anchors(server))[0]["index"]
+    until(lambda: int(server.get("/checkpoint").body.split(b"\n")[1]) > index)  # published
     where = ("--trail", server.dir)
     assert "CN=Example TSA" in mltrail(binary, "anchor", "list", *where)[1]
     code, out, _ = mltrail(binary, "anchor", "verify", *where, "--roots", root.pem, "--json")
@@ -143,19 +129,19 @@ def test_commands_list_and_verify(start, service, root, binary, tmp_path):
 def test_a_quiet_trail_is_not_stamped_again(start, service):
     """What anchoring itself adds is no reason to anchor again; anything else is."""
     server = start(service)
-    wait(lambda: service.queries)
+    until(lambda: service.queries)
     time.sleep(2.5)  # by now the records of the start are covered
     quiet = len(service.queries)
     time.sleep(3)  # three intervals
     assert len(service.queries) == quiet
     server.append(prediction("p-1"))
-    wait(lambda: len(service.queries) > quiet)
+    until(lambda: len(service.queries) > quiet)
 
 
 def test_a_restart_goes_on_where_it_was(start, service):
     """The interval runs on across a restart: an authority is not asked with every start."""
     server = start(service, interval="1h")
-    wait(lambda: anchors(server))
+    until(lambda: anchors(server))
     assert server.stop() == 0
     server.start()
     server.append(prediction("p-1"))
@@ -170,7 +156,7 @@ def test_several_authorities(start, root, service):
     broken.answer = lambda query: (500, "text/plain", b"out of paper")
     try:
         server = start(service, broken, second)
-        names = wait(lambda: {a["entry"]["facts"]["authority"] for a in anchors(server)} if len(anchors(server)) > 1 else None)
+        names = until(lambda: {a["entry"]["facts"]["authority"] for a in anchors(server)} if len(anchors(server)) > 1 else None)
         assert names == {"CN=Example TSA,O=Example", "CN=Second TSA,O=Example"}
         items = server.ask("POST", "/v1/anchors").json()["items"]
         assert [item["problem"] is None for item in items] == [True, False, True]
@@ -253,9 +239,9 @@ def test_a_bad_answer_is_no_anchor(start, service, why, capfd):
     """Whatever is wrong with an answer: nothing is stored, a line says why, it is counted, and an outage recorded once."""
     service.answer = BAD[why](service)
     server = start(service)
-    failed = wait(lambda: failures(server))
+    failed = until(lambda: failures(server))
     queries = len(service.queries)
-    wait(lambda: len(service.queries) >= queries + 2)
+    until(lambda: len(service.queries) >= queries + 2)
     assert anchors(server) == [] and len(failures(server)) == 1
     facts = failed[0]["entry"]["facts"]
     assert why in facts["reason"] and facts["name"] == service.url and facts["count"] >= 2
@@ -263,14 +249,14 @@ def test_a_bad_answer_is_no_anchor(start, service, why, capfd):
     lines = [line for line in capfd.readouterr().err.splitlines() if "anchor: not stamped" in line]
     assert lines and all(why in line and service.url in line for line in lines)
     service.answer = service.honest
-    wait(lambda: anchors(server))
+    until(lambda: anchors(server))
 
 
 def test_without_roots_a_strange_authority_is_recorded_as_unchecked(start, service):
     """A server without roots records what it gets and says that it checked nothing; a broken signature it refuses."""
     service.answer = other_root(service)
     server = start(service, roots=False)
-    assert "roots" not in wait(lambda: anchors(server))[0]["entry"]["facts"]
+    assert "roots" not in until(lambda: anchors(server))[0]["entry"]["facts"]
     service.answer = flipped(service)
     assert "signature" in server.ask("POST", "/v1/anchors").json()["items"][0]["problem"]
 
@@ -279,7 +265,7 @@ def test_a_slow_authority_does_not_hold_up_the_end(start, service):
     """A server stops although an authority does not answer, also when somebody waits for that answer."""
     service.answer = lambda query: time.sleep(25) or service.honest(query)
     server = start(service)
-    wait(lambda: service.queries)
+    until(lambda: service.queries)
     answers = []
     waiting = threading.Thread(target=lambda: answers.append(server.ask("POST", "/v1/anchors")), daemon=True)
     waiting.start()
@@ -357,10 +343,10 @@ def test_a_dossier_brackets_its_entries(start, service, root, binary, tmp_path):
 def test_an_evidence_bundle_carries_the_stamps(start, service, root, binary, tmp_path):
     """Tokens and what they stamp are files in it; the verifier holds them against roots from outside, and openssl does."""
     server = start(service)
-    wait(lambda: anchors(server))
+    until(lambda: anchors(server))
     server.append(prediction("p-1"))
     covered = server.get("/v1/records?kind=prediction").json()["items"][0]["index"]
-    wait(lambda: any(a["entry"]["facts"]["tree_size"] > covered for a in anchors(server)))
+    until(lambda: any(a["entry"]["facts"]["tree_size"] > covered for a in anchors(server)))
     answer = server.get("/v1/predictions/p-1/dossier?format=bundle")
     assert answer.status == 200 and answer.headers["Content-Type"] == "application/zip"
     (tmp_path / "b.zip").write_bytes(answer.body)

@@ -6,7 +6,7 @@ import stat
 import subprocess
 import threading
 
-from conftest import Answer, prediction, token_of
+from api_server import Answer, prediction, token_of
 
 
 def request_bytes(record) -> bytes:

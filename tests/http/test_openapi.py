@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 
-from conftest import prediction, token_of
+from api_server import prediction, token_of
 
 
 def test_every_reference_resolves(server):

@@ -3,7 +3,7 @@ import json
 
 import pytest
 
-from conftest import GRANTS, prediction
+from api_server import GRANTS, prediction
 
 DEEP = '{"kind":"prediction","request_id":"d","timestamp":"2026-11-23T10:00:00Z","model":' + "[" * 200 + "]" * 200 + "}"
 GOOD = json.dumps(prediction("dup"))

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from conftest import prediction
+from api_server import prediction
 
 NAMES = ["plain", "with/slash", "with#hash", "with%2Fencoded", "with space+plus", "mit-ümläut", "日本語/版#1", "a?b=c&d", "..", "💳"]
 

@@ -4,14 +4,13 @@ import json
 import shutil
 import struct
 import subprocess
-import time
 
 import pytest
 
-from conftest import Server, prediction
+from api_server import Server, prediction
+from served import until
 
 ENTRIES = 32
-WAIT_S = 30
 REQUEST, EVENT, RESOURCE = 1, 5, 6  # src/record/term.h
 
 
@@ -29,10 +28,7 @@ def covered(server) -> int:
 
 
 def wait_covered(server, size):
-    until = time.monotonic() + WAIT_S
-    while covered(server) < size:
-        assert time.monotonic() < until, f"{covered(server)} of {size} entries are committed to"
-        time.sleep(0.05)
+    until(lambda: covered(server) >= size, missing=f"not all of {size} entries are committed to")
 
 
 def verify(server):

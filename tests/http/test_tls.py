@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from conftest import Answer, Server, prediction, token_of
+from api_server import Answer, Server, prediction, token_of
 
 
 def openssl(folder, *args):

@@ -14,20 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from conftest import START_S, Server, prediction, token_of
-
-WAIT_S = 20
-
-
-def until(what, seconds=WAIT_S):
-    """Waits until `what()` is true and gives it; only a broken run waits so long."""
-    end = time.monotonic() + seconds
-    while True:
-        value = what()
-        if value:
-            return value
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.05)
+from api_server import Server, prediction, token_of
+from served import START_S, WAIT_S, end, listen, until
 
 
 class Witness:
@@ -41,16 +29,11 @@ class Witness:
         subprocess.run([self.binary, "witness", "add-log", self.dir, vkey, "--quiet"], check=True, timeout=START_S)
 
     def start(self, port: int = 0):
-        self.port_file.unlink(missing_ok=True)
-        self.process = subprocess.Popen([self.binary, "witness", "serve", self.dir, "--listen", f"127.0.0.1:{port}",
-                                         "--port-file", self.port_file], stdout=subprocess.DEVNULL)
-        until(lambda: self.port_file.exists() and self.port_file.read_text().strip())
-        self.port = int(self.port_file.read_text())
+        self.process, self.port = listen([self.binary, "witness", "serve", self.dir, "--listen", f"127.0.0.1:{port}"], self.port_file)
 
     def stop(self):
         if self.process and self.process.poll() is None:
-            self.process.send_signal(signal.SIGTERM)
-            assert self.process.wait(timeout=START_S) == 0
+            assert end(self.process) == 0
 
     def kill(self):
         self.process.kill()
@@ -133,9 +116,7 @@ def make(binary, tmp_path):
 
     yield make_one
     for thing in made:
-        if thing.process and thing.process.poll() is None:
-            thing.process.send_signal(signal.SIGTERM)
-            thing.process.wait(timeout=START_S)
+        end(thing.process)
 
 
 def test_published_checkpoint_carries_cosignatures(make):
@@ -259,12 +240,10 @@ def test_forked_while_running(make, binary, tmp_path):
     for name in ("trail", "trail.state"):
         shutil.copytree(tmp_path / name, tmp_path / ("copy." + name))
     server.witnesses[0].stop()  # nobody sees them part
-    server.port_file.unlink()
+    server.serve = []  # the policy that it was given is remembered
     with open(server.err_file, "w") as err:
-        server.process = subprocess.Popen([binary, "serve", server.dir, "--listen", "127.0.0.1:0", "--port-file", server.port_file],
-                                          stdout=subprocess.DEVNULL, stderr=err)
-    until(lambda: server.port_file.exists() and server.port_file.read_text().strip())
-    server.port = int(server.port_file.read_text())
+        server.how = {"stderr": err}
+        Server.start(server)
 
     def append_to_copy(name: str) -> int:
         return subprocess.run([binary, "append", "--trail", tmp_path / "copy.trail", "--state", tmp_path / "copy.trail.state", "--quiet"],
@@ -273,9 +252,9 @@ def test_forked_while_running(make, binary, tmp_path):
     assert append_to_copy("elsewhere") == 0
     server.append(prediction("here"))
     server.witnesses[0].start(server.witnesses[0].port)
-    end = time.monotonic() + WAIT_S
+    latest = time.monotonic() + WAIT_S
     copy_ended = server_ended = False
-    while not (copy_ended or server_ended) and time.monotonic() < end:
+    while not (copy_ended or server_ended) and time.monotonic() < latest:
         copy_ended = append_to_copy("again") == 3
         server_ended = server.process.poll() is not None
     assert copy_ended != server_ended

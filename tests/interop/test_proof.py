@@ -5,21 +5,8 @@ import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import pytest
-
-from conftest import TOOLS, _go, _run
-
 CASES = 300
 SEED = 20261124
-
-
-@pytest.fixture(scope="session")
-def proofpeer() -> Path:
-    """The maker of cases beside this file: torchwood, and the Go project's own note and tlog."""
-    go = _go()
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    _run([go, "build", "-o", str(TOOLS / "proofpeer"), "."], cwd=Path(__file__).parent / "proofpeer")
-    return TOOLS / "proofpeer"
 
 
 def ours(binary: Path, case: Path) -> subprocess.CompletedProcess:

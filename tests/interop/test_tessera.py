@@ -9,7 +9,9 @@ import urllib.request
 
 import pytest
 
-from conftest import ROOT, Served, go_tool
+import gotools
+from built import ROOT
+from served import Served
 
 TESSERA = ("github.com/transparency-dev/tessera", "v1.0.4")
 ENTRIES = 1_000_000
@@ -19,7 +21,7 @@ FSCK_FAULT_S = 15  # a clean run over this trail takes one
 
 @pytest.fixture(scope="module")
 def fsck():
-    return go_tool(*TESSERA, "cmd/fsck")
+    return gotools.module_tool(*TESSERA, "cmd/fsck")
 
 
 def size_of(served: Served) -> int:
@@ -139,7 +141,7 @@ def test_fsck_is_clean_after_the_server_was_killed_under_load(binary, fsck, tmp_
 
 
 def test_a_raw_trail_passes_the_hammer(binary, fsck, tmp_path):
-    hammer = go_tool(*TESSERA, "internal/hammer")
+    hammer = gotools.module_tool(*TESSERA, "internal/hammer")
     served = Served(binary, tmp_path, "example.com/raw", "--raw", "--public")
     token = served.token_file.read_text().strip()
     try:

@@ -6,7 +6,8 @@ import zipfile
 
 import pytest
 
-from conftest import Served, _go, _run
+import gotools
+from served import Served
 
 
 @pytest.fixture(scope="module")
@@ -35,16 +36,16 @@ def test_sha256sum_agrees(bundle):
 
 def test_the_program_in_the_text_proves_every_entry(bundle):
     folder, vkey = bundle
-    go = _go()
+    go = gotools.go()
     text = (folder / "VERIFY.txt").read_text()
     program = text[text.index("package main\n"):text.index("\n3. ")]
     module = next(word for word in text.split() if word.startswith("golang.org/x/mod@"))
     check = folder / "check"
     check.mkdir()
     (check / "main.go").write_text(program)
-    _run([go, "mod", "init", "check"], cwd=check)
-    _run([go, "get", module], cwd=check)
-    _run([go, "build", "-o", "prove", "."], cwd=check)
+    gotools.run([go, "mod", "init", "check"], cwd=check)
+    gotools.run([go, "get", module], cwd=check)
+    gotools.run([go, "build", "-o", "prove", "."], cwd=check)
     entries = sorted((folder / "entries").iterdir())
     assert entries
     for entry in entries:

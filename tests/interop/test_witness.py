@@ -6,23 +6,20 @@ import hashlib
 import json
 import re
 import shutil
-import signal
 import socket
 import sqlite3
 import subprocess
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import pytest
 
-from conftest import go_tool
+import gotools
+from served import START_S, end, listen, until
 
 TORCHWOOD = ("filippo.io/torchwood", "v0.6.1")
 WITNESS = ("github.com/transparency-dev/witness", "v0.0.0-20260720115447-2e1c6971d19e")
-START_S = 20
-WAIT_S = 30
 ORIGIN = "example.org/interop"
 COSIGNATURE_V1 = 4
 ED25519 = 1
@@ -43,14 +40,15 @@ def free_port() -> int:
 
 
 def wait_for_port(port: int, process: subprocess.Popen) -> None:
-    end = time.monotonic() + START_S
-    while True:
+    def taken() -> bool:
+        assert process.poll() is None, "it did not start"
         try:
             socket.create_connection(("127.0.0.1", port), timeout=1).close()
-            return
         except OSError:
-            assert process.poll() is None and time.monotonic() < end, "it did not start"
-            time.sleep(0.05)
+            return False
+        return True
+
+    until(taken, START_S, "it did not start")
 
 
 @pytest.fixture
@@ -58,13 +56,11 @@ def processes():
     started: list[subprocess.Popen] = []
     yield started
     for process in reversed(started):
-        if process.poll() is None:
-            process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(timeout=START_S)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+        try:
+            end(process)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def start(processes: list, command: list, **more) -> subprocess.Popen:
@@ -80,13 +76,8 @@ def make_trail(binary: Path, folder: Path) -> str:
 
 
 def serve(binary: Path, folder: Path, processes: list, policy: Path) -> None:
-    port_file = folder / "port"
-    process = start(processes, [binary, "serve", folder / "trail", "--listen", "127.0.0.1:0", "--port-file", port_file, "--policy", policy,
-                                "--witness-mode", "require"])
-    end = time.monotonic() + START_S
-    while not port_file.exists():
-        assert process.poll() is None and time.monotonic() < end, "the server did not start"
-        time.sleep(0.05)
+    processes.append(listen([binary, "serve", folder / "trail", "--listen", "127.0.0.1:0", "--policy", policy, "--witness-mode", "require"],
+                            folder / "port")[0])
 
 
 def append(binary: Path, folder: Path, num: int) -> None:
@@ -101,11 +92,7 @@ def grow_and_check(binary: Path, folder: Path, policy: Path) -> None:
     published = 0
     for num in range(5):
         append(binary, folder, num)
-        end = time.monotonic() + WAIT_S
-        while int((folder / "trail" / "checkpoint").read_text().split("\n")[1]) <= published:
-            assert time.monotonic() < end, "nothing was published: " + subprocess.run(
-                [binary, "witness", "status", "--trail", folder / "trail", "--json"], capture_output=True, text=True).stdout
-            time.sleep(0.1)
+        until(lambda: int((folder / "trail" / "checkpoint").read_text().split("\n")[1]) > published, missing="nothing was published")
         published = int((folder / "trail" / "checkpoint").read_text().split("\n")[1])
     done = subprocess.run([binary, "verify", folder / "trail", "--policy", policy, "--json"], capture_output=True, text=True, timeout=60)
     report = json.loads(done.stdout)
@@ -120,7 +107,7 @@ def write_policy(folder: Path, log: str, name: str, vkey: str, url: str) -> Path
 
 
 def test_litewitness_cosigns_our_log(binary, tmp_path, processes):
-    litewitness = go_tool(*TORCHWOOD, "cmd/litewitness")
+    litewitness = gotools.module_tool(*TORCHWOOD, "cmd/litewitness")
     for tool in ("ssh-agent", "ssh-add", "ssh-keygen"):
         if shutil.which(tool) is None:
             pytest.skip(f"{tool} is not installed")
@@ -131,10 +118,8 @@ def test_litewitness_cosigns_our_log(binary, tmp_path, processes):
     public = base64.b64decode((tmp_path / "key.pub").read_text().split()[1])[-32:]
     agent = f"/tmp/mlt-agent-{tmp_path.name}-{free_port()}"  # a socket's path is short
     start(processes, ["ssh-agent", "-D", "-a", agent])
-    end = time.monotonic() + START_S
-    while subprocess.run(["ssh-add", "-q", key], env={"SSH_AUTH_SOCK": agent, "PATH": "/usr/bin:/bin"}, capture_output=True).returncode != 0:
-        assert time.monotonic() < end, "ssh-agent did not start"
-        time.sleep(0.05)
+    until(lambda: subprocess.run(["ssh-add", "-q", key], env={"SSH_AUTH_SOCK": agent, "PATH": "/usr/bin:/bin"},
+                                 capture_output=True).returncode == 0, missing="ssh-agent did not start")
     # Its own tool for this does not build from public modules alone; the tables are what litewitness makes itself.
     with sqlite3.connect(tmp_path / "lite.db") as db:
         db.execute("CREATE TABLE log (origin TEXT PRIMARY KEY, tree_size INTEGER NOT NULL, tree_hash TEXT NOT NULL)")
@@ -163,7 +148,7 @@ def note_key(binary: Path, folder: Path, name: str) -> tuple[str, str]:
 
 
 def test_omniwitness_cosigns_our_log(binary, tmp_path, processes):
-    omniwitness = go_tool(*WITNESS, "cmd/omniwitness")
+    omniwitness = gotools.module_tool(*WITNESS, "cmd/omniwitness")
     log = make_trail(binary, tmp_path)
     secret, vkey = note_key(binary, tmp_path, "omni.example.com")
     (tmp_path / "omni.key").write_text(secret)
@@ -185,15 +170,10 @@ def test_feeder_of_others_is_cosigned_by_our_witness(binary, tmp_path, processes
     subprocess.run([binary, "witness", "add-log", tmp_path / "w", log, "--quiet"], check=True, timeout=START_S)
     ports = {}
     for name, what in (("witness", ["witness", "serve", tmp_path / "w"]), ("log", ["serve", tmp_path / "trail"])):
-        port_file = tmp_path / f"{name}.port"
-        process = start(processes, [binary, *what, "--listen", "127.0.0.1:0", "--port-file", port_file])
-        end = time.monotonic() + START_S
-        while not port_file.exists():
-            assert process.poll() is None and time.monotonic() < end
-            time.sleep(0.05)
-        ports[name] = int(port_file.read_text())
+        process, ports[name] = listen([binary, *what, "--listen", "127.0.0.1:0"], tmp_path / f"{name}.port")
+        processes.append(process)
     # It knows the logs of a file that is compiled in: ours takes its place.
-    feedwitness = go_tool(*WITNESS, "cmd/feedwitness", replace={"omniwitness/logs.yaml": (
+    feedwitness = gotools.module_tool(*WITNESS, "cmd/feedwitness", replace={"omniwitness/logs.yaml": (
         f"Logs:\n  - Origin: {ORIGIN}\n    URL: http://127.0.0.1:{ports['log']}/\n    PublicKey: {log}\n    Feeder: tiles\n")}, into=tmp_path)
     feeder = start(processes, [feedwitness, f"--witness_url=http://127.0.0.1:{ports['witness']}/", "--max_qps=10", "--metrics_listen="])
 
@@ -207,10 +187,8 @@ def test_feeder_of_others_is_cosigned_by_our_witness(binary, tmp_path, processes
     seen = set()
     for num in range(4):
         append(binary, tmp_path, num)
-        end = time.monotonic() + WAIT_S
-        while int(head()[1]) <= max(seen, default=0):
-            assert feeder.poll() is None and time.monotonic() < end, "the witness was not fed"
-            time.sleep(0.1)
+        until(lambda: feeder.poll() is not None or int(head()[1]) > max(seen, default=0), missing="the witness was not fed")
+        assert feeder.poll() is None, "the feeder ended"
         seen.add(int(head()[1]))
     assert len(seen) == 4
     assert any(line.startswith("\u2014 w.example.com ") for line in head())

@@ -1,4 +1,4 @@
-"""The program that is tested. A conftest takes the fixture in by `from built import binary`."""
+"""The program that is tested."""
 from __future__ import annotations
 
 import os

@@ -210,4 +210,11 @@ static inline void bundle_trail_close(struct bundle_trail *b) {
     mlt_buf_clear(&b->trail_json);
 }
 
+// For a report that is not what the test wants.
+static inline void bundle_show_faults(const struct mlt_bundle_report *r) {
+    for (size_t i = 0; i < r->num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
+        (void)printf("  %s: %s\n", r->faults[i].where, r->faults[i].text);
+    }
+}
+
 #endif

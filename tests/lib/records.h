@@ -25,6 +25,13 @@ static inline void records_open(struct records *r, struct mlt_env *env, const st
     }
 }
 
+// records_reopen goes on with request ids that no record had before.
+static inline void records_reopen(struct records *r, struct mlt_env *env, const struct mlt_record_keys *keys) {
+    uint64_t next = r->next;
+    records_open(r, env, keys);
+    r->next = next;
+}
+
 static inline void records_close(struct records *r) {
     mlt_batch_clear(&r->batch);
     mlt_builder_free(r->builder);

@@ -11,11 +11,12 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "lib/tempdir.h"
 
 #include <cmocka.h>
 
 struct sshkeygen {
-    char dir[64];
+    char dir[TEMPDIR_MAX];
 };
 
 static inline const char *sshkeygen_path(const struct sshkeygen *k, const char *name) {
@@ -46,7 +47,7 @@ static inline void sshkeygen_read(const struct sshkeygen *k, const char *name, s
 }
 
 // Runs it with standard input from the file `in`; returns its exit status. -1: there is no ssh-keygen.
-static inline int sshkeygen_run(const struct sshkeygen *k, const char *in, const char *const *argv) {
+static inline int sshkeygen_run(const char *in, const char *const *argv) {
     char tz[] = "TZ=UTC", path[1024];
     char *env[] = {tz, path, NULL};
     posix_spawn_file_actions_t files;
@@ -57,7 +58,6 @@ static inline int sshkeygen_run(const struct sshkeygen *k, const char *in, const
     posix_spawn_file_actions_addopen(&files, 0, in != NULL ? in : "/dev/null", 0, 0);
     posix_spawn_file_actions_addopen(&files, 1, "/dev/null", 1, 0);
     posix_spawn_file_actions_addopen(&files, 2, "/dev/null", 1, 0);
-    (void)k;
     int failed = posix_spawnp(&pid, "ssh-keygen", &files, NULL, (char *const *)argv, env);
     posix_spawn_file_actions_destroy(&files);
     if (failed != 0) {
@@ -71,19 +71,16 @@ static inline int sshkeygen_run(const struct sshkeygen *k, const char *in, const
 // False: ssh-keygen is not installed.
 static inline bool sshkeygen_begin(struct sshkeygen *k) {
     const char *const argv[] = {"ssh-keygen", "-l", "-f", "/dev/null", NULL};
-    (void)snprintf(k->dir, sizeof(k->dir), "/tmp/mltrail-ssh-XXXXXX");
-    int status = sshkeygen_run(k, NULL, argv);
+    int status = sshkeygen_run(NULL, argv);
     if (status == -1 || status == 127) {
         return false;
     }
-    assert_non_null(mkdtemp(k->dir));
+    tempdir_make(k->dir, "ssh");
     return true;
 }
 
 static inline void sshkeygen_end(struct sshkeygen *k) {
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -r %s", k->dir);
-    assert_int_equal(system(command), 0); // NOLINT(cert-env33-c): a fixed command on a name of ours
+    tempdir_remove(k->dir);
 }
 
 // Makes the key pair `name`, `name`.pub.
@@ -91,7 +88,7 @@ static inline void sshkeygen_make(const struct sshkeygen *k, const char *name, c
     const char *const argv[] = {
         "ssh-keygen",       "-q", "-t", type, "-N", "", "-C", "test", "-f", sshkeygen_path(k, name),
         bits ? "-b" : NULL, bits, NULL};
-    assert_int_equal(sshkeygen_run(k, NULL, argv), 0);
+    assert_int_equal(sshkeygen_run(NULL, argv), 0);
 }
 
 // Signs `message`; the signature is in `out`.
@@ -113,7 +110,7 @@ static inline void sshkeygen_sign(const struct sshkeygen *k, const char *name, c
                                 NULL};
     sshkeygen_write(k, "message", message);
     (void)unlink(sshkeygen_path(k, "message.sig"));
-    assert_int_equal(sshkeygen_run(k, NULL, argv), 0);
+    assert_int_equal(sshkeygen_run(NULL, argv), 0);
     sshkeygen_read(k, "message.sig", out);
 }
 
@@ -134,7 +131,7 @@ static inline bool sshkeygen_verify(const struct sshkeygen *k, struct mlt_bytes 
     sshkeygen_write(k, "allowed", allowed);
     sshkeygen_write(k, "signature", signature);
     sshkeygen_write(k, "given", message);
-    return sshkeygen_run(k, sshkeygen_path(k, "given"), argv) == 0;
+    return sshkeygen_run(sshkeygen_path(k, "given"), argv) == 0;
 }
 
 #endif

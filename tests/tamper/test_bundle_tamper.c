@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "lib/bundle_trail.h"
+#include "lib/contains.h"
 #include "lib/rawzip.h"
 
 #include <cmocka.h>
@@ -181,15 +182,9 @@ static bool blamed(const struct fixture *f, const char *where, const char *text)
     return false;
 }
 
-static void show_faults(const struct fixture *f) {
-    for (size_t i = 0; i < f->report.num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        print_message("  %s: %s\n", f->report.faults[i].where, f->report.faults[i].text);
-    }
-}
-
 static void must_blame(struct fixture *f, const char *where, const char *text) {
     if (verify(f) || !blamed(f, where, text)) {
-        show_faults(f);
+        bundle_show_faults(&f->report);
         fail_msg("%s was to be blamed for \"%s\"", where, text);
     }
 }
@@ -199,7 +194,7 @@ static void test_unchanged(void **state) {
     struct fixture *f = *state;
     make_manifests_fit(f);
     if (!verify(f)) {
-        show_faults(f);
+        bundle_show_faults(&f->report);
         fail_msg("not verified");
     }
     assert_true(f->report.details == 2);
@@ -223,7 +218,7 @@ static void flip_each(struct fixture *f, bool fit) {
             }
             const bool restored = fit && strncmp(name, "manifest", 8) == 0; // making it fit undid the flip
             if (verify(f) != restored || (!fit && !blamed(f, name, ""))) {
-                show_faults(f);
+                bundle_show_faults(&f->report);
                 fail_msg("byte %zu of %s", at, name);
             }
             memcpy(f->edits, saved, sizeof(saved));
@@ -467,7 +462,7 @@ static void test_own_word(void **state) {
     make(f, &zip);
     take_apart(f, mlt_buf_bytes(&zip));
     if (!verify(f)) {
-        show_faults(f);
+        bundle_show_faults(&f->report);
         fail_msg("not verified");
     }
     assert_true(is_asserted(f, "payload of entry 6 is erased"));
@@ -661,16 +656,6 @@ static void test_other_wording(void **state) {
     }
 }
 
-static bool holds(struct mlt_bytes text, const char *what) {
-    const size_t len = strlen(what);
-    for (size_t i = 0; i + len <= text.len; i++) {
-        if (memcmp(text.ptr + i, what, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void test_masked(void **state) {
     // a masked member is withheld, its commitment stays, and the value is nowhere in the bundle
     struct fixture *f = *state;
@@ -679,14 +664,14 @@ static void test_masked(void **state) {
     make(f, &zip);
     take_apart(f, mlt_buf_bytes(&zip));
     if (!verify(f)) {
-        show_faults(f);
+        bundle_show_faults(&f->report);
         fail_msg("not verified");
     }
     assert_int_equal(f->report.masked, 2);
-    assert_true(holds(find(f, "dossier.json")->data, "\"subject\":{\"withheld\":\"masked\",\"commitment\":\""));
-    assert_true(holds(find(f, "dossier.json")->data, "\"~1\":{\"withheld\":\"masked\""));
+    assert_true(contains(find(f, "dossier.json")->data, "\"subject\":{\"withheld\":\"masked\",\"commitment\":\""));
+    assert_true(contains(find(f, "dossier.json")->data, "\"~1\":{\"withheld\":\"masked\""));
     for (size_t i = 0; i < f->num; i++) {
-        assert_false(holds(f->edits[i].data, "patient-9"));
+        assert_false(contains(f->edits[i].data, "patient-9"));
     }
     f->b.req.choice = (struct mlt_bundle_choice){.only = mlt_str("6.prediction")};
     mlt_buf_reset(&zip);

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from conftest import ROOT
+from built import ROOT
 from grid import CHECKPOINT, KEYS, RECEIPT, REVOCATION, STORY, WITNESS, Bundle, Row, Trail, judge, look, patch, run, table
 from watch import ask_witness, watched
 

@@ -11,23 +11,18 @@
 #include <unistd.h>
 
 #include "base_posix/env_posix.h"
+#include "lib/ok.h"
 #include "lib/records.h"
+#include "lib/tempdir.h"
 #include "record/segment.h"
 #include "segment/segments.h"
 
 #include <cmocka.h>
 
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        if ((call) != MLT_OK) {                                                                                        \
-            fail_msg("%s: %s", #call, f->err.text);                                                                    \
-        }                                                                                                              \
-    } while (0)
-
 #define ENTRIES 64 // of a whole segment in these tests
 
 struct fixture {
-    char base[64];
+    char base[TEMPDIR_MAX];
     char dir[80];
     struct mlt_env *env;
     struct mlt_error err;
@@ -116,8 +111,7 @@ static inline int set_up(void **state) {
     assert_non_null(f);
     f->env = mlt_env_posix();
     assert_int_equal(pthread_mutex_init(&f->append_mu, NULL), 0);
-    (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-segment-XXXXXX");
-    assert_non_null(mkdtemp(f->base));
+    tempdir_make(f->base, "segment");
     (void)snprintf(f->dir, sizeof(f->dir), "%s/t", f->base);
     f->opt = (struct mlt_trail_options){.dir = f->dir, .journal_bytes = 8 << 20, .reserve_bytes = 1};
     OK(mlt_trail_create(f->env, &f->opt, "example.org/test", false, false, &f->err));
@@ -132,12 +126,10 @@ static inline int set_up(void **state) {
 
 static inline int tear_down(void **state) {
     struct fixture *f = *state;
-    char command[128];
     mlt_segments_close(f->segments);
     records_close(&f->records);
     OK(mlt_trail_close(f->trail, &f->err));
-    (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
-    assert_int_equal(system(command), 0);
+    tempdir_remove(f->base);
     mlt_arena_clear(&f->arena);
     pthread_mutex_destroy(&f->append_mu);
     free(f);

@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-#include "lib/vectors.h"
+#include "lib/timestamp_vectors.h"
 #include "note/checkpoint.h"
 #include "record/anchor.h"
 
@@ -20,23 +20,6 @@ struct made {
     struct mlt_arena arena;
     struct mlt_anchor anchor;
 };
-
-static void load(struct mlt_buf *out, const char *name) {
-    char relative[128], path[1024];
-    (void)snprintf(relative, sizeof relative, "tests/vectors/timestamp/%s", name);
-    test_source_path(path, sizeof path, relative);
-    mlt_buf_reset(out);
-    assert_true(test_read_file(path, out));
-}
-
-static struct mlt_timestamp_roots *load_roots(const char *name) {
-    struct mlt_buf pem = {0};
-    struct mlt_timestamp_roots *roots = NULL;
-    load(&pem, name);
-    assert_int_equal(mlt_timestamp_roots_new(&roots, mlt_buf_bytes(&pem), NULL), MLT_OK);
-    mlt_buf_clear(&pem);
-    return roots;
-}
 
 static struct mlt_anchor describe(struct made *m) {
     struct mlt_anchor a = {.is_timestamp = true,
@@ -58,10 +41,10 @@ static struct mlt_anchor describe(struct made *m) {
 static int set_up(void **state) {
     static struct made m;
     struct mlt_json_writer w;
-    load(&m.note, "note");
-    load(&m.token, "good.tst");
-    m.roots = load_roots("root.pem");
-    m.other = load_roots("other.pem");
+    timestamp_vector(&m.note, "note");
+    timestamp_vector(&m.token, "good.tst");
+    m.roots = timestamp_vector_roots("root.pem");
+    m.other = timestamp_vector_roots("other.pem");
     struct mlt_anchor a = describe(&m);
     mlt_jw_init(&w, &m.text);
     mlt_jw_object(&w);

@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "lib/bundle_trail.h"
+#include "lib/contains.h"
 
 #include <cmocka.h>
 
@@ -79,17 +80,11 @@ static bool verify(struct fixture *f, struct mlt_bytes zip, const struct mlt_vke
     return f->report.verdict;
 }
 
-static void show_faults(const struct fixture *f) {
-    for (size_t i = 0; i < f->report.num_faults && i < MLT_BUNDLE_FAULTS_MAX; i++) {
-        print_message("  %s: %s\n", f->report.faults[i].where, f->report.faults[i].text);
-    }
-}
-
 static void test_holds(void **state) {
     // a bundle verifies with the key from outside, and says so of the key alone without it
     struct fixture *f = *state;
     if (!verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey)) {
-        show_faults(f);
+        bundle_show_faults(&f->report);
         fail_msg("not verified");
     }
     assert_true(f->report.signed_by_key);
@@ -126,25 +121,14 @@ static void test_asserted(void **state) {
     assert_non_null(strstr(f->report.asserted[1], "\"anchor\": 0 in all"));
 }
 
-static bool dossier_says(const struct fixture *f, const char *what) {
-    const struct mlt_bytes text = f->report.dossier;
-    const size_t len = strlen(what);
-    for (size_t i = 0; i + len <= text.len; i++) {
-        if (memcmp(text.ptr + i, what, len) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void test_long_record_is_not_lost(void **state) {
     // what a long record refers to is proved from its details, which are in the bundle; nothing is asserted for it
     struct fixture *f = *state;
     if (!verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey)) {
-        show_faults(f);
+        bundle_show_faults(&f->report);
         fail_msg("not verified");
     }
-    assert_true(dossier_says(f, "wrong node"));
+    assert_true(contains(f->report.dossier, "wrong node"));
     assert_int_equal(f->report.details, 1);
     for (size_t i = 0; i < f->report.num_asserted; i++) {
         assert_null(strstr(f->report.asserted[i], "corrects"));
@@ -180,7 +164,7 @@ static void test_long_record_cannot_be_left_out(void **state) {
     assert_int_equal(f->report.num_faults, 1);
     assert_string_equal(f->report.faults[0].where, "dossier.json");
     assert_non_null(strstr(f->report.faults[0].text, "contradicts what is proved"));
-    assert_false(dossier_says(f, "wrong node"));
+    assert_false(contains(f->report.dossier, "wrong node"));
 }
 
 static void test_states(void **state) {
@@ -190,12 +174,12 @@ static void test_states(void **state) {
     f->b.t.withheld[E_ACCESS] = true;
     make(f);
     if (!verify(f, mlt_buf_bytes(&f->zip), &f->b.t.signer.vkey)) {
-        show_faults(f);
+        bundle_show_faults(&f->report);
         fail_msg("not verified");
     }
-    assert_true(dossier_says(f, "\"withheld\":\"erased\""));
-    assert_true(dossier_says(f, "\"withheld\":\"not-granted\""));
-    assert_true(dossier_says(f, "payload-erased"));
+    assert_true(contains(f->report.dossier, "\"withheld\":\"erased\""));
+    assert_true(contains(f->report.dossier, "\"withheld\":\"not-granted\""));
+    assert_true(contains(f->report.dossier, "payload-erased"));
 }
 
 static void test_no_prediction(void **state) {

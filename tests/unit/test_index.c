@@ -462,9 +462,7 @@ static void open_trail(struct trail_test *t) {
     OK(mlt_index_open(&t->ix, t->trail, NULL, &t->err));
     struct mlt_admission admission = mlt_index_admission(t->ix);
     OK(mlt_trail_start(t->trail, &admission, &t->err));
-    uint64_t next = t->records.next;
-    records_open(&t->records, t->env, mlt_trail_keys(t->trail));
-    t->records.next = next;
+    records_reopen(&t->records, t->env, mlt_trail_keys(t->trail));
 }
 
 // `cleanly` false: the index is left as a death would leave it.

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "lib/ok.h"
 #include "lib/records.h"
 #include "lib/simdisk.h"
 #include "store/files.h"
@@ -15,13 +16,6 @@
 #include "trail/verify.h"
 
 #include <cmocka.h>
-
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        if ((call) != MLT_OK) {                                                                                        \
-            fail_msg("%s: %s", #call, f->err.text);                                                                    \
-        }                                                                                                              \
-    } while (0)
 
 struct fixture {
     struct simdisk *disk;
@@ -51,9 +45,7 @@ static void close_trail(struct fixture *f) {
 static void append(struct fixture *f, size_t n) {
     struct mlt_receipt receipts[16];
     open_trail(f);
-    uint64_t next = f->records.next;
-    records_open(&f->records, f->env, mlt_trail_keys(f->trail));
-    f->records.next = next;
+    records_reopen(&f->records, f->env, mlt_trail_keys(f->trail));
     for (size_t i = 0; i < n; i++) {
         records_prediction(&f->records, 50);
     }

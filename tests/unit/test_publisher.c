@@ -10,6 +10,7 @@
 
 #include "base_posix/env_posix.h"
 #include "lib/records.h"
+#include "lib/tempdir.h"
 #include "trail/trail.h"
 
 #include <cmocka.h>
@@ -17,7 +18,7 @@
 #define WAIT_MS 10000 // for what must come: only a broken run waits so long
 
 struct fixture {
-    char base[64];
+    char base[TEMPDIR_MAX];
     char dir[80];
     struct mlt_env *env;
     struct mlt_error err;
@@ -63,8 +64,7 @@ static int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
     f->env = mlt_env_posix();
-    (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-publisher-XXXXXX");
-    assert_non_null(mkdtemp(f->base));
+    tempdir_make(f->base, "publisher");
     (void)snprintf(f->dir, sizeof(f->dir), "%s/t", f->base);
     f->opt = (struct mlt_trail_options){.dir = f->dir,
                                         .journal_bytes = 256 << 10,
@@ -86,13 +86,11 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     struct fixture *f = *state;
-    char command[128];
     records_close(&f->records);
     if (f->trail) {
         (void)mlt_trail_close(f->trail, &f->err);
     }
-    (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
-    assert_int_equal(system(command), 0);
+    tempdir_remove(f->base);
     free(f);
     return 0;
 }

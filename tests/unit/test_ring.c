@@ -16,6 +16,7 @@
 #include "base_posix/env_posix.h"
 #include "http/service.h"
 #include "lib/small_log.h"
+#include "lib/tempdir.h"
 #include "witness/ring.h"
 #include "witness/witness.h"
 
@@ -33,7 +34,7 @@ struct peer {
 };
 
 struct fixture {
-    char base[64];
+    char base[TEMPDIR_MAX];
     char evidence[96];
     struct mlt_env *env;
     struct small_log log;
@@ -110,8 +111,7 @@ static int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
     f->env = mlt_env_posix();
-    (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-ring-XXXXXX");
-    assert_non_null(mkdtemp(f->base));
+    tempdir_make(f->base, "ring");
     (void)snprintf(f->evidence, sizeof(f->evidence), "%s/evidence", f->base);
     small_log_init(&f->log, "log.example.com/a", 1, 3, "a");
     small_log_init(&f->fork, "log.example.com/a", 1, 3, "b");
@@ -126,7 +126,6 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     struct fixture *f = *state;
-    char command[128];
     mlt_ring_close(f->ring);
     for (size_t i = 0; i < NUM; i++) {
         mlt_service_stop(f->peer[i].service);
@@ -136,8 +135,7 @@ static int tear_down(void **state) {
     mlt_buf_clear(&f->note);
     small_log_clear(&f->log);
     small_log_clear(&f->fork);
-    (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
-    assert_int_equal(system(command), 0);
+    tempdir_remove(f->base);
     free(f);
     return 0;
 }

@@ -19,7 +19,7 @@
 
 #include "base/time.h"
 #include "crypto/timestamp.h"
-#include "lib/vectors.h"
+#include "lib/timestamp_vectors.h"
 
 static const uint8_t nonce[MLT_TIMESTAMP_NONCE_LEN] = {0x81, 2, 3, 4,
                                                        5,    6, 7, 8}; // the highest bit is set: DER pads it
@@ -30,31 +30,13 @@ struct vectors {
     struct mlt_timestamp_roots *roots;
 };
 
-static void load(struct mlt_buf *out, const char *name) {
-    char relative[128], path[1024];
-    (void)snprintf(relative, sizeof relative, "tests/vectors/timestamp/%s", name);
-    test_source_path(path, sizeof path, relative);
-    mlt_buf_reset(out);
-    assert_true(test_read_file(path, out));
-}
-
-static struct mlt_timestamp_roots *load_roots(const char *name) {
-    struct mlt_buf pem = {0};
-    struct mlt_timestamp_roots *roots = NULL;
-    load(&pem, name);
-    assert_int_equal(mlt_timestamp_roots_new(&roots, mlt_buf_bytes(&pem), NULL), MLT_OK);
-    assert_int_equal(mlt_timestamp_roots_count(roots), 1);
-    mlt_buf_clear(&pem);
-    return roots;
-}
-
 static int set_up(void **state) {
     static struct vectors v;
-    load(&v.note, "note");
-    load(&v.granted, "granted.tsr");
-    load(&v.token, "good.tst");
+    timestamp_vector(&v.note, "note");
+    timestamp_vector(&v.granted, "granted.tsr");
+    timestamp_vector(&v.token, "good.tst");
     mlt_sha256_one(v.imprint, mlt_buf_bytes(&v.note));
-    v.roots = load_roots("root.pem");
+    v.roots = timestamp_vector_roots("root.pem");
     *state = &v;
     return 0;
 }
@@ -81,7 +63,7 @@ static struct mlt_timestamp_verdict verify(const struct vectors *v, struct mlt_b
 
 static struct mlt_timestamp_verdict verify_file(const struct vectors *v, const char *name) {
     struct mlt_buf token = {0};
-    load(&token, name);
+    timestamp_vector(&token, name);
     struct mlt_timestamp_verdict verdict = verify(v, mlt_buf_bytes(&token), v->roots, NULL);
     mlt_buf_clear(&token);
     return verdict;
@@ -101,7 +83,7 @@ static void test_request(void **state) {
     // A request is the DER that RFC 3161 section 2.4.1 asks for, byte for byte as made by hand.
     struct vectors *v = *state;
     struct mlt_buf query = {0}, expected = {0};
-    load(&expected, "query.tsq");
+    timestamp_vector(&expected, "query.tsq");
     assert_int_equal(mlt_timestamp_request(&query, v->imprint, nonce, NULL), MLT_OK);
     assert_true(mlt_bytes_equal(mlt_buf_bytes(&query), mlt_buf_bytes(&expected)));
     mlt_buf_clear(&query);
@@ -130,7 +112,7 @@ static void test_false_answers(void **state) {
     v->imprint[0] ^= 1;
     assert_non_null(strstr(verdict.why, "imprint"));
 
-    load(&response, "rejected.tsr");
+    timestamp_vector(&response, "rejected.tsr");
     verdict = answer(v, mlt_buf_bytes(&response), nonce, &token);
     assert_non_null(strstr(verdict.why, "did not grant it: status 2"));
 
@@ -181,7 +163,7 @@ static void test_false_tokens(void **state) {
     assert_non_null(strstr(verify_file(v, "sha512.tst").why, "SHA-256"));
     assert_false(verify_file(v, "granted.tsr").good);
 
-    struct mlt_timestamp_roots *other = load_roots("other.pem");
+    struct mlt_timestamp_roots *other = timestamp_vector_roots("other.pem");
     struct mlt_timestamp_verdict verdict = verify(v, mlt_buf_bytes(&v->token), other, NULL);
     assert_non_null(strstr(verdict.why, "issuer"));
     mlt_timestamp_roots_free(other);
@@ -197,8 +179,8 @@ static void test_roots(void **state) {
     (void)state;
     struct mlt_buf pem = {0}, again = {0};
     struct mlt_timestamp_roots *roots = NULL;
-    load(&pem, "root.pem");
-    load(&again, "root.pem");
+    timestamp_vector(&pem, "root.pem");
+    timestamp_vector(&again, "root.pem");
     size_t one = pem.len;
     mlt_buf_put_str(&pem, "a remark\n");
     mlt_buf_put_bytes(&pem, mlt_buf_bytes(&again));
@@ -253,7 +235,7 @@ static void test_openssl_agrees(void **state) {
     assert_int_equal(mlt_timestamp_read(&says, mlt_buf_bytes(&v->token), NULL), MLT_OK);
     for (size_t i = 0; i < sizeof tokens / sizeof tokens[0]; i++) {
         struct mlt_buf token = {0};
-        load(&token, tokens[i].name);
+        timestamp_vector(&token, tokens[i].name);
         assert_int_equal(verify_file(v, tokens[i].name).good, tokens[i].good);
         assert_int_equal(openssl_verifies(mlt_buf_bytes(&token), says.gen_time), tokens[i].good);
         mlt_buf_clear(&token);

@@ -7,22 +7,16 @@
 #include <unistd.h>
 
 #include "base_posix/env_posix.h"
+#include "lib/ok.h"
 #include "lib/records.h"
+#include "lib/tempdir.h"
 #include "trail/trail.h"
 #include "trail/verify.h"
 
 #include <cmocka.h>
 
-#define OK(call)                                                                                                       \
-    do {                                                                                                               \
-        struct mlt_error *e_ = &f->err;                                                                                \
-        if ((call) != MLT_OK) {                                                                                        \
-            fail_msg("%s: %s", #call, e_->text);                                                                       \
-        }                                                                                                              \
-    } while (0)
-
 struct fixture {
-    char base[64];
+    char base[TEMPDIR_MAX];
     char dir[80];
     struct mlt_env *env;
     struct mlt_error err;
@@ -34,9 +28,7 @@ struct fixture {
 static void open_trail(struct fixture *f, const struct mlt_admission *admission) {
     OK(mlt_trail_open(&f->trail, f->env, &f->opt, &f->err));
     OK(mlt_trail_start(f->trail, admission, &f->err));
-    uint64_t next = f->records.next;
-    records_open(&f->records, f->env, mlt_trail_keys(f->trail));
-    f->records.next = next;
+    records_reopen(&f->records, f->env, mlt_trail_keys(f->trail));
 }
 
 static void close_trail(struct fixture *f) {
@@ -49,8 +41,7 @@ static int set_up(void **state) {
     struct fixture *f = calloc(1, sizeof(*f));
     assert_non_null(f);
     f->env = mlt_env_posix();
-    (void)snprintf(f->base, sizeof(f->base), "/tmp/mlt-trail-XXXXXX");
-    assert_non_null(mkdtemp(f->base));
+    tempdir_make(f->base, "trail");
     (void)snprintf(f->dir, sizeof(f->dir), "%s/t", f->base);
     f->opt.dir = f->dir;
     f->opt.journal_bytes = 256 << 10;
@@ -62,9 +53,7 @@ static int set_up(void **state) {
 
 static int tear_down(void **state) {
     struct fixture *f = *state;
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -r %s", f->base);
-    assert_int_equal(system(command), 0);
+    tempdir_remove(f->base);
     free(f);
     return 0;
 }

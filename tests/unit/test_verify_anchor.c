@@ -14,7 +14,7 @@
 
 #include "lib/records.h"
 #include "lib/simdisk.h"
-#include "lib/vectors.h"
+#include "lib/timestamp_vectors.h"
 #include "note/checkpoint.h"
 #include "record/anchor.h"
 #include "trail/verify.h"
@@ -27,13 +27,6 @@ static void must(enum mlt_status status, const struct mlt_error *err) {
     }
 }
 
-static void load(struct mlt_buf *out, const char *name) {
-    char relative[128], path[1024];
-    (void)snprintf(relative, sizeof relative, "tests/vectors/timestamp/%s", name);
-    test_source_path(path, sizeof path, relative);
-    assert_true(test_read_file(path, out));
-}
-
 // The record that a server would write for this checkpoint and token.
 static void write_anchor(struct mlt_buf *out, const char *token_file) {
     struct mlt_buf note = {0}, token = {0};
@@ -41,8 +34,8 @@ static void write_anchor(struct mlt_buf *out, const char *token_file) {
     struct mlt_note parsed;
     struct mlt_checkpoint head;
     struct mlt_json_writer w;
-    load(&note, "note");
-    load(&token, token_file);
+    timestamp_vector(&note, "note");
+    timestamp_vector(&token, token_file);
     struct mlt_anchor a = {.is_timestamp = true, .checkpoint = mlt_buf_bytes(&note), .token = mlt_buf_bytes(&token)};
     assert_int_equal(mlt_note_parse(&parsed, &arena, a.checkpoint, NULL), MLT_OK);
     assert_int_equal(mlt_checkpoint_parse(&head, parsed.text, NULL), MLT_OK);
@@ -144,11 +137,8 @@ static void test_false_token(void **state) {
 }
 
 static int set_up(void **state) {
-    struct mlt_buf pem = {0};
     (void)state;
-    load(&pem, "root.pem");
-    assert_int_equal(mlt_timestamp_roots_new(&roots, mlt_buf_bytes(&pem), NULL), MLT_OK);
-    mlt_buf_clear(&pem);
+    roots = timestamp_vector_roots("root.pem");
     return 0;
 }
 
