@@ -35,9 +35,9 @@ enum mlt_status mlt_cosigner_parse(struct mlt_cosigner *out, struct mlt_bytes se
     return st;
 }
 
-void mlt_cosigner_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
-                                const uint8_t seed[static 32]) {
-    mlt_key_format_secret(out, MLT_KEY_COSIGNATURE_V1, name, seed);
+enum mlt_status mlt_cosigner_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
+                                           const uint8_t seed[static 32], struct mlt_error *err) {
+    return mlt_key_format_secret(out, MLT_KEY_COSIGNATURE_V1, name, seed, err);
 }
 
 void mlt_cosigner_clear(struct mlt_cosigner *c) {

@@ -18,8 +18,8 @@ enum mlt_status mlt_cosigner_init(struct mlt_cosigner *out, struct mlt_bytes nam
 enum mlt_status mlt_cosigner_parse(struct mlt_cosigner *out, struct mlt_bytes secret_text,
                                    struct mlt_error *err) MLT_MUST_USE;
 // mlt_cosigner_format_secret writes the form with type 04. `name` must be valid.
-void mlt_cosigner_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
-                                const uint8_t seed[static 32]);
+enum mlt_status mlt_cosigner_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
+                                           const uint8_t seed[static 32], struct mlt_error *err) MLT_MUST_USE;
 void mlt_cosigner_clear(struct mlt_cosigner *c); // wipes; NULL and zero accepted
 
 // mlt_cosignature_sign appends one signature line to `out`: what a witness answers, and what follows the other lines of

@@ -22,8 +22,8 @@ enum mlt_status mlt_key_init(struct mlt_vkey *vkey, struct mlt_signing_key **key
                              struct mlt_bytes name, const uint8_t seed[static 32], struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_key_parse_secret(struct mlt_vkey *found, uint8_t seed[static 32], enum mlt_key_type type,
                                      struct mlt_bytes secret_text, struct mlt_error *err) MLT_MUST_USE;
-void mlt_key_format_secret(char out[static MLT_SKEY_TEXT_MAX], enum mlt_key_type type, struct mlt_bytes name,
-                           const uint8_t seed[static 32]);
+enum mlt_status mlt_key_format_secret(char out[static MLT_SKEY_TEXT_MAX], enum mlt_key_type type, struct mlt_bytes name,
+                                      const uint8_t seed[static 32], struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_hash_lines_parse reads lines of one base64 hash each up to an empty line, which it consumes. MLT_INVALID: another
 // line, over `max` hashes (max <= MLT_PROOF_MAX), or the end before an empty line.

@@ -207,16 +207,16 @@ enum mlt_status mlt_key_parse_secret(struct mlt_vkey *found, uint8_t seed[static
     return st;
 }
 
-void mlt_key_format_secret(char out[static MLT_SKEY_TEXT_MAX], enum mlt_key_type type, struct mlt_bytes name,
-                           const uint8_t seed[static 32]) {
+enum mlt_status mlt_key_format_secret(char out[static MLT_SKEY_TEXT_MAX], enum mlt_key_type type, struct mlt_bytes name,
+                                      const uint8_t seed[static 32], struct mlt_error *err) {
     struct mlt_vkey vkey;
     struct mlt_signing_key *key;
-    if (mlt_key_init(&vkey, &key, type, name, seed, NULL) != MLT_OK) {
-        // The caller made the name; what remains is memory. An empty or half-written key would be worse than an end.
-        abort();
+    enum mlt_status st = mlt_key_init(&vkey, &key, type, name, seed, err);
+    if (!st) {
+        format_fields(out, MLT_SKEY_TEXT_MAX, SECRET_PREFIX, &vkey, seed);
+        mlt_signing_key_free(key);
     }
-    format_fields(out, MLT_SKEY_TEXT_MAX, SECRET_PREFIX, &vkey, seed);
-    mlt_signing_key_free(key);
+    return st;
 }
 
 enum mlt_status mlt_signer_init(struct mlt_signer *out, struct mlt_bytes name, const uint8_t seed[static 32],
@@ -236,9 +236,9 @@ enum mlt_status mlt_signer_parse(struct mlt_signer *out, struct mlt_bytes secret
     return st;
 }
 
-void mlt_signer_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
-                              const uint8_t seed[static 32]) {
-    mlt_key_format_secret(out, MLT_KEY_ED25519, name, seed);
+enum mlt_status mlt_signer_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
+                                         const uint8_t seed[static 32], struct mlt_error *err) {
+    return mlt_key_format_secret(out, MLT_KEY_ED25519, name, seed, err);
 }
 
 void mlt_signer_clear(struct mlt_signer *s) {

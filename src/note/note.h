@@ -41,7 +41,8 @@ enum mlt_status mlt_signer_take(struct mlt_signer *out, struct mlt_bytes name, s
                                 struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_signer_parse(struct mlt_signer *out, struct mlt_bytes secret_text,
                                  struct mlt_error *err) MLT_MUST_USE;
-void mlt_signer_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name, const uint8_t seed[static 32]);
+enum mlt_status mlt_signer_format_secret(char out[static MLT_SKEY_TEXT_MAX], struct mlt_bytes name,
+                                         const uint8_t seed[static 32], struct mlt_error *err) MLT_MUST_USE;
 void mlt_signer_clear(struct mlt_signer *s); // wipes
 
 // A parsed note borrows from the text it was parsed from.

@@ -174,9 +174,7 @@ static enum mlt_status draw_key(struct mlt_key_file *out, struct mlt_signer *sig
     uint8_t seed[MLT_ED25519_SEED_LEN];
     enum mlt_status st = env->random(env, seed, sizeof(seed), err);
     st = st ? st : mlt_signer_init(signer, mlt_str(name), seed, err);
-    if (!st) {
-        mlt_signer_format_secret(out->secret, mlt_str(name), seed);
-    }
+    st = st ? st : mlt_signer_format_secret(out->secret, mlt_str(name), seed, err);
     mlt_wipe(seed, sizeof(seed));
     return st;
 }

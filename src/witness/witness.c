@@ -75,8 +75,8 @@ static enum mlt_status make_key(struct mlt_env *env, const char *dir, const char
     struct mlt_cosigner cosigner = {0};
     enum mlt_status st = env->random(env, seed, sizeof(seed), err);
     st = st ? st : mlt_cosigner_init(&cosigner, mlt_str(name), seed, err);
+    st = st ? st : mlt_cosigner_format_secret(text, mlt_str(name), seed, err);
     if (!st) {
-        mlt_cosigner_format_secret(text, mlt_str(name), seed);
         size_t len = strlen(text);
         text[len] = '\n';
         path_of(path, dir, "", "witness.key");

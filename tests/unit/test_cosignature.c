@@ -90,8 +90,8 @@ static void test_secret_keys(void **state) {
     struct mlt_signer signer;
     struct mlt_error err;
     test_unhex(seed, sizeof(seed), wit1_seed);
-    mlt_cosigner_format_secret(own, mlt_str("Wit1"), seed);
-    mlt_signer_format_secret(others, mlt_str("Wit1"), seed);
+    assert_int_equal(mlt_cosigner_format_secret(own, mlt_str("Wit1"), seed, NULL), MLT_OK);
+    assert_int_equal(mlt_signer_format_secret(others, mlt_str("Wit1"), seed, NULL), MLT_OK);
     assert_non_null(strstr(own, "+9b3fb2d5+"));
     assert_non_null(strstr(others, "+55ee4561+"));
     const char *const texts[] = {own, others};
