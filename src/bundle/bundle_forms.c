@@ -133,6 +133,8 @@ static const char *dimension_name(uint8_t dim) {
         return "the stream";
     case MLT_DIM_TALLIES:
         return "tallies of the stream";
+    case MLT_DIM_BATCHES:
+        return "signed batches of the stream, by thousands of sequence numbers";
     case MLT_DIM_SETTING:
         return "the setting";
     case MLT_DIM_DEPLOYMENT:

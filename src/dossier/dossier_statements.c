@@ -221,6 +221,25 @@ static void put_tail(struct mlt_json_writer *w, const struct tail *tail) {
     mlt_jw_end_object(w);
 }
 
+// What the serving node signed; the verdict on it rests on the setting as much as on the batch.
+static void put_batch(struct mlt_json_writer *w, const struct mlt_batch_check *batch, struct mlt_proof_set *set) {
+    const bool is_there = batch->verdict != MLT_BATCH_NONE && batch->verdict != MLT_BATCH_MISSING;
+    const bool by_setting = is_there && batch->setting != UINT64_MAX;
+    mlt_jw_name(w, "batch");
+    mlt_jw_object(w);
+    mlt_jw_member(w, "verdict", mlt_batch_verdict_name(batch->verdict));
+    put_index_or_null(w, "entry", is_there ? batch->entry : UINT64_MAX);
+    mlt_jw_member(w, "key", is_there && batch->fingerprint[0] ? batch->fingerprint : NULL);
+    put_index_or_null(w, "setting_entry", by_setting ? batch->setting : UINT64_MAX);
+    mlt_jw_end_object(w);
+    if (is_there) {
+        mlt_proof_set_add(set, batch->entry, (struct mlt_bytes){0});
+    }
+    if (by_setting) {
+        mlt_proof_set_add(set, batch->setting, (struct mlt_bytes){0});
+    }
+}
+
 static void put_runs(struct mlt_json_writer *w, const struct mlt_story *story) {
     mlt_jw_name(w, "runs");
     mlt_jw_array(w);
@@ -264,6 +283,7 @@ enum mlt_status mlt_dossier_put_completeness(struct mlt_dossier_writer *d, const
     mlt_jw_member_u64(w, "gaps", story->gaps);
     mlt_jw_member_u64(w, "repeats", story->repeats);
     put_tail(w, &tail);
+    put_batch(w, &story->batch, set);
     mlt_jw_end_object(w);
     mlt_jw_name(w, "access");
     mlt_jw_object(w);

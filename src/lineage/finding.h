@@ -57,6 +57,13 @@ enum mlt_finding_id {
     MLT_F_STREAM_BEYOND_FINAL,
     MLT_F_STREAM_OPEN,
     MLT_F_STREAM_UNCHECKED,
+    // What the serving node signed.
+    MLT_F_BATCH_MISSING,
+    MLT_F_BATCH_SIGNATURE_INVALID,
+    MLT_F_BATCH_SIGNER_NOT_ALLOWED,
+    MLT_F_BATCH_RECORD_DIFFERS,
+    MLT_F_BATCH_CHAIN_BROKEN,
+    MLT_F_BATCH_UNCHECKED,
     // Time.
     MLT_F_EVENT_AFTER_RECEIPT,
     MLT_F_EVENT_LONG_BEFORE_RECEIPT,
@@ -109,6 +116,7 @@ enum mlt_status mlt_check_links(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_data(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_stages(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_stream(struct mlt_walk *w) MLT_MUST_USE;
+enum mlt_status mlt_check_batch(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_time(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_evidence(struct mlt_walk *w) MLT_MUST_USE;
 

@@ -3,6 +3,15 @@
 #define MLT_LINEAGE_NODE_H
 
 #include "lineage/lineage.h"
+#include "note/allowed_signers.h"
+
+// The allowed signers in force, read once for a story (mlt_walk_signers).
+struct mlt_signers {
+    bool loaded;
+    uint64_t entry;  // of the setting; UINT64_MAX: never set
+    const char *why; // what is wrong with it; NULL: nothing
+    struct mlt_allowed_signers list;
+};
 
 // One walk: what it reads from, where it puts things, and the story that it tells.
 struct mlt_walk {
@@ -12,6 +21,7 @@ struct mlt_walk {
     struct mlt_error *err;
     bool cut; // a limit ended the walk: what is not here may yet be in the trail
     bool signatures_checked;
+    struct mlt_signers signers;
 };
 
 enum mlt_status mlt_node_no_memory(const struct mlt_walk *w);

@@ -5,22 +5,13 @@
 // shown for the approval, over all records of it, so that nothing is shown as signed that was not.
 #include "crypto/sshsig.h"
 #include "lineage/finding.h"
-#include "note/allowed_signers.h"
 #include "record/statement.h"
-
-// The allowed signers in force, read once for a story.
-struct signers {
-    uint64_t entry;  // UINT64_MAX: never set
-    const char *why; // what is wrong with the setting; NULL: nothing
-    struct mlt_allowed_signers list;
-};
 
 // One signature as it is judged.
 struct judging {
     struct mlt_walk *w;
     const struct mlt_node *node;
     const struct mlt_part *part;
-    const struct signers *signers;
     struct mlt_signature_check *check;
 };
 
@@ -46,9 +37,13 @@ bool mlt_node_signed(const struct mlt_node *approval) {
     return false;
 }
 
-static enum mlt_status load_signers(struct mlt_walk *w, struct signers *out) {
+enum mlt_status mlt_walk_signers(struct mlt_walk *w) {
+    struct mlt_signers *out = &w->signers;
     struct mlt_node *setting;
-    *out = (struct signers){.entry = UINT64_MAX};
+    if (out->loaded) {
+        return MLT_OK;
+    }
+    *out = (struct mlt_signers){.loaded = true, .entry = UINT64_MAX};
     enum mlt_status status = mlt_walk_setting(w, "allowed_signers", &setting);
     if (status != MLT_OK || setting == NULL) {
         return status;
@@ -83,7 +78,7 @@ static enum mlt_status verdict(const struct judging *j, enum mlt_signature_verdi
 }
 
 static enum mlt_status judge_signer(const struct judging *j, const struct mlt_sshsig *sig) {
-    const struct signers *signers = j->signers;
+    const struct mlt_signers *signers = &j->w->signers;
     struct mlt_arena *arena = j->w->arena;
     const char *key = j->check->fingerprint;
     struct mlt_bytes approver;
@@ -222,7 +217,7 @@ static bool carries_signature(const struct mlt_part *part) {
     return part->relation != MLT_REL_CORRECTS && at != MLT_JSON_NONE && !mlt_json_is(&part->facts, at, MLT_JSON_NULL);
 }
 
-static enum mlt_status check_node(struct mlt_walk *w, struct mlt_node *node, const struct signers *signers) {
+static enum mlt_status check_node(struct mlt_walk *w, struct mlt_node *node) {
     enum mlt_status status = MLT_OK;
     node->signatures = mlt_arena_zero(w->arena, node->num_parts * sizeof(*node->signatures));
     if (node->signatures == NULL) {
@@ -236,7 +231,7 @@ static enum mlt_status check_node(struct mlt_walk *w, struct mlt_node *node, con
         struct mlt_signature_check *check = &node->signatures[node->num_signatures++];
         *check =
             (struct mlt_signature_check){.verdict = MLT_SIGNATURE_INVALID, .entry = part->index, .setting = UINT64_MAX};
-        const struct judging j = {w, node, part, signers, check};
+        const struct judging j = {w, node, part, check};
         status = judge(&j);
         status = status == MLT_OK ? add_finding(w, node, check) : status;
     }
@@ -256,14 +251,13 @@ static bool any_signature(const struct mlt_node_list *list) {
 
 enum mlt_status mlt_walk_signatures(struct mlt_walk *w) {
     struct mlt_node_list *list = &w->story->approvals;
-    struct signers signers;
     if (w->signatures_checked || !any_signature(list)) {
         return MLT_OK;
     }
     w->signatures_checked = true;
-    enum mlt_status status = load_signers(w, &signers);
+    enum mlt_status status = mlt_walk_signers(w);
     for (size_t i = 0; status == MLT_OK && i < list->num; i++) {
-        status = check_node(w, list->nodes[i], &signers);
+        status = check_node(w, list->nodes[i]);
     }
     return status;
 }

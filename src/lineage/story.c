@@ -160,8 +160,8 @@ static enum mlt_status check_subject(struct mlt_walk *w, const struct mlt_subjec
 
 static enum mlt_status check_all(struct mlt_walk *w) {
     typedef enum mlt_status check(struct mlt_walk * w);
-    static check *const checks[] = {mlt_check_links,  mlt_check_data, mlt_check_stages,
-                                    mlt_check_stream, mlt_check_time, mlt_check_evidence};
+    static check *const checks[] = {mlt_check_links, mlt_check_data, mlt_check_stages,  mlt_check_stream,
+                                    mlt_check_batch, mlt_check_time, mlt_check_evidence};
     enum mlt_status status = MLT_OK;
     for (size_t i = 0; status == MLT_OK && i < sizeof(checks) / sizeof(checks[0]); i++) {
         status = checks[i](w);

@@ -33,6 +33,8 @@ enum mlt_status mlt_walk_approvals(struct mlt_walk *w, struct mlt_bytes model, s
 enum mlt_status mlt_walk_transitions(struct mlt_walk *w, struct mlt_bytes model, struct mlt_bytes version) MLT_MUST_USE;
 enum mlt_status mlt_walk_predictions(struct mlt_walk *w, struct mlt_bytes request_id) MLT_MUST_USE;
 enum mlt_status mlt_walk_access(struct mlt_walk *w) MLT_MUST_USE;
+// mlt_walk_signers loads the allowed signers in force into w->signers, once.
+enum mlt_status mlt_walk_signers(struct mlt_walk *w) MLT_MUST_USE;
 // mlt_walk_signatures checks the signatures of the story's approvals, once, and adds what is wrong with them.
 enum mlt_status mlt_walk_signatures(struct mlt_walk *w) MLT_MUST_USE;
 // mlt_walk_finish sorts the lists and makes the findings of what was walked.

@@ -1,5 +1,7 @@
 #include "record/identity.h"
 
+#include "record/producer_batch.h"
+
 #define NS_PER_HOUR (MLT_NS_PER_S * 3600)
 
 // Gathers terms, or else the links of the same values.
@@ -157,6 +159,24 @@ static void add_corrects(struct collect *c) {
     }
 }
 
+// The blocks of sequence numbers that a batch has a part of: two at most, whatever it claims.
+static void add_batch(struct collect *c) {
+    const char *const ends[] = {"first", "last"};
+    struct mlt_bytes values[] = {text_of(c, "serving_node"), text_of(c, "stream"), {0}};
+    for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+        const struct mlt_member_ref *ref = find(c, ends[i]);
+        uint64_t sequence;
+        char *block =
+            ref && mlt_json_u64(ref->json, ref->at, &sequence)
+                ? mlt_arena_printf(c->scratch, "%llu", (unsigned long long)(sequence / MLT_PRODUCER_BATCH_BLOCK))
+                : NULL;
+        if (block && values[0].ptr && values[1].ptr) {
+            values[2] = mlt_str(block);
+            add(c, MLT_DIM_BATCHES, values, 3);
+        }
+    }
+}
+
 static void add_by_kind(struct collect *c, struct mlt_draft *out) {
     switch (out->kind) {
     case MLT_KIND_PREDICTION:
@@ -204,6 +224,9 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
         }
         break;
     }
+    case MLT_KIND_BATCH:
+        add_batch(c);
+        break;
     case MLT_KIND_DECISION:
     case MLT_KIND_EXPLANATION:
     case MLT_KIND_OVERSIGHT:

@@ -29,6 +29,9 @@ static const struct mlt_kind_info KINDS[MLT_NUM_KINDS] = {
      "An earlier record is wrong; both versions are shown."},
     {MLT_KIND_TALLY, "tally", false, mlt_members_tally,
      "A count by somebody who counts independently, so that missing records show."},
+    {MLT_KIND_BATCH, "batch", false, mlt_members_batch,
+     "What a serving node signed of its predictions, chained to what it signed before, so that nobody behind it can "
+     "invent, change or drop one."},
     {MLT_KIND_CONTROL, "control", true, mlt_members_control, "Something happened to the trail itself."},
     {MLT_KIND_ALERT, "alert", true, mlt_members_alert, "Access that was unusual."},
     {MLT_KIND_EXPORT, "export", true, mlt_members_export, "Entries or payloads left the trail."},

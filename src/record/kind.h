@@ -20,6 +20,7 @@ enum mlt_kind {
     MLT_KIND_OUTCOME,
     MLT_KIND_CORRECTION,
     MLT_KIND_TALLY,
+    MLT_KIND_BATCH,
     // Only the server writes these.
     MLT_KIND_CONTROL,
     MLT_KIND_ALERT,

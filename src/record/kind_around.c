@@ -113,3 +113,21 @@ const struct mlt_member mlt_members_tally[] = {
     MEMBERS_COMMON,
     MEMBERS_END,
 };
+
+const struct mlt_member mlt_members_batch[] = {
+    MEMBER("serving_node", STRING, REQ, "the node that signs"),
+    MEMBER("stream", STRING, REQ, "the stream that its predictions are in"),
+    MEMBER("first", COUNT, REQ, "sequence number of the first prediction of the batch"),
+    MEMBER("last", COUNT, REQ, "and of the last one"),
+    MEMBER("count", COUNT, REQ, "how many there are: all numbers from the first to the last"),
+    MEMBER("root", DIGEST, REQ, "tree hash (RFC 6962) over the leaves"),
+    MEMBER("previous", DIGEST, 0, "digest of the statement before; not given: the first of the stream"),
+    MEMBER("statement", STRING, REQ, "what was signed, verbatim"),
+    MEMBER("signature", STRING, EVI, "its SSH signature (SSHSIG, armored), in the namespace `batch@mltrail`"),
+    MEMBER("key", STRING, 0, "the public key of the signer"),
+    MEMBER("nonce", STRING, EVI | PAY, "64 hexadecimal digits that the leaves were hashed with"),
+    MEMBER("leaves", STRINGS, EVI | PAY, "hash of each prediction with the nonce, hexadecimal, in order"),
+    MEMBER_TIMESTAMP,
+    MEMBERS_COMMON,
+    MEMBERS_END,
+};

@@ -44,6 +44,7 @@ enum mlt_dim {
     MLT_DIM_TALLIES,        // serving_node, stream: tallies
     MLT_DIM_CONTROL,        // control entries: what of
     MLT_DIM_PARTIAL,        // no value; a link only: the entry may have links that it does not commit to
+    MLT_DIM_BATCHES,        // serving_node, stream, number of a block of sequences: batches with a part of it
 };
 
 static inline bool mlt_dim_is_name(enum mlt_dim dim) {
@@ -69,6 +70,7 @@ static inline bool mlt_dim_is_linked(enum mlt_dim dim) {
     case MLT_DIM_USES_COMPONENT:
     case MLT_DIM_APPROVAL:
     case MLT_DIM_TALLIES:
+    case MLT_DIM_BATCHES:
     case MLT_DIM_TABLE:
     case MLT_DIM_SETTING:
     case MLT_DIM_DEPLOYMENT:

@@ -71,6 +71,10 @@ static const char *const SAMPLE_RECORDS[MLT_NUM_KINDS] = {
     [MLT_KIND_TALLY] =
         "{\"kind\":\"tally\",\"source\":\"node-7\",\"counted\":\"prediction\",\"scope\":{\"serving_node\":\"node-7\",\"stream\":\"8f2c\"},\n"
         " \"from\":\"2026-11-23T09:00:00Z\",\"to\":\"2026-11-23T10:00:00Z\",\"count\":418,\"final\":true}",
+    [MLT_KIND_BATCH] =
+        "{\"kind\":\"batch\",\"serving_node\":\"node-7\",\"stream\":\"8f2c\",\"first\":417,\"last\":417,\"count\":1,\n"
+        " \"root\":\"" SAMPLE_HASH "\",\"timestamp\":\"2026-11-23T09:40:02Z\",\n"
+        " \"statement\":\"mltrail batch v1\\n…\",\"signature\":\"-----BEGIN SSH SIGNATURE-----\\n…\",\"nonce\":\"…\",\"leaves\":[\"…\"]}",
     [MLT_KIND_CONTROL] =
         "{\"kind\":\"control\",\"control\":\"setting\",\"timestamp\":\"2026-11-23T08:00:00Z\",\"name\":\"production_stages\",\n"
         " \"value\":[\"production\"],\"set_by\":\"local:root\",\"reason\":\"first set-up\"}",

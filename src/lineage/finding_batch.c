@@ -1,0 +1,293 @@
+// Signed batches: is the served prediction what its node signed, by a key that may sign for the node, in an unbroken
+// chain?
+//
+// Look-ups are by block of sequence numbers, so that a stream of ten million predictions costs as much as one of ten.
+#include <inttypes.h>
+
+#include "crypto/sshsig.h"
+#include "lineage/finding.h"
+#include "merkle/merkle.h"
+#include "record/producer_batch.h"
+
+#define BATCHES_MAX 1024 // of one block of 1,000 numbers: each has at least one, and a few are sent twice
+
+// Where the prediction stands.
+struct place {
+    struct mlt_bytes node, stream;
+    uint64_t sequence;
+    const struct mlt_part *part; // the record that has the number
+};
+
+static bool find_place(const struct mlt_walk *w, struct place *out) {
+    const struct mlt_node *served = w->story->served;
+    for (size_t i = 0; served && i < served->num_parts; i++) {
+        const struct mlt_json *facts = &served->parts[i].facts;
+        if (mlt_json_u64(facts, mlt_json_get(facts, 0, "sequence"), &out->sequence)) {
+            out->part = &served->parts[i];
+            out->node = mlt_json_string(facts, mlt_json_get(facts, 0, "serving_node"), w->arena);
+            out->stream = mlt_json_string(facts, mlt_json_get(facts, 0, "stream"), w->arena);
+            return out->node.ptr != NULL && out->stream.ptr != NULL;
+        }
+    }
+    return false;
+}
+
+static enum mlt_status batches_of_block(const struct mlt_walk *w, const struct place *p, uint64_t sequence,
+                                        uint64_t found[static BATCHES_MAX], size_t *num) {
+    char *block = mlt_arena_printf(w->arena, "%" PRIu64, sequence / MLT_PRODUCER_BATCH_BLOCK);
+    if (block == NULL) {
+        return mlt_node_no_memory(w);
+    }
+    const struct mlt_bytes values[] = {p->node, p->stream, mlt_str(block)};
+    struct mlt_term term;
+    bool more = false;
+    mlt_source_term(w->src, &term, MLT_DIM_BATCHES, values, 3);
+    return w->src->find(w->src->ctx, &term, 1, 0, false, BATCHES_MAX, found, num, NULL, &more, w->err);
+}
+
+static bool covers(const struct mlt_node *batch, uint64_t sequence) {
+    struct mlt_value first = mlt_node_get(batch, "first"), last = mlt_node_get(batch, "last");
+    uint64_t from, to;
+    return first.json && last.json && mlt_json_u64(first.json, first.at, &from) &&
+           mlt_json_u64(last.json, last.at, &to) && from <= sequence && sequence <= to;
+}
+
+// The first batch with this number; NULL: none.
+static enum mlt_status find_batch(const struct mlt_walk *w, const struct place *p, uint64_t sequence,
+                                  struct mlt_node **out, size_t *num_in_block) {
+    uint64_t found[BATCHES_MAX];
+    *out = NULL;
+    enum mlt_status status = batches_of_block(w, p, sequence, found, num_in_block);
+    for (size_t i = 0; status == MLT_OK && i < *num_in_block && *out == NULL; i++) {
+        struct mlt_node *batch;
+        status = mlt_node_load(w, found[i], &batch);
+        *out = status == MLT_OK && covers(batch, sequence) ? batch : NULL;
+    }
+    return status;
+}
+
+// One batch as it is judged: what is said about it ends in `verdict`, of which the first that does not hold counts.
+struct judging {
+    struct mlt_walk *w;
+    const struct place *place;
+    const struct mlt_node *batch;
+    struct mlt_producer_batch statement;
+    struct mlt_grounds grounds;
+    struct mlt_batch_check *check;
+};
+
+static enum mlt_status tell(struct judging *j, enum mlt_finding_id id, enum mlt_batch_verdict verdict,
+                            const char *why) {
+    if (why == NULL) {
+        return mlt_node_no_memory(j->w);
+    }
+    j->check->verdict = j->check->verdict == MLT_BATCH_GOOD ? verdict : j->check->verdict;
+    return mlt_finding_add(j->w, id, &j->grounds, "%s, in the batch of entry %" PRIu64 ": %s",
+                           mlt_node_label(j->w, j->w->story->served), j->batch->entry, why);
+}
+
+static bool same_count(const struct mlt_node *batch, const char *name, uint64_t want) {
+    struct mlt_value v = mlt_node_get(batch, name);
+    uint64_t have;
+    return v.json && mlt_json_u64(v.json, v.at, &have) && have == want;
+}
+
+static bool same_text(const struct judging *j, const char *name, struct mlt_bytes want) {
+    struct mlt_bytes have = mlt_node_string(j->batch, name, j->w->arena);
+    return have.len == want.len && (want.len == 0 || memcmp(have.ptr, want.ptr, want.len) == 0);
+}
+
+// The members beside the statement say what it says: they are what the batch was found by.
+static bool statement_agrees(const struct judging *j) {
+    char root[8 + 2 * MLT_HASH_LEN] = "sha256:";
+    mlt_hex_encode(root + 7, mlt_bytes_of(j->statement.root, MLT_HASH_LEN));
+    return same_text(j, "serving_node", j->statement.serving_node) && same_text(j, "stream", j->statement.stream) &&
+           same_text(j, "root", mlt_str(root)) && same_count(j->batch, "first", j->statement.first) &&
+           same_count(j->batch, "last", j->statement.last) && same_count(j->batch, "count", j->statement.count);
+}
+
+static enum mlt_status check_signer(struct judging *j, const struct mlt_sshsig *sig) {
+    const struct mlt_allowed_signer *signer;
+    struct mlt_signers *signers = &j->w->signers;
+    const struct mlt_entry *entry = &j->batch->parts[0].entry;
+    const char *key = j->check->fingerprint;
+    if (signers->entry == UINT64_MAX || signers->why != NULL) {
+        return tell(j, MLT_F_BATCH_UNCHECKED, MLT_BATCH_UNCHECKED,
+                    signers->why == NULL
+                        ? "no allowed signers are set, so whose key signed it is not known"
+                        : mlt_arena_printf(j->w->arena, "the allowed signers cannot be read: %s", signers->why));
+    }
+    mlt_grounds_add(&j->grounds, signers->entry);
+    j->check->setting = signers->entry;
+    if (mlt_allowed_signers_find(&signers->list, j->statement.serving_node, &sig->key, sig->name_space, entry->received,
+                                 &signer) == MLT_SIGNER_ALLOWED) {
+        return MLT_OK;
+    }
+    return tell(j, MLT_F_BATCH_SIGNER_NOT_ALLOWED, MLT_BATCH_NOT_ALLOWED,
+                mlt_arena_printf(j->w->arena, "the key %s may not sign batches of '%.*s'", key,
+                                 MLT_ARG(j->statement.serving_node)));
+}
+
+static enum mlt_status check_signature(struct judging *j, bool *good) {
+    struct mlt_walk *w = j->w;
+    struct mlt_sshsig *sig = mlt_arena_take(w->arena, sizeof(*sig));
+    struct mlt_bytes statement = mlt_node_string(j->batch, "statement", w->arena);
+    struct mlt_bytes signature = mlt_node_string(j->batch, "signature", w->arena);
+    const char *why = NULL;
+    struct mlt_error err = {0};
+    *good = false;
+    if (sig == NULL) {
+        return mlt_node_no_memory(w);
+    }
+    enum mlt_status status = mlt_producer_batch_read(&j->statement, statement, w->arena, &err);
+    if (status == MLT_NOMEM) {
+        return mlt_node_no_memory(w);
+    }
+    if (status != MLT_OK) {
+        return tell(j, MLT_F_BATCH_SIGNATURE_INVALID, MLT_BATCH_INVALID,
+                    mlt_arena_printf(w->arena, "its statement cannot be read: %s", err.text));
+    }
+    if (!statement_agrees(j)) {
+        return tell(j, MLT_F_BATCH_SIGNATURE_INVALID, MLT_BATCH_INVALID, "its members differ from what was signed");
+    }
+    if (signature.ptr == NULL) {
+        return tell(j, MLT_F_BATCH_SIGNATURE_INVALID, MLT_BATCH_INVALID, "it is not signed");
+    }
+    if (!mlt_sshsig_read(sig, signature, &why)) {
+        return tell(j, MLT_F_BATCH_SIGNATURE_INVALID, MLT_BATCH_INVALID,
+                    mlt_arena_printf(w->arena, "its signature cannot be read: %s", why));
+    }
+    mlt_ssh_key_fingerprint(j->check->fingerprint, &sig->key);
+    status = mlt_sshsig_verify(good, &why, sig, statement, MLT_PRODUCER_BATCH_NAMESPACE, w->err);
+    if (status == MLT_OK && !*good) {
+        return tell(j, MLT_F_BATCH_SIGNATURE_INVALID, MLT_BATCH_INVALID, why);
+    }
+    return status == MLT_OK ? check_signer(j, sig) : status;
+}
+
+// The leaf that was signed for this number; false: the leaves are not those of the root.
+static bool signed_leaf(const struct judging *j, uint8_t out[static MLT_HASH_LEN]) {
+    struct mlt_value leaves = mlt_node_get(j->batch, "leaves");
+    struct mlt_frontier frontier = {0};
+    uint8_t leaf[MLT_HASH_LEN], root[MLT_HASH_LEN];
+    uint64_t sequence = j->statement.first;
+    for (mlt_json_at at = mlt_value_first(leaves); at != MLT_JSON_NONE;
+         at = mlt_json_next(leaves.json, leaves.at, at), sequence++) {
+        struct mlt_bytes raw = mlt_json_raw(leaves.json, at);
+        if (raw.len != 2 * MLT_HASH_LEN + 2 ||
+            !mlt_hex_decode(leaf, MLT_HASH_LEN, mlt_bytes_of(raw.ptr + 1, 2 * MLT_HASH_LEN))) {
+            return false;
+        }
+        if (sequence == j->place->sequence) {
+            memcpy(out, leaf, MLT_HASH_LEN);
+        }
+        (void)mlt_frontier_add(&frontier, leaf, NULL);
+    }
+    if (sequence != j->statement.last + 1) {
+        return false;
+    }
+    mlt_frontier_root(&frontier, root);
+    return memcmp(root, j->statement.root, MLT_HASH_LEN) == 0;
+}
+
+static enum mlt_status check_record(struct judging *j) {
+    const struct mlt_part *part = j->place->part;
+    struct mlt_bytes nonce_hex = mlt_node_string(j->batch, "nonce", j->w->arena);
+    uint8_t nonce[MLT_PRODUCER_BATCH_NONCE_LEN], leaf[MLT_HASH_LEN] = {0}, want[MLT_HASH_LEN] = {0};
+    if (j->batch->parts[0].payload_state != MLT_PAYLOAD_OPEN ||
+        (part->payload_state != MLT_PAYLOAD_OPEN && part->payload_state != MLT_PAYLOAD_NONE) ||
+        part->masked.num_tokens > 0 || j->batch->parts[0].masked.num_tokens > 0) {
+        return tell(j, MLT_F_BATCH_UNCHECKED, MLT_BATCH_UNCHECKED,
+                    "a payload is not here, without which the record cannot be held against what was signed");
+    }
+    if (!mlt_hex_decode(nonce, sizeof(nonce), nonce_hex) || !signed_leaf(j, want)) {
+        return tell(j, MLT_F_BATCH_RECORD_DIFFERS, MLT_BATCH_DIFFERS, "its leaves are not those that were signed");
+    }
+    const struct mlt_json *objects[] = {&part->facts, &part->payload};
+    enum mlt_status status =
+        mlt_producer_batch_leaf(leaf, nonce, part->entry.kind_name, objects,
+                                part->payload_state == MLT_PAYLOAD_OPEN ? 2 : 1, j->w->arena, j->w->err);
+    if (status == MLT_OK && memcmp(leaf, want, MLT_HASH_LEN) != 0) {
+        status = tell(j, MLT_F_BATCH_RECORD_DIFFERS, MLT_BATCH_DIFFERS, "the record is not the one that was signed");
+    }
+    return status;
+}
+
+// What was signed before is there, and is what this batch follows.
+static enum mlt_status check_chain(struct judging *j) {
+    struct mlt_node *before;
+    size_t num;
+    if (j->statement.first <= 1 || !j->statement.has_previous) {
+        return j->statement.first <= 1 && !j->statement.has_previous
+                   ? MLT_OK
+                   : tell(j, MLT_F_BATCH_CHAIN_BROKEN, MLT_BATCH_BROKEN,
+                          j->statement.has_previous ? "the first batch of the stream names one before it"
+                                                    : "it names no batch before it, and is not the first");
+    }
+    enum mlt_status status = find_batch(j->w, j->place, j->statement.first - 1, &before, &num);
+    if (status != MLT_OK) {
+        return status;
+    }
+    if (before == NULL) {
+        return tell(j, MLT_F_BATCH_CHAIN_BROKEN, MLT_BATCH_BROKEN, "the batch before it is not in the trail");
+    }
+    uint8_t digest[MLT_HASH_LEN];
+    mlt_sha256_one(digest, mlt_node_string(before, "statement", j->w->arena));
+    mlt_grounds_add_node(&j->grounds, before);
+    if (memcmp(digest, j->statement.previous, MLT_HASH_LEN) != 0) {
+        return tell(
+            j, MLT_F_BATCH_CHAIN_BROKEN, MLT_BATCH_BROKEN,
+            mlt_arena_printf(j->w->arena, "it follows another statement than that of entry %" PRIu64, before->entry));
+    }
+    return MLT_OK;
+}
+
+static enum mlt_status judge(struct mlt_walk *w, const struct place *p, const struct mlt_node *batch) {
+    struct judging j = {.w = w, .place = p, .batch = batch, .check = &w->story->batch};
+    bool good = false;
+    *j.check = (struct mlt_batch_check){.verdict = MLT_BATCH_GOOD, .entry = batch->entry, .setting = UINT64_MAX};
+    mlt_grounds_add_node(&j.grounds, w->story->served);
+    mlt_grounds_add_node(&j.grounds, batch);
+    enum mlt_status status = mlt_walk_signers(w);
+    status = status == MLT_OK ? check_signature(&j, &good) : status;
+    status = status == MLT_OK && good ? check_record(&j) : status;
+    return status == MLT_OK && good ? check_chain(&j) : status;
+}
+
+enum mlt_status mlt_check_batch(struct mlt_walk *w) {
+    struct place p = {0};
+    struct mlt_node *batch;
+    size_t num = 0;
+    w->story->batch = (struct mlt_batch_check){.verdict = MLT_BATCH_NONE};
+    if (!find_place(w, &p)) {
+        return MLT_OK;
+    }
+    enum mlt_status status = find_batch(w, &p, p.sequence, &batch, &num);
+    if (status != MLT_OK || batch != NULL) {
+        return status == MLT_OK ? judge(w, &p, batch) : status;
+    }
+    // A stream whose first block has no batch either is not signed at all.
+    if (num == 0 && p.sequence >= MLT_PRODUCER_BATCH_BLOCK) {
+        uint64_t found[BATCHES_MAX];
+        status = batches_of_block(w, &p, 1, found, &num);
+    }
+    if (status != MLT_OK || num == 0) {
+        return status;
+    }
+    struct mlt_grounds g = {0};
+    mlt_grounds_add_node(&g, w->story->served);
+    w->story->batch.verdict = MLT_BATCH_MISSING;
+    return mlt_finding_add(w, MLT_F_BATCH_MISSING, &g,
+                           "%s is number %" PRIu64 " of a stream whose node signs batches, and is in none of them",
+                           mlt_node_label(w, w->story->served), p.sequence);
+}
+
+const char *mlt_batch_verdict_name(enum mlt_batch_verdict verdict) {
+    static const char *const names[] = {
+        [MLT_BATCH_NONE] = "not signed",        [MLT_BATCH_GOOD] = "good",
+        [MLT_BATCH_MISSING] = "missing",        [MLT_BATCH_UNCHECKED] = "unchecked",
+        [MLT_BATCH_INVALID] = "invalid",        [MLT_BATCH_NOT_ALLOWED] = "signer-not-allowed",
+        [MLT_BATCH_DIFFERS] = "record-differs", [MLT_BATCH_BROKEN] = "chain-broken",
+    };
+    return names[verdict];
+}
