@@ -99,6 +99,24 @@ schemathesis_ready() {
     fi
     [ ! -x "$venv/bin/schemathesis" ] || export SCHEMATHESIS=$venv/bin/schemathesis
 }
+# The real MLflow, OpenLineage, CloudEvents and OpenTelemetry: as schemathesis, in a virtual environment of the checkout.
+integrations_ready() {
+    local venv=$logs/venv-integrations wanted=tests/integrations/requirements.txt
+    [ -z "${INTEGRATIONS_PYTHON:-}" ] || return 0
+    if ! cmp -s "$wanted" "$venv/installed.txt" && [ "${NO_INSTALL:-}" != 1 ]; then
+        { $PYTHON -m venv "$venv" && "$venv/bin/pip" install -q -r "$wanted" && cp "$wanted" "$venv/installed.txt"; } \
+            >"$logs/integrations-install.log" 2>&1 || true
+    fi
+    ! cmp -s "$wanted" "$venv/installed.txt" || export INTEGRATIONS_PYTHON=$venv/bin/python
+}
+integrations_tests() {
+    if [ -z "${INTEGRATIONS_PYTHON:-}" ]; then
+        echo "SKIPPED tests/integrations: its packages could not be installed (no network?): see $logs/integrations-install.log"
+        echo "1 skipped"
+        return 0
+    fi
+    "$INTEGRATIONS_PYTHON" -m pytest -q -rs -p no:cacheprovider tests/integrations
+}
 http_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/http; }
 e2e_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/e2e; }
 tamper_tests() { $PYTHON -m pytest -q -rs -p no:cacheprovider tests/tamper; }
@@ -123,6 +141,8 @@ schemathesis_ready
 step "HTTP: routes, refusals, connections, TLS" pytest http_tests
 step "end to end: demo, proof, kill -9" pytest e2e_tests
 step "tamper grid: who sees what, as THREATS.md says" pytest tamper_tests
+integrations_ready
+step "integrations: real MLflow, OpenLineage, CloudEvents" pytest integrations_tests
 step "interop: tools of others read and write what we do" pytest interop_tests
 
 echo "logs: $logs"

@@ -3,7 +3,7 @@
 set -eu
 
 RUN="build-essential cmake ninja-build pkg-config git libssl-dev librocksdb-dev libroaring-dev libmicrohttpd-dev
-     libgnutls28-dev libcurl4-openssl-dev libisal-dev libzip-dev libp11-kit-dev python3 python3-sklearn python3-pandas python3-numpy openssh-client"
+     libgnutls28-dev libcurl4-openssl-dev libisal-dev libzip-dev zlib1g-dev libp11-kit-dev python3 python3-sklearn python3-pandas python3-numpy openssh-client"
 CHECK="libcmocka-dev libjansson-dev clang-14 clang-tidy-14 clang-format-14 libclang-rt-14-dev mandoc python3-pytest
        mypy chromium python3-venv python3-cryptography openssl valgrind softhsm2 opensc"
 

@@ -119,6 +119,8 @@ static const char *dimension_name(uint8_t dim) {
         return "accesses to";
     case MLT_DIM_CORRECTS:
         return "corrections of";
+    case MLT_DIM_CORRELATION:
+        return "messages of";
     case MLT_DIM_KIND:
         return "records of kind";
     case MLT_DIM_APPROVES:

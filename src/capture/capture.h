@@ -30,7 +30,8 @@ struct mlt_capture {
         struct mlt_problem problem;
         struct mlt_bytes raw; // borrowed from the message: what was not understood
     } * rejected;
-    size_t num_rejected; // may exceed MLT_CAPTURE_REJECTED_MAX
+    size_t num_rejected;  // may exceed MLT_CAPTURE_REJECTED_MAX
+    uint64_t num_ignored; // items that were understood and are no business of ours: counted, not kept
     struct mlt_arena arena;
     struct mlt_json_writer writer; // of the record that is being written
 };

@@ -238,6 +238,9 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
     case MLT_KIND_CORRECTION:
         add_corrects(c);
         break;
+    case MLT_KIND_CAPTURE:
+        add2(c, MLT_DIM_CORRELATION, text_of(c, "format"), text_of(c, "correlation"));
+        break;
     case MLT_KIND_CONTROL:
         add1(c, MLT_DIM_CONTROL, text_of(c, "control"));
         if (mlt_bytes_is(text_of(c, "control"), "setting")) {

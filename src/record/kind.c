@@ -27,6 +27,8 @@ static const struct mlt_kind_info KINDS[MLT_NUM_KINDS] = {
     {MLT_KIND_OUTCOME, "outcome", false, mlt_members_outcome, "What happened afterwards."},
     {MLT_KIND_CORRECTION, "correction", false, mlt_members_correction,
      "An earlier record is wrong; both versions are shown."},
+    {MLT_KIND_CAPTURE, "capture", false, mlt_members_capture,
+     "A message of another system, kept as it was received; the records that were made of it stand beside it."},
     {MLT_KIND_TALLY, "tally", false, mlt_members_tally,
      "A count by somebody who counts independently, so that missing records show."},
     {MLT_KIND_BATCH, "batch", false, mlt_members_batch,

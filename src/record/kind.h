@@ -19,6 +19,7 @@ enum mlt_kind {
     MLT_KIND_NOTICE,
     MLT_KIND_OUTCOME,
     MLT_KIND_CORRECTION,
+    MLT_KIND_CAPTURE,
     MLT_KIND_TALLY,
     MLT_KIND_BATCH,
     // Only the server writes these.

@@ -1,5 +1,5 @@
 // Member tables of the kinds around a prediction: what was decided, who looked at it, what was said, what came of it;
-// and corrections and tallies.
+// and corrections, tallies, and messages of other systems.
 #include "record/kind_tables.h"
 
 // clang-format off
@@ -95,6 +95,18 @@ const struct mlt_member mlt_members_correction[] = {
     MEMBERS_END,
 };
 
+const struct mlt_member mlt_members_capture[] = {
+    MEMBER("format", STRING, REQ, "what the message is: `openlineage`, `mlflow-webhook`, `cloudevents`, …"),
+    MEMBER("correlation", STRING, EVI, "what ties messages of this format together, such as the id of a run"),
+    MEMBER_TIMESTAMP,
+    MEMBER("digest", DIGEST, 0, "of the message, byte by byte as it was received"),
+    MEMBER("message", ANY, EVI | PAY, "the message: its JSON, or a string of base64 when it is no JSON"),
+    MEMBER("content_type", STRING, 0, "of the message, as its sender names it"),
+    MEMBER("derived", STRINGS, 0, "what was made of it, as references: `job:ID`, `dataset:NAME/VERSION`, …"),
+    MEMBERS_COMMON,
+    MEMBERS_END,
+};
+
 static const struct mlt_member SCOPE[] = {
     MEMBER("serving_node", STRING, 0, "one node"),
     MEMBER("stream", STRING, 0, "one of its streams; not given: the unnamed one"),
@@ -109,6 +121,8 @@ const struct mlt_member mlt_members_tally[] = {
     MEMBER("count", COUNT, REQ, "how many; for a stream, since its start"),
     MEMBER_OF("scope", STRUCT, 0, SCOPE, "of what; not given: all"),
     MEMBER("final", BOOL, 0, "nothing follows: the stream has ended"),
+    MEMBER("lost", COUNT, 0, "how many numbers of the stream were taken and dropped before they could be sent"),
+    MEMBER("recovered", BOOL, 0, "another process counted what a process that died had left behind"),
     MEMBER_TIMESTAMP,
     MEMBERS_COMMON,
     MEMBERS_END,

@@ -30,6 +30,8 @@ extern const struct mlt_member mlt_members_prediction[], mlt_members_dataset_ver
 // Around it.
 extern const struct mlt_member mlt_members_decision[], mlt_members_oversight[], mlt_members_explanation[],
     mlt_members_notice[], mlt_members_outcome[], mlt_members_correction[], mlt_members_tally[], mlt_members_batch[];
+// Of other systems.
+extern const struct mlt_member mlt_members_capture[];
 // Of the server alone, and of the user.
 extern const struct mlt_member mlt_members_control[], mlt_members_alert[], mlt_members_export[], mlt_members_erasure[],
     mlt_members_hold[], mlt_members_anchor[], mlt_members_custom[];

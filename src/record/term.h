@@ -18,7 +18,8 @@ enum mlt_dim {
     MLT_DIM_EVENT,           // kind, event_id (or the issued id)
     MLT_DIM_RESOURCE,        // resource type, id: access to it
     MLT_DIM_CORRECTS,        // the identity or entry that a correction corrects
-    MLT_DIM_LAST_NAME = MLT_DIM_CORRECTS,
+    MLT_DIM_CORRELATION,     // format, correlation: the messages of another system that belong together
+    MLT_DIM_LAST_NAME = MLT_DIM_CORRELATION,
     // Lists: few different values, many entries each; kept as posting lists with counts per segment.
     MLT_DIM_KIND = 32,      // kind
     MLT_DIM_USES_MODEL,     // model: every prediction, approval, transition, model.version of that model
@@ -62,6 +63,7 @@ static inline bool mlt_dim_is_linked(enum mlt_dim dim) {
     case MLT_DIM_EVENT:
     case MLT_DIM_RESOURCE:
     case MLT_DIM_CORRECTS:
+    case MLT_DIM_CORRELATION:
     case MLT_DIM_APPROVES:
     case MLT_DIM_MOVES:
     case MLT_DIM_MOVES_MODEL:

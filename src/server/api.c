@@ -10,6 +10,10 @@ void mlt_response_clear(struct mlt_response *r) {
     *r = (struct mlt_response){0};
 }
 
+const char *mlt_request_header(const struct mlt_request *req, const char *name) {
+    return req->header ? req->header(req->header_arg, name) : NULL;
+}
+
 struct mlt_trail *mlt_api_trail(struct mlt_api *api) {
     return api->trail;
 }
@@ -241,16 +245,14 @@ void mlt_api_handle(struct mlt_api *api, const struct mlt_request *req, struct m
 
 bool mlt_api_append_start(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res,
                           void (*done)(void *arg, struct mlt_response *res), void *arg) {
-    struct mlt_call call = {.api = api, .req = req, .res = res};
+    struct mlt_call call = {.api = api, .req = req, .res = res, .done = done, .done_arg = arg};
     res->status = 200;
     res->content_type = MLT_TYPE_JSON;
-    bool started = false;
     if (admit(&call, true)) {
-        started = call.route->handle == mlt_handle_append ? mlt_append_begin(&call, done, arg)
-                                                          : (call.route->handle(&call), false);
+        call.route->handle(&call);
     }
-    finish(&call, started ? 200 : res->status); // once started, the response is the committer's and may be gone
-    return started;
+    finish(&call, call.started ? 200 : res->status); // once started, the response is the committer's and may be gone
+    return call.started;
 }
 
 bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res) {
@@ -261,6 +263,13 @@ bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, st
     }
     mlt_arena_clear(&call.arena);
     return ok && (call.route->flags & MLT_ROUTE_BODY);
+}
+
+bool mlt_api_appends(const struct mlt_request *req) {
+    struct mlt_call call = {.req = req};
+    char allow[32];
+    const struct mlt_route *route = find_route(&call, allow);
+    return route && (route->flags & MLT_ROUTE_APPENDS);
 }
 
 bool mlt_api_is_open(const struct mlt_request *req) {

@@ -27,8 +27,8 @@ struct mlt_grant {
     char datasets[MLT_GRANT_PATTERNS_MAX][128];
 };
 
-// mlt_grant_producer is what a producer gets when nothing else is said: append predictions, lineage and access; read
-// nothing.
+// mlt_grant_producer is what a producer gets when nothing else is said: append predictions, lineage, access and the
+// messages of other systems that they came from; read nothing.
 void mlt_grant_producer(struct mlt_grant *out);
 
 struct mlt_principal {
@@ -48,7 +48,11 @@ struct mlt_request {
     const struct mlt_principal *principal; // NULL: not authenticated (open routes only)
     const char *purpose;                   // why a reader reads (header X-Purpose); NULL or "" when not said
     const char *address; // where an unauthenticated request comes from; NULL when there is a principal or nobody knows
+    // header gives a request header by its name, in any case; NULL: not sent. NULL: there are none (no HTTP).
+    const char *(*header)(void *arg, const char *name);
+    void *header_arg;
 };
+const char *mlt_request_header(const struct mlt_request *req, const char *name); // NULL: not sent
 
 struct mlt_response {
     int status;
@@ -111,8 +115,11 @@ struct mlt_trail *mlt_api_trail(struct mlt_api *api);
 // mlt_api_handle answers one request and blocks while it does (an append waits for its group). Thread-safe.
 void mlt_api_handle(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res);
 
-// mlt_api_append_start is the way of POST /v1/records that does not block: drafts are built by the calling thread,
-// `done` is called from the committer with the finished response. Returns false when the response is ready at once
+// mlt_api_appends says whether this is a request for mlt_api_append_start.
+bool mlt_api_appends(const struct mlt_request *req);
+// mlt_api_append_start is the way of POST /v1/records and its like that does not block: drafts are built by the calling
+// thread, `done` is called from the committer with the finished response. Returns false when the response is ready at
+// once
 // (`res` filled, `done` not called).
 bool mlt_api_append_start(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res,
                           void (*done)(void *arg, struct mlt_response *res), void *arg);

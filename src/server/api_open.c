@@ -71,7 +71,8 @@ static enum mlt_status init_parts(struct mlt_api *api, struct mlt_error *err) {
     if (status == MLT_OK) {
         status = mlt_audit_init(&api->audit, err);
     }
-    if (status == MLT_OK && (pthread_mutex_init(&api->keeper.lock, NULL) != 0 || !mlt_wait_init(&api->keeper.wake))) {
+    if (status == MLT_OK && (pthread_mutex_init(&api->keeper.lock, NULL) != 0 || !mlt_wait_init(&api->keeper.wake) ||
+                             pthread_mutex_init(&api->deriving, NULL) != 0)) {
         status = mlt_fail(err, MLT_NOMEM, "no memory for a lock");
     }
     return status;
@@ -84,6 +85,7 @@ static void clear_parts(struct mlt_api *api) {
     mlt_audit_clear(&api->audit);
     pthread_mutex_destroy(&api->keeper.lock);
     pthread_cond_destroy(&api->keeper.wake);
+    pthread_mutex_destroy(&api->deriving);
 }
 
 static enum mlt_status open_index(struct mlt_api *api, const struct mlt_api_options *opt, struct mlt_error *err) {

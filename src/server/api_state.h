@@ -15,8 +15,13 @@
 #define MLT_BUILD "mltrail 0.1.0 (" MLT_BUILD_ID ")" // the digest is CMakeLists.txt's: of what decides over a dossier
 #define MLT_POOL_MAX 64 // spare builders and batches kept; more than threads that use them at once
 #define MLT_POOL_BATCH_BYTES_MAX ((size_t)64 * 1024 * 1024) // a batch that grew beyond is freed, not kept
-#define MLT_ROUTES_MAX 32
+#define MLT_ROUTES_MAX 48
 #define MLT_STATUS_CLASSES 6 // 1xx … 5xx, by the first digit
+
+struct mlt_append;
+// An answer is made of receipts, one for each of the append's records; NULL when it has none.
+typedef void mlt_append_answerer(struct mlt_append *a, struct mlt_response *res, const struct mlt_receipt *receipts,
+                                 const struct mlt_head *head);
 
 // A batch on its way to the log and back; pooled.
 struct mlt_append {
@@ -29,7 +34,10 @@ struct mlt_append {
     size_t num_rejected;
     size_t num_omitted; // problems beyond MLT_PROBLEMS_MAX
     struct mlt_problem first_problem;
-    bool ndjson;
+    mlt_append_answerer *answer;
+    const struct mlt_intake *intake; // whose message it was; NULL: records
+    char content_type[128];          // of that message
+    uint64_t num_ignored;            // items of the message that are no records
     bool receipts_all;
     bool wants_proof;                // ack=proven
     const struct mlt_proven *proven; // while it is answered; NULL: durable only
@@ -78,6 +86,7 @@ struct mlt_api {
     struct mlt_audit audit;
     struct mlt_metrics metrics;
     struct mlt_keeper keeper;
+    pthread_mutex_t deriving;          // held by the one message that is derived from earlier ones (intake.h)
     struct mlt_segmenting *segmenting; // NULL: a raw trail
     struct mlt_witnessing *witnessing; // NULL: no policy
     struct mlt_proving *proving;       // NULL: a read-only trail
@@ -112,6 +121,8 @@ enum mlt_route_flags {
     MLT_ROUTE_RAW = 2,  // also on raw trails
     MLT_ROUTE_BODY = 4, // reads a body
     MLT_ROUTE_ONLY_RAW = 8,
+    MLT_ROUTE_APPENDS = 32, // answered by the committer: takes part in mlt_api_append_start
+    MLT_ROUTE_FOREIGN = 64, // its body is a message of another system
     MLT_ROUTE_AUDITED = 16, // a recorded read: takes `purpose`, answers 507 when it cannot be recorded
 };
 struct mlt_route {
@@ -148,6 +159,10 @@ struct mlt_call {
         MLT_CALL_NONE   // no payloads
     } payloads;
     struct mlt_sealer *sealer; // for salts; the dispatcher frees it
+    // Of a request that is not to block: who gets the answer. `started`: it will, `res` is not the answer.
+    void (*done)(void *arg, struct mlt_response *res);
+    void *done_arg;
+    bool started;
 };
 
 // Typed values of parameters that the dispatcher has checked.
@@ -200,17 +215,9 @@ enum mlt_status mlt_own_add(struct mlt_api *api, struct mlt_batch *batch, struct
                             struct mlt_bytes record, struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_own_event(struct mlt_api *api, const char *event, struct mlt_error *err) MLT_MUST_USE;
 
-// mlt_handle_append is POST /v1/records, blocking; mlt_append_begin does its part up to the queue.
-bool mlt_append_begin(struct mlt_call *call, void (*done)(void *arg, struct mlt_response *res), void *arg);
-
 // mlt_call_secret gives the secret of an entry's payload, of which salts are made (route_bundle.c).
 enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t secret[static MLT_SECRET_LEN],
                                 struct mlt_error *err) MLT_MUST_USE;
-// mlt_append_answer answers an append that waited (proving.h) and gives it back to the pool.
-struct mlt_proven;
-void mlt_append_answer(struct mlt_append *a, const struct mlt_receipt *receipts, const struct mlt_head *head,
-                       const struct mlt_proven *proven);
-
 // Handlers, a file per group.
 void mlt_handle_append(struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);

@@ -12,6 +12,7 @@
 
 #include "server/server_state.h"
 
+#define BASIC_MAX 512                        // user and password, decoded; a token has 47 bytes
 #define BODY_FIRST_MAX ((size_t)1024 * 1024) // reserved at once when a length is announced; the rest as it arrives
 
 // --- bodies ---
@@ -49,29 +50,56 @@ static void problem(struct mlt_exchange *ex, int status, const char *code, const
     ex->answered = true;
 }
 
+static void keep(struct mlt_exchange *ex, struct mlt_bytes data) {
+    if (ex->body.len + data.len > MLT_BODY_MAX) {
+        problem(ex, 413, "body-too-large", "a body has at most 32 MiB; send a batch in parts");
+        ex->close = true;
+        return;
+    }
+    mlt_buf_put_bytes(&ex->body, data);
+    if (ex->body.failed) {
+        problem(ex, 503, "no-memory", "no memory for the body; try again");
+    }
+}
+
+static void unpacked(struct mlt_exchange *ex, enum mlt_status status, const struct mlt_error *err) {
+    if (status == MLT_OK) {
+        return;
+    }
+    int http_status = status == MLT_LIMIT ? 413 : status == MLT_INVALID ? 400 : 503;
+    problem(ex, http_status,
+            status == MLT_LIMIT     ? "body-too-large"
+            : status == MLT_INVALID ? "bad-encoding"
+                                    : "no-memory",
+            err->text);
+    ex->close = true;
+}
+
+static void unpack(struct mlt_exchange *ex, struct mlt_bytes data) {
+    struct mlt_error err = {0};
+    unpacked(ex, mlt_gunzip_feed(ex->gunzip, data, MLT_BODY_MAX, &ex->body, &err), &err);
+}
+
 static void receive(struct mlt_exchange *ex, const char *data, size_t len) {
     struct mlt_server *s = ex->server;
     atomic_fetch_add(&ex->peer->body, len);
     if (ex->answered) {
         return; // read to its end, so that the client comes to the answer
     }
-    if (ex->body.len + len > MLT_BODY_MAX) {
-        problem(ex, 413, "body-too-large", "a body has at most 32 MiB; send a batch in parts");
-        ex->close = true;
-        return;
-    }
-    ex->charged += len;
-    if (atomic_fetch_add(&s->bodies, len) + len > MLT_BODIES_MAX) {
-        problem(ex, 503, "busy", "too many bodies are being received; try again");
-        ex->close = true;
-        return;
-    }
     if (!ex->body.data) {
         body_take(s, &ex->body);
     }
-    mlt_buf_put(&ex->body, data, len);
-    if (ex->body.failed) {
-        problem(ex, 503, "no-memory", "no memory for the body; try again");
+    size_t before = ex->body.len;
+    if (ex->gunzip) {
+        unpack(ex, mlt_bytes_of(data, len));
+    } else {
+        keep(ex, mlt_bytes_of(data, len));
+    }
+    size_t more = ex->body.len - before;
+    ex->charged += more;
+    if (atomic_fetch_add(&s->bodies, more) + more > MLT_BODIES_MAX && !ex->answered) {
+        problem(ex, 503, "busy", "too many bodies are being received; try again");
+        ex->close = true;
     }
 }
 
@@ -103,13 +131,42 @@ static void identify_certificate(struct mlt_exchange *ex) {
     }
 }
 
+// A client that takes nothing but a URL sends the user and the password in it: the password is the token, whoever the
+// user is. False: it is none.
+static bool basic_token(const char *text, uint8_t out[static BASIC_MAX], struct mlt_bytes *token) {
+    size_t len;
+    if (!mlt_base64_decode(out, BASIC_MAX, &len, mlt_str(text))) {
+        return false;
+    }
+    const uint8_t *colon = memchr(out, ':', len);
+    if (!colon) {
+        return false;
+    }
+    *token = mlt_bytes_of(colon + 1, len - (size_t)(colon + 1 - out));
+    return true;
+}
+
+// The token of an Authorization header; {NULL, 0}: there is none in it.
+static struct mlt_bytes token_of(const char *authorization, uint8_t scratch[static BASIC_MAX]) {
+    struct mlt_bytes token = {0};
+    if (strncasecmp(authorization, "Bearer ", 7) == 0) {
+        const char *text = authorization + strlen("Bearer ");
+        return mlt_str(text + strspn(text, " "));
+    }
+    if (strncasecmp(authorization, "Basic ", 6) == 0) {
+        const char *text = authorization + strlen("Basic ");
+        (void)basic_token(text + strspn(text, " "), scratch, &token);
+    }
+    return token;
+}
+
 // Who asks: a bearer token first, then a certificate, then the local socket's user. A wrong token is refused even where
 // the other ways would do: whoever sends it means it.
 static void identify(struct mlt_exchange *ex) {
     const char *authorization = MHD_lookup_connection_value(ex->connection, MHD_HEADER_KIND, "Authorization");
-    if (authorization && strncasecmp(authorization, "Bearer ", 7) == 0) {
-        const char *text = authorization + strlen("Bearer ");
-        struct mlt_bytes token = mlt_str(text + strspn(text, " "));
+    uint8_t scratch[BASIC_MAX];
+    struct mlt_bytes token = authorization ? token_of(authorization, scratch) : (struct mlt_bytes){0};
+    if (token.ptr) {
         ex->has_principal = mlt_api_authenticate(ex->server->api, token, &ex->principal);
         if (!ex->has_principal) {
             refused(ex);
@@ -117,7 +174,8 @@ static void identify(struct mlt_exchange *ex) {
         }
     } else if (authorization) {
         refused(ex);
-        problem(ex, 401, "bad-token", "send a token as \"Authorization: Bearer mlt_…\"");
+        problem(ex, 401, "bad-token",
+                "send a token as \"Authorization: Bearer mlt_…\", or as the password of Basic authentication");
     } else if (ex->server->tls.client_ca.len > 0 && !ex->peer->local) {
         identify_certificate(ex);
     } else if (ex->peer->local && ex->peer->allowed) {
@@ -130,7 +188,11 @@ static void identify(struct mlt_exchange *ex) {
     }
 }
 
-static struct mlt_request request_of(const struct mlt_exchange *ex) {
+static const char *request_header(void *arg, const char *name) {
+    return MHD_lookup_connection_value(arg, MHD_HEADER_KIND, name);
+}
+
+struct mlt_request mlt_exchange_request(const struct mlt_exchange *ex) {
     return (struct mlt_request){.method = ex->method,
                                 .path = ex->path,
                                 .query = ex->query,
@@ -138,13 +200,16 @@ static struct mlt_request request_of(const struct mlt_exchange *ex) {
                                 .body = mlt_buf_bytes(&ex->body),
                                 .principal = ex->has_principal ? &ex->principal : NULL,
                                 .purpose = ex->purpose,
-                                .address = ex->peer->address};
+                                .address = ex->peer->address,
+                                .header = request_header,
+                                .header_arg = ex->connection};
 }
 
 static void check_body(struct mlt_exchange *ex, const char *length) {
     const char *encoding = header(ex, "Content-Encoding");
-    if (encoding[0] && strcasecmp(encoding, "identity") != 0) {
-        problem(ex, 415, "unsupported-encoding", "Content-Encoding is not supported; send the body as it is");
+    bool gzip = strcasecmp(encoding, "gzip") == 0 || strcasecmp(encoding, "x-gzip") == 0;
+    if (encoding[0] && !gzip && strcasecmp(encoding, "identity") != 0) {
+        problem(ex, 415, "unsupported-encoding", "Content-Encoding may be gzip; or send the body as it is");
         return;
     }
     uint64_t len = 0;
@@ -152,9 +217,13 @@ static void check_body(struct mlt_exchange *ex, const char *length) {
         problem(ex, 413, "body-too-large", "a body has at most 32 MiB; send a batch in parts");
         return;
     }
-    struct mlt_request req = request_of(ex);
+    struct mlt_request req = mlt_exchange_request(ex);
     if (!mlt_api_expects_body(ex->server->api, &req, &ex->res)) {
         ex->answered = ex->res.status != 0;
+        return;
+    }
+    if (gzip && !(ex->gunzip = mlt_gunzip_new())) {
+        problem(ex, 503, "no-memory", "no memory to unpack the body; try again");
         return;
     }
     body_take(ex->server, &ex->body);
@@ -247,21 +316,17 @@ static void appended(void *arg, struct mlt_response *res) {
     mlt_exchange_finish(ex);
 }
 
-static bool is_append(const struct mlt_exchange *ex) {
-    return strcmp(ex->method, "POST") == 0 && strcmp(ex->path, "/v1/records") == 0;
-}
-
 static enum MHD_Result dispatch(struct mlt_exchange *ex) {
     struct mlt_server *s = ex->server;
     mlt_peer_enter(ex->peer, MLT_PHASE_WORK);
-    struct mlt_request req = request_of(ex);
+    struct mlt_request req = mlt_exchange_request(ex);
     if (strcmp(ex->path, "/healthz") == 0) {
         mlt_api_handle(s->api, &req, &ex->res); // answers even when every worker waits
         return respond(ex);
     }
     atomic_fetch_add(&s->in_flight, 1);
     MHD_suspend_connection(ex->connection);
-    if (is_append(ex)) {
+    if (mlt_api_appends(&req)) {
         if (!mlt_api_append_start(s->api, &req, &ex->res, appended, ex)) {
             mlt_exchange_finish(ex);
         }
@@ -289,6 +354,10 @@ enum MHD_Result mlt_exchange_handle(void *cls, struct MHD_Connection *connection
         receive(ex, data, *data_len);
         *data_len = 0;
         return MHD_YES;
+    }
+    if (ex->gunzip && !ex->answered) {
+        struct mlt_error err = {0};
+        unpacked(ex, mlt_gunzip_end(ex->gunzip, &err), &err);
     }
     return ex->answered ? respond(ex) : dispatch(ex);
 }
@@ -336,6 +405,7 @@ void mlt_exchange_completed(void *cls, struct MHD_Connection *connection, void *
         mlt_peer_enter(ex->peer, MLT_PHASE_IDLE);
     }
     body_give(ex);
+    mlt_gunzip_free(ex->gunzip);
     mlt_response_clear(&ex->res);
     free(ex->target);
     free(ex);

@@ -62,8 +62,8 @@ bool mlt_grant_has_patterns(const struct mlt_grant *grant) {
 }
 
 void mlt_grant_producer(struct mlt_grant *out) {
-    static const char *const kinds[] = {"prediction", "dataset.version", "training.run", "model.version",
-                                        "transition", "access",          "tally"};
+    static const char *const kinds[] = {"prediction", "dataset.version", "training.run", "model.version", "transition",
+                                        "access",     "tally",           "batch",        "capture"};
     memset(out, 0, sizeof *out);
     out->rights = MLT_MAY_APPEND;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {

@@ -63,6 +63,9 @@ static const char setting_body[] =
     "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"name\","
     "\"value\",\"reason\"],\"properties\":{\"name\":{\"type\":\"string\"},\"value\":{},\"reason\":{\"type\":\"string\","
     "\"minLength\":1}}}}}}";
+static const char foreign_body[] = // whatever its sender makes
+    "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}},\"application/octet-stream\":{\"schema\":{"
+    "\"type\":\"string\",\"format\":\"binary\"}}}}";
 static const char entry_body[] = "{\"required\":true,\"content\":{\"application/"
                                  "octet-stream\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}}}";
 
@@ -204,9 +207,10 @@ static void write_operation(struct mlt_json_writer *w, const struct mlt_route *r
     }
     write_params(w, r);
     if (r->flags & MLT_ROUTE_BODY) {
-        const char *body = r->handle == mlt_handle_append ? record_body
-                           : r->handle == mlt_handle_add  ? entry_body
-                                                          : setting_body;
+        const char *body = r->handle == mlt_handle_append   ? record_body
+                           : r->handle == mlt_handle_add    ? entry_body
+                           : (r->flags & MLT_ROUTE_FOREIGN) ? foreign_body
+                                                            : setting_body;
         mlt_jw_member_raw(w, "requestBody", mlt_str(body));
     }
     write_answers(w, r);

@@ -99,6 +99,9 @@ void mlt_pool_give_append(struct mlt_append *a) {
     mlt_buf_reset(&a->problems);
     mlt_buf_reset(&a->record);
     a->num_records = a->num_lines = a->num_rejected = a->num_omitted = 0;
+    a->num_ignored = 0;
+    a->intake = NULL;
+    a->wants_proof = a->receipts_all = false;
     pthread_mutex_lock(&p->lock);
     bool keep = small && p->num_appends < MLT_POOL_MAX;
     if (keep) {

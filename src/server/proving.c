@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/wait.h"
+#include "server/append.h"
 
 // An append that waits. The list is in order of arrival, so deadlines are in order as well.
 struct waiting {

@@ -107,8 +107,9 @@ static const struct mlt_param question_path[] = {TEXT("id", "of the catalogue, a
 static const struct mlt_param tile_path[] = {TEXT("tile...", "level and number as C2SP tlog-tiles has them"), END};
 
 const struct mlt_route mlt_routes[] = {
-    {"POST", "/v1/records", "appendRecords", "Append one record, or one per line", 0, MLT_ROUTE_BODY, append_params,
-     NULL, MLT_TYPE_JSON, "Receipt", 201, "200 202 409 413 415 422 503 507", mlt_handle_append},
+    {"POST", "/v1/records", "appendRecords", "Append one record, or one per line", 0,
+     MLT_ROUTE_BODY | MLT_ROUTE_APPENDS, append_params, NULL, MLT_TYPE_JSON, "Receipt", 201,
+     "200 202 409 413 415 422 503 507", mlt_handle_append},
     {"GET", "/v1/records", "searchRecords", "Find records", MLT_MAY_READ, MLT_ROUTE_AUDITED, search_params, NULL,
      MLT_TYPE_JSON, "RecordPage", 200, "", mlt_handle_search},
     {"GET", "/v1/records/{index}", "getRecord", "One record", MLT_MAY_READ, MLT_ROUTE_AUDITED, size_params, index_path,

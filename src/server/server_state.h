@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "server/gunzip.h"
 #include "server/problem.h"
 #include "server/server.h"
 #include "server/tls.h"
@@ -56,8 +57,9 @@ struct mlt_exchange {
     bool has_principal;
     struct mlt_principal principal;
     struct mlt_buf body;
-    size_t charged; // of the bytes of all bodies
-    bool begun;     // headers are read
+    struct mlt_gunzip *gunzip; // of a compressed body; NULL: it comes as it is
+    size_t charged;            // of the bytes of all bodies
+    bool begun;                // headers are read
     // `res` is the answer. Whoever made it hands the exchange over by this: libmicrohttpd resumes the connection under
     // locks of its own, which nobody promises and the thread sanitizer does not see.
     atomic_bool answered;
@@ -105,6 +107,8 @@ enum MHD_Result mlt_exchange_handle(void *cls, struct MHD_Connection *connection
                                     const char *version, const char *data, size_t *data_len, void **con_cls);
 void mlt_exchange_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
                             enum MHD_RequestTerminationCode how);
+// mlt_exchange_request is what the API is asked, until the exchange is finished.
+struct mlt_request mlt_exchange_request(const struct mlt_exchange *ex);
 // mlt_exchange_finish gives the answer back to the connection's thread.
 void mlt_exchange_finish(struct mlt_exchange *ex);
 

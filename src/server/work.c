@@ -25,14 +25,7 @@ static void *run(void *arg) {
         if (atomic_load(&s->stopping)) {
             mlt_answer_problem(&ex->res, 503, "stopping", NULL, "the server is stopping; ask again when it is back");
         } else {
-            struct mlt_request req = {.method = ex->method,
-                                      .path = ex->path,
-                                      .query = ex->query,
-                                      .content_type = ex->content_type,
-                                      .body = mlt_buf_bytes(&ex->body),
-                                      .principal = ex->has_principal ? &ex->principal : NULL,
-                                      .purpose = ex->purpose,
-                                      .address = ex->peer->address};
+            struct mlt_request req = mlt_exchange_request(ex);
             mlt_api_handle(s->api, &req, &ex->res);
         }
         mlt_exchange_finish(ex);

@@ -18,7 +18,8 @@ GRANTS = {
     "producer": {
         "rights": ["append"],
         "payloads": False,
-        "kinds": ["prediction", "dataset.version", "training.run", "model.version", "transition", "access", "tally"],
+        "kinds": ["prediction", "dataset.version", "training.run", "model.version", "transition", "access", "tally",
+                  "batch", "capture"],
     },
     "team-a": {"rights": ["append", "read"], "payloads": True, "models": ["a-*"]},
     "expired": {"rights": ["read"], "payloads": True, "expires": "2020-01-01T00:00:00Z"},

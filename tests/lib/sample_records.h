@@ -68,6 +68,11 @@ static const char *const SAMPLE_RECORDS[MLT_NUM_KINDS] = {
     [MLT_KIND_CORRECTION] =
         "{\"kind\":\"correction\",\"corrects\":{\"entry\":41},\"members\":{\"serving_node\":\"node-8\"},\"reason\":\"wrong label\",\n"
         " \"corrected_by\":\"ops\",\"timestamp\":\"2026-11-23T12:00:00Z\"}",
+    [MLT_KIND_CAPTURE] =
+        "{\"kind\":\"capture\",\"event_id\":\"openlineage:5d41402a\",\"format\":\"openlineage\",\n"
+        " \"correlation\":\"3f5e83fa-3480-44ff-99c5-ff943904e5e8\",\"timestamp\":\"2026-11-02T06:12:00Z\",\n"
+        " \"digest\":\"" SAMPLE_HASH "\",\"content_type\":\"application/json\",\"derived\":[\"job:job-118\"],\n"
+        " \"message\":{\"eventType\":\"COMPLETE\",\"run\":{\"runId\":\"3f5e83fa-3480-44ff-99c5-ff943904e5e8\"}}}",
     [MLT_KIND_TALLY] =
         "{\"kind\":\"tally\",\"source\":\"node-7\",\"counted\":\"prediction\",\"scope\":{\"serving_node\":\"node-7\",\"stream\":\"8f2c\"},\n"
         " \"from\":\"2026-11-23T09:00:00Z\",\"to\":\"2026-11-23T10:00:00Z\",\"count\":418,\"final\":true}",

@@ -101,6 +101,7 @@ static void test_terms_by_kind(void **state) {
         {MLT_KIND_NOTICE, MLT_DIM_REQUEST, "req-000417", NULL},
         {MLT_KIND_OUTCOME, MLT_DIM_REQUEST, "req-000417", NULL},
         {MLT_KIND_CORRECTION, MLT_DIM_CORRECTS, "41", NULL},
+        {MLT_KIND_CAPTURE, MLT_DIM_CORRELATION, "openlineage", "3f5e83fa-3480-44ff-99c5-ff943904e5e8"},
         {MLT_KIND_TALLY, MLT_DIM_STREAM, "node-7", "8f2c"},
         {MLT_KIND_CONTROL, MLT_DIM_SETTING, "production_stages", NULL},
         {MLT_KIND_CONTROL, MLT_DIM_CONTROL, "setting", NULL},
