@@ -15,6 +15,18 @@ class TransportError(MltrailError):
     """No answer came, after all retries. The record may or may not be in the trail: send the same record again."""
 
 
+class SpoolError(MltrailError):
+    """The spool cannot take the record, or cannot be used."""
+
+
+class SpoolFull(SpoolError):
+    """The spool, or its disk, has no space, and did not get any in time. The record is not logged."""
+
+
+class SpoolBusy(SpoolError):
+    """The spool has no space at this moment, and the caller said that it must not wait. Nothing was taken."""
+
+
 class ProblemError(MltrailError):
     """The server answered with a problem document (RFC 9457)."""
 
