@@ -18,7 +18,7 @@ import uuid
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
+from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
 from .errors import SpoolBusy, SpoolError, SpoolFull
 from .values import now
@@ -429,6 +429,8 @@ class SpoolWriter:
         self._number = 1                  # of the next frame
         self._unsynced = False
         self._closed = False
+        self.signed: Optional[Deque[Tuple[int, bytes]]] = None  # where predictions that are to be signed go
+        self.on_append: Callable[[], object] = int  # called at the first append after each sync, under `_lock`
         self.measure()
 
     # Appending ------------------------------------------------------------------------------------------------
@@ -451,6 +453,8 @@ class SpoolWriter:
                     if self._write(frame):
                         self._number = number + 1
                         self.sequence = sequence
+                        if self.signed is not None:
+                            self.signed.append((sequence, body))
                         return sequence
                 except OSError:
                     pass  # once more, with care
@@ -493,6 +497,7 @@ class SpoolWriter:
     def _append_run(self, type: int, parts: List[Tuple[bytes, bytes]], numbered: bool) -> int:
         """Writes as many as the current segment takes, in one go; 0: there is no space."""
         frames: List[bytes] = []
+        bodies: List[Tuple[int, bytes]] = []
         size = 0
         for i, (head, tail) in enumerate(parts):
             body = b"%b%d%b" % (head, self.sequence + 1 + i, tail) if numbered else head + tail
@@ -504,12 +509,15 @@ class SpoolWriter:
             if frames and self._offset + size + len(frame) > self._room:
                 break
             frames.append(frame)
+            bodies.append((self.sequence + 1 + i, body))
             size += len(frame)
         if not self._write(b"".join(frames)):
             return 0
         self._number += len(frames)
         if numbered:
             self.sequence += len(frames)
+            if self.signed is not None:
+                self.signed.extend(bodies)
         return len(frames)
 
     def _make_room(self, size: int) -> bool:
@@ -539,7 +547,9 @@ class SpoolWriter:
             self._undo()
             return False
         self._offset += len(frames)
-        self._unsynced = True
+        if not self._unsynced:
+            self._unsynced = True
+            self.on_append()
         if self.sync_ms == 0:
             self._sync_now()
         return True

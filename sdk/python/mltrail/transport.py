@@ -11,7 +11,8 @@ import threading
 import time
 import urllib.parse
 from dataclasses import dataclass
-from typing import Any, Dict, List, Mapping, Optional
+from pathlib import Path
+from typing import Any, Dict, List, Mapping, Optional, Union
 
 from .errors import ProblemError, TransportError, problem_error
 
@@ -47,11 +48,32 @@ class Answer:
         return json.loads(self.body.decode("utf-8"))
 
 
+@dataclass(frozen=True)
+class Exchange:
+    """A response, good or bad."""
+
+    status: int
+    content_type: str
+    body: bytes
+    retry_after: Optional[float]
+
+    def document(self) -> Dict[str, Any]:
+        """The JSON object in the body; else one that has the text as `detail`."""
+        if "json" in self.content_type:
+            try:
+                document = json.loads(self.body.decode("utf-8"))
+                if isinstance(document, dict):
+                    return document
+            except ValueError:
+                pass
+        return {"detail": self.body[:500].decode("utf-8", "replace").strip()}
+
+
 class Transport:
     """A pool of connections to one server. Safe for threads and across fork."""
 
     def __init__(self, url: str, token: Optional[str], timeout: float, attempts: int,
-                 tls: Optional[ssl.SSLContext]) -> None:
+                 tls: Optional[ssl.SSLContext], token_file: Union[str, "os.PathLike[str]", None] = None) -> None:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https", "unix"):
             raise ValueError(f"{url!r}: want http://HOST:PORT, https://HOST:PORT or unix:///PATH/TO/sock")
@@ -63,7 +85,8 @@ class Transport:
             raise ValueError(f"attempts={attempts}: want at least 1")
         self._parts = parts
         self._prefix = "" if parts.scheme == "unix" else parts.path.rstrip("/")
-        self._token = token
+        self._token_file = token_file
+        self._token = token if token_file is None else _read_token(token_file)
         self._timeout = timeout
         self._attempts = attempts
         self._tls = tls
@@ -85,9 +108,7 @@ class Transport:
         given = {name: value for name, value in (query or {}).items() if value is not None}
         if given:
             target += "?" + urllib.parse.urlencode(given)
-        headers: Dict[str, str] = {"Accept": "*/*", "User-Agent": "mltrail-python/0.1.0"}
-        if self._token is not None:
-            headers["Authorization"] = "Bearer " + self._token
+        headers = self._headers()
         if body is not None:
             headers["Content-Type"] = content_type
         wait = BACKOFF_FIRST_S
@@ -107,6 +128,36 @@ class Transport:
             time.sleep(min(pause, BACKOFF_MOST_S))
             wait = min(wait * 2, BACKOFF_MOST_S)
         raise AssertionError("the last attempt returns or raises")
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the server is on this machine, so that compressing would cost more than it saves."""
+        host = self._parts.hostname or ""
+        return self._parts.scheme == "unix" or host in ("localhost", "::1") or host.startswith("127.")
+
+    def exchange(self, method: str, path: str, headers: Mapping[str, str], body: bytes) -> Exchange:
+        """Sends one request once, whatever comes of it. OSError, HTTPException: no answer."""
+        answer = self._once(method, self._prefix + path, {**headers, **self._headers()}, body)
+        if answer[0] == 401 and self._renew_token():
+            answer = self._once(method, self._prefix + path, {**headers, **self._headers()}, body)
+        return Exchange(*answer)
+
+    def _headers(self) -> Dict[str, str]:
+        headers = {"Accept": "*/*", "User-Agent": "mltrail-python/0.1.0"}
+        if self._token is not None:
+            headers["Authorization"] = "Bearer " + self._token
+        return headers
+
+    def _renew_token(self) -> bool:
+        """Reads the token file again, for tokens are rotated; whether it has another one now."""
+        if self._token_file is None:
+            return False
+        try:
+            token = _read_token(self._token_file)
+        except OSError:
+            return False
+        changed, self._token = token != self._token, token
+        return changed
 
     def _once(self, method: str, target: str, headers: Dict[str, str],
               body: Optional[bytes]) -> "tuple[int, str, bytes, Optional[float]]":
@@ -156,12 +207,8 @@ class Transport:
 
 
 def _error_of(status: int, content_type: str, body: bytes) -> ProblemError:
-    document: Any = None
-    if "json" in content_type:
-        try:
-            document = json.loads(body.decode("utf-8"))
-        except ValueError:
-            document = None
-    if not isinstance(document, dict):
-        document = {"detail": body[:500].decode("utf-8", "replace").strip()}
-    return problem_error(status, document)
+    return problem_error(status, Exchange(status, content_type, body, None).document())
+
+
+def _read_token(path: Union[str, "os.PathLike[str]"]) -> str:
+    return Path(path).read_text(encoding="utf-8").strip()
