@@ -8,6 +8,7 @@ import uuid
 from pathlib import Path
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Union
 
+from .capturing import Capturing
 from .errors import BatchRejected
 from .receipts import BatchReceipt, Receipt, batch_receipt_of, joined, receipt_of
 from .transport import Transport
@@ -22,7 +23,7 @@ BATCH_BYTES_MAX = 4 * 1024 * 1024
 _NAMED_BY_CONTENT = frozenset({"prediction", "dataset.version", "training.run", "model.version", "approval"})
 
 
-class Trail:
+class Trail(Capturing):
     """A trail behind a URL (http://, https://) or a local socket (unix:///path/to/trail/sock).
 
     Every `log_…` returns when the record is durable, with a receipt, or raises. A call that raises TransportError can be
