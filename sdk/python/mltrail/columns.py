@@ -8,7 +8,7 @@ NumPy is imported when the first array is seen, not before.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, List, Optional, Sequence, Union
+from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from .rows import _NS_PER_UNIT, cell
 
@@ -282,68 +282,106 @@ def from_list(values: List[Any], missing: Optional[Any] = None) -> Cells:
     return whole(values)
 
 
+class _Block:
+    """Bytes of every row that have the same place in it: a structure, copied row by row as one piece."""
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._template = bytearray()
+        self._fields: List[Tuple[int, str, Any]] = []  # place, type, a value for each row
+
+    def constant(self, content: bytes) -> None:
+        """The same bytes in each row."""
+        self._template += content
+
+    def field(self, kind: str, width: int, values: Any) -> None:
+        """Bytes of their own in each row."""
+        self._fields.append((len(self._template), kind, values))
+        self._template += bytes(width)
+
+    @property
+    def width(self) -> int:
+        """Bytes of a row."""
+        return len(self._template)
+
+    def make(self) -> Any:
+        """An array of one structure for each row."""
+        numpy = np()
+        kind = numpy.dtype({"names": [f"f{number}" for number in range(len(self._fields))],
+                            "formats": [field[1] for field in self._fields],
+                            "offsets": [field[0] for field in self._fields], "itemsize": self.width})
+        made = numpy.empty(self._count, f"V{self.width}")
+        made[:] = numpy.void(bytes(self._template))
+        structures = made.view(kind) if self._fields else made
+        for number, (_, __, values) in enumerate(self._fields):
+            structures[f"f{number}"] = values
+        return made
+
+
 def assemble(columns: Sequence[Cells], count: int) -> Any:
     """The bytes of `count` rows."""
     numpy = np()
-    if all(cells.letter is not None and isinstance(cells.lengths, int) for cells in columns):
-        return _assemble_even(columns, count)
-    sizes = numpy.ones(count, numpy.int64)
-    for cells in columns:
-        sizes += cells.lengths + (HEADER_LEN if cells.letter is not None else 0)
-    ends = numpy.cumsum(sizes)
-    at = ends - sizes
-    out = numpy.zeros(int(ends[-1]) if count else 0, numpy.uint8)
-    out[at] = ord("R")
-    at += 1
+    pieces: List[Union[_Block, Cells]] = []  # of a row: blocks, and between them bodies that differ in length
+    block = _Block(count)
+    block.constant(b"R")
     for cells in columns:
         if cells.letter is not None:
-            _write_header(out, at, cells)
-            at += HEADER_LEN
-        _write_bodies(out, at, cells, count)
-        at += cells.lengths
-    return out
+            _add_header(block, cells)
+        if isinstance(cells.lengths, int):
+            if cells.lengths:
+                kind = "u8" if cells.lengths == 8 else f"V{cells.lengths}"
+                block.field(kind, cells.lengths, cells.flat.view(kind))
+        else:
+            pieces += [block, cells]
+            block = _Block(count)
+    if block.width:
+        pieces.append(block)
+    if len(pieces) == 1:
+        return block.make().view(numpy.uint8)
+    return _interleave(pieces, count)
 
 
-def _assemble_even(columns: Sequence[Cells], count: int) -> Any:
-    """All rows have the same length: a matrix."""
-    numpy = np()
-    out = numpy.zeros((count, 1 + sum(HEADER_LEN + cells.lengths for cells in columns)), numpy.uint8)
-    out[:, 0] = ord("R")
-    at = 1
-    for cells in columns:
-        out[:, at] = cells.letter
-        out[:, at + 1:at + HEADER_LEN] = list(cells.lengths.to_bytes(4, "big"))
-        at += HEADER_LEN
-        out[:, at:at + cells.lengths] = cells.flat.reshape(count, cells.lengths)
-        at += cells.lengths
-    return out.reshape(-1)
-
-
-def _write_header(out: Any, at: Any, cells: Cells) -> None:
-    numpy = np()
-    out[at] = cells.letter
-    most = cells.lengths if isinstance(cells.lengths, int) else int(cells.lengths.max()) if len(at) else 0
-    if most >= 1 << 32:
+def _add_header(block: _Block, cells: Cells) -> None:
+    if isinstance(cells.letter, int):
+        block.constant(bytes([cells.letter]))
+    else:
+        block.field("u1", 1, cells.letter)
+    if isinstance(cells.lengths, int):
+        block.constant(cells.lengths.to_bytes(4, "big"))
+    elif int(cells.lengths.max()) >= 1 << 32:
         raise ValueError("a value has more than 4 GiB")
-    for place in range(4):  # the bytes above the longest are 0 already
-        if most >> (8 * place):
-            out[at + (4 - place)] = numpy.asarray(cells.lengths) >> (8 * place) & 0xFF
+    else:
+        block.field(">u4", 4, cells.lengths)
+
+
+def _interleave(pieces: Sequence[Union[_Block, Cells]], count: int) -> Any:
+    numpy = np()
+    sizes = numpy.zeros(count, numpy.int64)
+    for piece in pieces:
+        sizes += piece.width if isinstance(piece, _Block) else piece.lengths
+    ends = numpy.cumsum(sizes)
+    at = ends - sizes
+    out = numpy.empty(int(ends[-1]), numpy.uint8)
+    for piece in pieces:
+        if isinstance(piece, _Block):
+            if piece.width:
+                # The bytes from each place on as one element, so that a row's piece is one copy.
+                windows = numpy.ndarray((len(out) - piece.width + 1,), f"V{piece.width}", out, strides=(1,))
+                windows[at] = piece.make()
+            at = at + piece.width
+        else:
+            _write_bodies(out, at, piece, count)
+            at = at + piece.lengths
+    return out
 
 
 def _write_bodies(out: Any, at: Any, cells: Cells, count: int) -> None:
     numpy = np()
     size = len(cells.flat)
-    if size == 0:
-        return
-    if isinstance(cells.lengths, int):
-        matrix = cells.flat.reshape(count, cells.lengths)
-        for place in range(cells.lengths):
-            out[at + place] = matrix[:, place]
-        return
     begins = numpy.cumsum(cells.lengths) - cells.lengths
     if size > _FLAT_COPY_MEAN * count:
         target, source = memoryview(out), memoryview(cells.flat)
         for to, begin, length in zip(at.tolist(), begins.tolist(), cells.lengths.tolist()):
             target[to:to + length] = source[begin:begin + length]
-        return
-    out[numpy.arange(size) + numpy.repeat(at - begins, cells.lengths)] = cells.flat
+    elif size:
+        out[numpy.arange(size) + numpy.repeat(at - begins, cells.lengths)] = cells.flat
