@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover witness index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover witness index digest completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -115,6 +115,8 @@ _mltrail() {
     witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     witness:--listen|witness:-l) return ;;
     witness:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    digest:--check|digest:-c) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    digest:--ignore|digest:-i) return ;;
     *:--trail|*:-t) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -144,6 +146,7 @@ _mltrail() {
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
     witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
+    digest) options=' --manifest --check --ignore' ;;
     completion) options='' ;;
     help) options='' ;;
     version) options='' ;;
@@ -168,6 +171,7 @@ _mltrail() {
     recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
     witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
+    digest) COMPREPLY=($(compgen -d -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W 'bash' -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
     esac

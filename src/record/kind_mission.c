@@ -118,6 +118,7 @@ static const struct mlt_member BASE_MODELS[] = {
     MEMBER("hash", DIGEST, 0, "its digest"),
     MEMBERS_END,
 };
+static const char *const RUN_STATUS[] = {"finished", "failed", "killed", NULL};
 const struct mlt_member mlt_members_training_run[] = {
     MEMBER("training_job_id", STRING, REQ, "identifies the run"),
     MEMBER_TIMESTAMP,
@@ -133,6 +134,7 @@ const struct mlt_member mlt_members_training_run[] = {
     MEMBER_OF("base_models", OBJECTS, 0, BASE_MODELS, "models that training started from"),
     MEMBER("started_at", TIME, 0, "when it began"),
     MEMBER("ended_at", TIME, 0, "when it ended"),
+    MEMBER_ENUM("status", 0, RUN_STATUS, "how it ended"),
     MEMBER("environment", STRING_OR_OBJECT, 0, "image, libraries, hardware"),
     MEMBER("artifact_hash", DIGEST, 0, "digest of what it produced"),
     MEMBERS_COMMON,

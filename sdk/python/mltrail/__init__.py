@@ -8,6 +8,7 @@
 Standard library only.
 """
 from .client import Trail
+from .data import ArrayDigest, FileDigest, PartsDigest, hash_array, hash_csv, hash_cursor, hash_data, hash_parts
 from .errors import (BatchRejected, MltrailError, NotAllowed, NotFound, OutOfSpace, ProblemError, RecordRejected,
                      SpoolError, SpoolFull, TransportError, Unavailable)
 from .git import GitError, GitState, git_state

@@ -11,6 +11,7 @@ import uuid
 from typing import Any, Dict, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple, Union, overload
 
 from .batch import load_key
+from .capturing import Capturing
 from .errors import BatchRejected
 from .predictions import Prediction, Recorder
 from .receipts import BatchReceipt, Receipt, batch_receipt_of, joined, receipt_of
@@ -31,7 +32,7 @@ NO_RECEIPT = Receipt(-1, "", 0, "", False)     # of a record that was not made
 _NAMED_BY_CONTENT = frozenset({"prediction", "dataset.version", "training.run", "model.version", "approval"})
 
 
-class Trail:
+class Trail(Capturing):
     """A trail behind a URL (http://, https://) or a local socket (unix:///path/to/trail/sock).
 
     Every `log_…` returns when the record is durable, with a receipt, or raises. A call that raises TransportError can be

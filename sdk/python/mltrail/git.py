@@ -37,6 +37,11 @@ def git_state(path: Union[str, "os.PathLike[str]"] = ".") -> GitState:
     return GitState(commit, dirty, repository)
 
 
+def top_level(path: Union[str, "os.PathLike[str]"] = ".") -> str:
+    """The folder of the working tree that holds `path`."""
+    return _git(path, "rev-parse", "--show-toplevel")
+
+
 def _git(path: Union[str, "os.PathLike[str]"], *arguments: str) -> str:
     try:
         done = subprocess.run(["git", "-C", os.fspath(path), *arguments], capture_output=True, text=True, check=False)

@@ -4,7 +4,7 @@ A directory gets two, because each says what the other does not:
 
     dirHash   SHA-256 over the lines "<hex>  <path>\\n", paths in byte order (in-toto, Go's h1). Binds the names.
               The same as   find . -type f | cut -c3- | LC_ALL=C sort | xargs -r sha256sum | sha256sum
-    oms       the root digest of OpenSSF Model Signing, as `model_signing digest` prints it: SHA-256 over the files' raw
+    oms       the root digest of OpenSSF Model Signing, as its signatures name it: SHA-256 over the files' raw
               digests, paths ordered component by component. Binds the order, not the names; the manifest does.
 """
 from __future__ import annotations
@@ -40,7 +40,9 @@ class DirectoryDigest:
 
     @property
     def digests(self) -> Dict[str, str]:
-        """As a digest set, the form that records take."""
+        """As a digest set, the form that records take. A single file has its plain `sha256` in place of a dirHash."""
+        if [file.path for file in self.files] == ["."]:
+            return {"sha256": self.files[0].sha256, "oms": self.oms}
         return {"dirHash": self.dir_hash, "oms": self.oms}
 
     @property
@@ -103,9 +105,14 @@ def _files(top: Path, ignored: List[PurePosixPath]) -> Iterable[FileEntry]:
                 raise ValueError(f"{full} is a symbolic link: copy what it points to, or name it in ignore")
             if "\n" in name:
                 raise ValueError(f"{str(full)!r} has a line break in its name, which dirHash cannot express")
-            if full.is_file():
-                digest, size = _sha256(full)
-                yield FileEntry(str(relative), digest, size)
+            if not full.is_file():
+                raise ValueError(f"{full} is neither a file nor a folder: name it in ignore")
+            try:
+                str(relative).encode("utf-8")
+            except UnicodeEncodeError:
+                raise ValueError(f"{str(full)!r}: the name is no UTF-8, which a manifest cannot hold: rename it") from None
+            digest, size = _sha256(full)
+            yield FileEntry(str(relative), digest, size)
 
 
 def _sha256(path: Path) -> Tuple[str, int]:
