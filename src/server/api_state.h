@@ -220,6 +220,9 @@ enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t s
                                 struct mlt_error *err) MLT_MUST_USE;
 // Handlers, a file per group.
 void mlt_handle_append(struct mlt_call *call);
+void mlt_handle_cloudevents(struct mlt_call *call);
+// mlt_call_has_cloudevents: the request says that its body is CloudEvents (intake_cloudevents.c).
+bool mlt_call_has_cloudevents(const struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);
 void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);
