@@ -14,7 +14,7 @@ const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_monitor, &mlt_cmd_prove,    &mlt_cmd_access,   &mlt_cmd_export,
     &mlt_cmd_approve, &mlt_cmd_settings, &mlt_cmd_token,
     &mlt_cmd_anchor,
-    &mlt_cmd_key,     &mlt_cmd_recover,  &mlt_cmd_witness,
+    &mlt_cmd_key,     &mlt_cmd_recover, &mlt_cmd_reconcile,  &mlt_cmd_witness,
     &mlt_cmd_index,   &mlt_cmd_completion, &mlt_cmd_help,
     &mlt_cmd_version, NULL,
 };
