@@ -81,14 +81,9 @@ static void take_version(struct mlt_answer *a) {
     if (!served) {
         return;
     }
-    a->model = mlt_str(mlt_node_text(served, "model", a->arena));
-    a->version = mlt_str(mlt_node_text(served, "model_version", a->arena));
-    for (size_t i = 0; i < a->story->num_resolutions && (!a->model.len || !a->version.len); i++) {
-        if (a->story->resolutions[i].prediction == served) {
-            a->model = a->story->resolutions[i].model;
-            a->version = a->story->resolutions[i].model_version;
-        }
-    }
+    const struct mlt_resolution *r = mlt_story_resolution(a->story, served);
+    a->model = r ? r->model : mlt_str(mlt_node_text(served, "model", a->arena));
+    a->version = r ? r->model_version : mlt_str(mlt_node_text(served, "model_version", a->arena));
 }
 
 static enum mlt_status check_parameters(const struct mlt_ask *ask, bool about_request, struct mlt_error *err) {

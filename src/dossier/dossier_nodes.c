@@ -255,20 +255,24 @@ static void put_other_entries(struct mlt_dossier_writer *d, const struct mlt_nod
 }
 
 // What the trail itself could tell about a prediction that does not name its version.
-static void put_resolved(struct mlt_json_writer *w, const struct mlt_story *story, const struct mlt_node *node) {
+static void put_resolved(struct mlt_dossier_writer *d, const struct mlt_story *story, const struct mlt_node *node) {
+    const struct mlt_resolution *r = mlt_story_resolution(story, node);
+    struct mlt_json_writer *w = &d->w;
     mlt_jw_name(w, "resolved");
-    for (size_t i = 0; i < story->num_resolutions; i++) {
-        const struct mlt_resolution *r = &story->resolutions[i];
-        if (r->prediction == node) {
-            mlt_jw_object(w);
-            mlt_jw_member_bytes(w, "model", r->model);
-            mlt_jw_member_bytes(w, "model_version", r->model_version);
-            mlt_jw_member_u64(w, "from_entry", r->entry);
-            mlt_jw_end_object(w);
-            return;
-        }
+    if (!r) {
+        mlt_jw_null(w);
+        return;
     }
-    mlt_jw_null(w);
+    mlt_jw_object(w);
+    mlt_jw_member_bytes(w, "model", r->model);
+    mlt_jw_member_bytes(w, "model_version", r->model_version);
+    mlt_jw_member_u64(w, "from_entry", r->entry);
+    if (r->artifact.json) {
+        mlt_jw_name(w, "model_artifact_hash");
+        mlt_dossier_put_value(d, r->artifact.json, r->artifact.at);
+        mlt_jw_member_u64(w, "artifact_from_entry", r->artifact.entry);
+    }
+    mlt_jw_end_object(w);
 }
 
 // How it is known that the approver approved, and what became of each signature.
@@ -318,7 +322,7 @@ static void put_node(struct mlt_dossier_writer *d, const struct mlt_node *node, 
         mlt_jw_member_bool(w, "served", served == MLT_SERVED_TRUE);
     }
     if (story) {
-        put_resolved(w, story, node);
+        put_resolved(d, story, node);
     }
     mlt_jw_member_bytes(w, "id", entry->id);
     mlt_dossier_put_time(w, "time", entry->has_time, entry->time);

@@ -1,4 +1,6 @@
 // Who looked: accesses to the predictions, the model versions and the datasets of a story, the newest of each.
+#include <inttypes.h>
+
 #include "lineage/finding.h"
 
 #define EDGES_MAX 16 // accesses of one node that the picture shows
@@ -54,6 +56,10 @@ enum mlt_status mlt_walk_access(struct mlt_walk *w) {
     enum mlt_status status = add_accesses(w, "prediction_log", story->request_id, first);
     if (status == MLT_OK) {
         status = add_accesses(w, "trail", story->request_id, first);
+    }
+    if (status == MLT_OK && story->has_row) {
+        const char *row = mlt_arena_printf(w->arena, "%.*s#%" PRIu64, MLT_ARG(story->request_id), story->row);
+        status = row == NULL ? mlt_node_no_memory(w) : add_accesses(w, "prediction_log", mlt_str(row), first);
     }
     if (status == MLT_OK) {
         status = accesses_to_named(w, &story->model_versions, "model_registry", "model", "model_version");

@@ -146,12 +146,15 @@ const char *mlt_node_label(const struct mlt_walk *w, const struct mlt_node *node
     for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
         if (labels[i].kind == node->kind) {
             struct mlt_bytes name = mlt_node_string(node, labels[i].name, w->arena), version = {0};
+            const char *between = labels[i].version != NULL ? "/" : "";
             if (labels[i].version != NULL) {
                 version = mlt_node_string(node, labels[i].version, w->arena);
+            } else if (node->has_row) {
+                version = mlt_node_raw(node, "row");
+                between = "#";
             }
-            label = mlt_arena_printf(w->arena, "%.*s %.*s%s%.*s (entry %llu)", MLT_ARG(kind), MLT_ARG(name),
-                                     labels[i].version != NULL ? "/" : "", MLT_ARG(version),
-                                     (unsigned long long)node->entry);
+            label = mlt_arena_printf(w->arena, "%.*s %.*s%s%.*s (entry %llu)", MLT_ARG(kind), MLT_ARG(name), between,
+                                     MLT_ARG(version), (unsigned long long)node->entry);
         }
     }
     if (label == NULL) {

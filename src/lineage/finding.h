@@ -15,6 +15,8 @@ enum mlt_finding_id {
     MLT_F_SERVED_UNCLEAR,
     MLT_F_SERVED_NONE,
     MLT_F_PREDICTION_AMBIGUOUS,
+    MLT_F_PREDICTION_UNANSWERED,
+    MLT_F_PREDICTION_UNASKED,
     MLT_F_LINEAGE_LOOP,
     MLT_F_LINEAGE_TOO_DEEP,
     MLT_F_LIST_TRUNCATED,
@@ -112,6 +114,7 @@ enum mlt_status mlt_check_identity(struct mlt_walk *w, const struct mlt_subject 
 enum mlt_status mlt_check_artifact(struct mlt_walk *w, const struct mlt_subject *s) MLT_MUST_USE;
 enum mlt_status mlt_check_approval(struct mlt_walk *w, const struct mlt_subject *s) MLT_MUST_USE;
 enum mlt_status mlt_check_deployment(struct mlt_walk *w, const struct mlt_subject *s) MLT_MUST_USE;
+enum mlt_status mlt_check_halves(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_links(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_data(struct mlt_walk *w) MLT_MUST_USE;
 enum mlt_status mlt_check_stages(struct mlt_walk *w) MLT_MUST_USE;

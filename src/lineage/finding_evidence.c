@@ -2,11 +2,14 @@
 #include <inttypes.h>
 
 #include "lineage/finding.h"
+#include "lineage/halves.h"
 
 // Members whose absence has a finding of its own, or that something else stands in for.
 static bool told_elsewhere(const struct mlt_node *node, const char *member) {
     if (node->kind == MLT_KIND_PREDICTION) {
-        return strcmp(member, "model_version") == 0;
+        return strcmp(member, "model_version") == 0 ||
+               (strcmp(member, "prediction") == 0 && !mlt_node_has_half(node, MLT_HALF_RESPONSE)) ||
+               (strcmp(member, "feature_values") == 0 && !mlt_node_has_half(node, MLT_HALF_REQUEST));
     }
     if (strcmp(member, "request_ids") == 0) {
         return mlt_value_given(mlt_node_get(node, "request_id"));

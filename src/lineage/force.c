@@ -303,15 +303,18 @@ static enum mlt_status moves_at(const struct mlt_walk *w, const struct key *key,
     return status;
 }
 
-// The transitions that may tell which version a prediction without one came from: those of its model, else those at
-// its deployment.
+// The transitions that may tell which version a prediction without one came from: those of its model, else (it names
+// none, or one that the trail does not know) those at its deployment.
 static enum mlt_status moves_near(const struct mlt_walk *w, const struct mlt_node *prediction,
                                   struct mlt_node_list *out) {
     struct mlt_bytes model = mlt_node_string(prediction, "model", w->arena);
     struct key key = key_of(w, mlt_node_get(prediction, "deployment"));
     struct mlt_term term;
     mlt_source_term(w->src, &term, MLT_DIM_MOVES_MODEL, &model, 1);
-    enum mlt_status status = model.len > 0 ? moves_under(w, &term, &key, out) : moves_at(w, &key, out);
+    enum mlt_status status = model.len > 0 ? moves_under(w, &term, &key, out) : MLT_OK;
+    if (status == MLT_OK && out->num == 0) {
+        status = moves_at(w, &key, out);
+    }
     mlt_list_sort(out);
     return status;
 }
@@ -341,11 +344,14 @@ enum mlt_status mlt_force_resolve(const struct mlt_walk *w, const struct mlt_nod
         play(w, track_of(w, &tracks, ordered[i]), ordered[i]);
     }
     struct mlt_bytes given = mlt_node_string(prediction, "model_version", w->arena);
+    struct mlt_bytes named = mlt_node_string(prediction, "model", w->arena);
     for (size_t i = 0; status == MLT_OK && i < tracks.num; i++) {
         const struct track *track = &tracks.track[i];
         const struct mlt_node *since = production_since(w, &stages, track);
         bool again = mlt_bytes_equal(out->model, track->model) && mlt_bytes_equal(out->model_version, track->version);
-        if (since == NULL || again || (given.len > 0 && !mlt_bytes_equal(given, track->version))) {
+        bool other = given.len > 0 && (named.len == 0 || mlt_bytes_equal(named, track->model)) &&
+                     !mlt_bytes_equal(given, track->version);
+        if (since == NULL || again || other) {
             continue;
         }
         if ((*num)++ == 0) {

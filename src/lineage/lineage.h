@@ -15,8 +15,10 @@ struct mlt_node {
     uint64_t entry;         // index of the first entry
     struct mlt_part *parts; // the entries, in log order; parts[0] is `entry`
     size_t num_parts;
-    size_t number;                          // position within its list of the story
-    struct mlt_bytes name, version;         // that a version, run or dataset was looked up by
+    size_t number;                  // position within its list of the story
+    struct mlt_bytes name, version; // that a version, run or dataset was looked up by
+    bool has_row;                   // of a prediction: its position in the request
+    uint64_t row;
     struct mlt_signature_check *signatures; // of an approval in a story: one for each entry that carries a signature
     size_t num_signatures;
 };
@@ -27,6 +29,7 @@ struct mlt_part {
     struct mlt_json payload; // empty unless payload_state is MLT_PAYLOAD_OPEN
     struct mlt_json masked;  // names of members that are not in `payload` though it is open; empty: none
     enum mlt_payload_state payload_state;
+    enum mlt_half { MLT_HALF_NONE, MLT_HALF_REQUEST, MLT_HALF_RESPONSE } half; // of a prediction
     enum mlt_relation {
         MLT_REL_FIRST,
         MLT_REL_COMPLETES,
@@ -100,7 +103,8 @@ struct mlt_node_list {
 struct mlt_resolution {
     const struct mlt_node *prediction;
     struct mlt_bytes model, model_version;
-    uint64_t entry; // the transition that it rests on
+    uint64_t entry;            // the transition that it rests on
+    struct mlt_value artifact; // the digest that the version is registered with; json NULL: none
 };
 
 // The transition in force for a prediction, by log order and by claimed time.
@@ -127,7 +131,9 @@ struct mlt_batch_check {
 const char *mlt_batch_verdict_name(enum mlt_batch_verdict verdict); // "good", "missing", …
 
 struct mlt_story {
-    struct mlt_bytes request_id;
+    struct mlt_bytes request_id; // without the row
+    bool has_row;                // only this row was asked for
+    uint64_t row;
     struct mlt_node_list predictions;    // all with this request_id
     const struct mlt_node *served;       // the one that was served, NULL when it cannot be told
     struct mlt_node_list model_versions; // of the predictions, and their components
@@ -162,9 +168,14 @@ struct mlt_story {
 // token, certificate or local user.
 bool mlt_node_submitted_by(const struct mlt_node *node, struct mlt_bytes person);
 
-// mlt_story_tell walks from a request_id. MLT_NOTFOUND: no prediction has this request_id.
+// mlt_story_tell walks from a request_id, from the id that pairs the halves of a prediction (its event_id), or, when no
+// prediction has it as it stands, from one row of a request, "ID#ROW". MLT_NOTFOUND: no prediction has this request_id.
 enum mlt_status mlt_story_tell(const struct mlt_source *src, struct mlt_bytes request_id, struct mlt_arena *arena,
                                struct mlt_story **out, struct mlt_error *err) MLT_MUST_USE;
+// mlt_story_resolution: of a prediction that does not name its version; NULL: none.
+struct mlt_resolution *mlt_story_resolution(const struct mlt_story *story, const struct mlt_node *prediction);
+// mlt_request_row splits "ID#ROW" at its last '#'. False: it is no such text.
+bool mlt_request_row(struct mlt_bytes asked, struct mlt_bytes *request_id, uint64_t *row);
 // mlt_story_clear frees what the arena does not hold (tapes).
 void mlt_story_clear(struct mlt_story *story);
 // mlt_story_tell_version walks from a model version instead (no prediction; `predictions` empty).

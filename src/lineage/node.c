@@ -136,6 +136,13 @@ static enum mlt_status load_part(const struct mlt_walk *w, uint64_t index, struc
     return status != MLT_OK ? status : load_payload(w, part);
 }
 
+static enum mlt_half half_of(const struct mlt_node *node, struct mlt_arena *arena) {
+    struct mlt_bytes half = mlt_node_string(node, "half", arena);
+    return mlt_bytes_is(half, "request")    ? MLT_HALF_REQUEST
+           : mlt_bytes_is(half, "response") ? MLT_HALF_RESPONSE
+                                            : MLT_HALF_NONE;
+}
+
 enum mlt_status mlt_node_load(const struct mlt_walk *w, uint64_t index, struct mlt_node **out) {
     struct mlt_node *node = mlt_arena_zero(w->arena, sizeof(*node));
     struct mlt_part *part = mlt_arena_zero(w->arena, sizeof(*part));
@@ -151,6 +158,10 @@ enum mlt_status mlt_node_load(const struct mlt_walk *w, uint64_t index, struct m
     node->entry = index;
     node->parts = part;
     node->num_parts = 1;
+    if (node->kind == MLT_KIND_PREDICTION) {
+        part->half = half_of(node, w->arena);
+        node->has_row = mlt_json_u64(&part->facts, mlt_json_get(&part->facts, 0, "row"), &node->row);
+    }
     *out = node;
     return MLT_OK;
 }
@@ -160,14 +171,20 @@ static bool about_submission(struct mlt_bytes name) {
     return mlt_bytes_is(name, "event_id") || mlt_bytes_is(name, "kind") || mlt_bytes_is(name, "timestamp");
 }
 
-static bool documents_agree(const struct mlt_json *a, const struct mlt_json *b) {
+// Members that are each half's own: two halves of one prediction differ in them. A server may give its response an id
+// of its own (halves.h).
+static bool about_half(struct mlt_bytes name) {
+    return mlt_bytes_is(name, "half") || mlt_bytes_is(name, "message_digest") || mlt_bytes_is(name, "request_id");
+}
+
+static bool documents_agree(const struct mlt_json *a, const struct mlt_json *b, bool other_half) {
     if (a->num_tokens == 0 || b->num_tokens == 0) {
         return true;
     }
     for (mlt_json_at at = mlt_json_first(a, 0); at != MLT_JSON_NONE; at = mlt_json_next(a, 0, at)) {
         struct mlt_arena scratch = {0};
         struct mlt_bytes name = mlt_json_string(a, at, &scratch);
-        bool submission = about_submission(name);
+        bool submission = about_submission(name) || (other_half && about_half(name));
         mlt_json_at other = mlt_json_get_bytes(b, 0, name);
         mlt_arena_clear(&scratch);
         if (!submission && other != MLT_JSON_NONE && !mlt_json_equal(a, at + 1, b, other)) {
@@ -181,8 +198,13 @@ static bool same_producer(const struct mlt_part *a, const struct mlt_part *b) {
     return mlt_bytes_equal(a->entry.principal, b->entry.principal);
 }
 
-// For kinds that happen at a moment the time is part of what is recorded. Two producers never read one clock.
+// For kinds that happen at a moment the time is part of what is recorded. Two producers never read one clock. Halves
+// are told apart by what they say: a request comes before its response, and a message that was logged twice is the
+// same.
 static bool times_agree(const struct mlt_part *a, const struct mlt_part *b) {
+    if (a->half != MLT_HALF_NONE && b->half != MLT_HALF_NONE) {
+        return true;
+    }
     const struct mlt_member *member =
         a->entry.kind != NULL ? mlt_kind_member(a->entry.kind, mlt_str("timestamp")) : NULL;
     bool required = member != NULL && (member->flags & MLT_M_REQUIRED) != 0;
@@ -193,9 +215,10 @@ static bool times_agree(const struct mlt_part *a, const struct mlt_part *b) {
 bool mlt_node_agrees(const struct mlt_node *node, const struct mlt_part *part) {
     for (size_t i = 0; i < node->num_parts; i++) {
         const struct mlt_part *earlier = &node->parts[i];
+        bool other_half = earlier->half != part->half;
         if (earlier->relation != MLT_REL_CORRECTS && earlier->relation != MLT_REL_CONFLICTS &&
-            (!documents_agree(&earlier->facts, &part->facts) || !documents_agree(&earlier->payload, &part->payload) ||
-             !times_agree(earlier, part))) {
+            (!documents_agree(&earlier->facts, &part->facts, other_half) ||
+             !documents_agree(&earlier->payload, &part->payload, other_half) || !times_agree(earlier, part))) {
             return false;
         }
     }

@@ -9,28 +9,17 @@ enum mlt_status mlt_walk_begin(struct mlt_walk *w, const struct mlt_source *src,
     return w->story == NULL ? mlt_node_no_memory(w) : MLT_OK;
 }
 
-static enum mlt_status resolve(struct mlt_walk *w, struct mlt_node *prediction) {
-    struct mlt_resolution resolution;
-    struct mlt_story *story = w->story;
-    size_t num = 0;
-    enum mlt_status status = mlt_force_resolve(w, prediction, &resolution, &num);
-    if (status != MLT_OK) {
-        return status;
-    }
+static enum mlt_status unresolved(struct mlt_walk *w, const struct mlt_node *prediction, size_t num) {
     struct mlt_grounds g = {0};
     mlt_grounds_add_node(&g, prediction);
-    if (num != 1) {
-        return mlt_finding_add(
-            w, MLT_F_MODEL_VERSION_UNRESOLVED, &g,
-            "%s does not name its model version, and %zu versions were in production at its deployment "
-            "at its time",
-            mlt_node_label(w, prediction), num);
-    }
-    mlt_grounds_add(&g, resolution.entry);
-    status = mlt_finding_add(
-        w, MLT_F_MODEL_VERSION_RESOLVED, &g,
-        "%s does not name its model version; %.*s/%.*s was in production there since entry %" PRIu64,
-        mlt_node_label(w, prediction), MLT_ARG(resolution.model), MLT_ARG(resolution.model_version), resolution.entry);
+    return mlt_finding_add(w, MLT_F_MODEL_VERSION_UNRESOLVED, &g,
+                           "%s does not name its model version, and %zu versions were in production at its deployment "
+                           "at its time",
+                           mlt_node_label(w, prediction), num);
+}
+
+static enum mlt_status add_resolution(struct mlt_walk *w, const struct mlt_resolution *resolution) {
+    struct mlt_story *story = w->story;
     struct mlt_resolution *all = mlt_arena_take(w->arena, (story->num_resolutions + 1) * sizeof(*all));
     if (all == NULL) {
         return mlt_node_no_memory(w);
@@ -38,39 +27,91 @@ static enum mlt_status resolve(struct mlt_walk *w, struct mlt_node *prediction) 
     if (story->num_resolutions > 0) {
         memcpy(all, story->resolutions, story->num_resolutions * sizeof(*all));
     }
-    all[story->num_resolutions++] = resolution;
+    all[story->num_resolutions++] = *resolution;
     story->resolutions = all;
-    return status;
+    return MLT_OK;
 }
 
-// The version of a prediction: as named, else as resolved, else empty.
-static void version_of(const struct mlt_walk *w, const struct mlt_node *prediction, struct mlt_bytes *model,
-                       struct mlt_bytes *version, bool *resolved) {
-    *model = mlt_node_string(prediction, "model", w->arena);
-    *version = mlt_node_string(prediction, "model_version", w->arena);
-    *resolved = false;
-    for (size_t i = 0; i < w->story->num_resolutions; i++) {
-        if (w->story->resolutions[i].prediction == prediction) {
-            *model = w->story->resolutions[i].model;
-            *version = w->story->resolutions[i].model_version;
-            *resolved = true;
+// `served_as`: the names that the prediction gives and that no record of the trail knows; empty: it gives none.
+static enum mlt_status resolve(struct mlt_walk *w, struct mlt_node *prediction, const char *served_as) {
+    struct mlt_resolution r;
+    struct mlt_grounds g = {0};
+    size_t num = 0;
+    enum mlt_status status = mlt_force_resolve(w, prediction, &r, &num);
+    if (status != MLT_OK || (num != 1 && served_as[0] != '\0')) {
+        return status;
+    }
+    if (num != 1) {
+        return unresolved(w, prediction, num);
+    }
+    mlt_grounds_add_node(&g, prediction);
+    mlt_grounds_add(&g, r.entry);
+    status = mlt_finding_add(
+        w, MLT_F_MODEL_VERSION_RESOLVED, &g, "%s %s%s; %.*s/%.*s was in production there since entry %" PRIu64,
+        mlt_node_label(w, prediction),
+        served_as[0] != '\0' ? "names a version that no record knows, " : "does not name its model version", served_as,
+        MLT_ARG(r.model), MLT_ARG(r.model_version), r.entry);
+    return status == MLT_OK ? add_resolution(w, &r) : status;
+}
+
+struct mlt_resolution *mlt_story_resolution(const struct mlt_story *story, const struct mlt_node *prediction) {
+    for (size_t i = 0; i < story->num_resolutions; i++) {
+        if (story->resolutions[i].prediction == prediction) {
+            return &story->resolutions[i];
         }
     }
+    return NULL;
+}
+
+// The version of a prediction: as resolved, else as named, else empty.
+static void version_of(const struct mlt_walk *w, const struct mlt_node *prediction, struct mlt_bytes *model,
+                       struct mlt_bytes *version, bool *resolved) {
+    const struct mlt_resolution *r = mlt_story_resolution(w->story, prediction);
+    *model = r != NULL ? r->model : mlt_node_string(prediction, "model", w->arena);
+    *version = r != NULL ? r->model_version : mlt_node_string(prediction, "model_version", w->arena);
+    *resolved = r != NULL;
+}
+
+// Serving systems call a model as they please (KServe by its service, Triton by a number of its own). What an inference
+// logger names is the trail's own name only if the trail knows it.
+static enum mlt_status resolve_unknown(struct mlt_walk *w, struct mlt_node *prediction, struct mlt_bytes model,
+                                       struct mlt_bytes version) {
+    uint64_t found;
+    size_t num = 0;
+    bool known = false;
+    struct mlt_term term;
+    struct mlt_value endpoint = mlt_value_get(mlt_node_get(prediction, "deployment"), "endpoint");
+    if (prediction->parts[0].half == MLT_HALF_NONE || !mlt_value_given(endpoint)) {
+        return MLT_OK;
+    }
+    mlt_walk_term(w, &term, MLT_DIM_MODEL_VERSION, model, version);
+    enum mlt_status status = w->src->find(w->src->ctx, &term, 1, 0, false, 1, &found, &num, NULL, &known, w->err);
+    if (status == MLT_OK && num == 0) {
+        mlt_source_term(w->src, &term, MLT_DIM_MOVES_MODEL, &model, 1);
+        status = w->src->find(w->src->ctx, &term, 1, 0, false, 1, &found, &num, NULL, &known, w->err);
+    }
+    if (status != MLT_OK || num > 0) {
+        return status;
+    }
+    const char *names = mlt_arena_printf(w->arena, "%.*s/%.*s", MLT_ARG(model), MLT_ARG(version));
+    return names == NULL ? mlt_node_no_memory(w) : resolve(w, prediction, names);
 }
 
 static enum mlt_status walk_prediction(struct mlt_walk *w, struct mlt_node *prediction) {
     struct mlt_bytes model, version;
     bool resolved;
-    enum mlt_status status = MLT_OK;
     version_of(w, prediction, &model, &version, &resolved);
-    if (model.len == 0 || version.len == 0) {
-        status = resolve(w, prediction);
-        version_of(w, prediction, &model, &version, &resolved);
-    }
+    enum mlt_status status = model.len == 0 || version.len == 0 ? resolve(w, prediction, "")
+                                                                : resolve_unknown(w, prediction, model, version);
+    version_of(w, prediction, &model, &version, &resolved);
     if (status != MLT_OK || model.len == 0 || version.len == 0) {
         return status;
     }
     status = mlt_walk_version(w, model, version, prediction, resolved ? "resolved" : "made by");
+    const struct mlt_node *registered = mlt_story_version(w, model, version);
+    if (status == MLT_OK && resolved && registered != NULL) {
+        mlt_story_resolution(w->story, prediction)->artifact = mlt_node_get(registered, "model_artifact_hash");
+    }
     if (status == MLT_OK) {
         status = mlt_walk_approvals(w, model, version);
     }
@@ -160,8 +201,8 @@ static enum mlt_status check_subject(struct mlt_walk *w, const struct mlt_subjec
 
 static enum mlt_status check_all(struct mlt_walk *w) {
     typedef enum mlt_status check(struct mlt_walk * w);
-    static check *const checks[] = {mlt_check_links, mlt_check_data, mlt_check_stages,  mlt_check_stream,
-                                    mlt_check_batch, mlt_check_time, mlt_check_evidence};
+    static check *const checks[] = {mlt_check_halves, mlt_check_links, mlt_check_data, mlt_check_stages,
+                                    mlt_check_stream, mlt_check_batch, mlt_check_time, mlt_check_evidence};
     enum mlt_status status = MLT_OK;
     for (size_t i = 0; status == MLT_OK && i < sizeof(checks) / sizeof(checks[0]); i++) {
         status = checks[i](w);
@@ -199,7 +240,6 @@ enum mlt_status mlt_story_tell(const struct mlt_source *src, struct mlt_bytes re
     if (status != MLT_OK) {
         return status;
     }
-    w.story->request_id = mlt_arena_copy(arena, request_id);
     status = mlt_walk_predictions(&w, request_id);
     if (status == MLT_OK && w.story->predictions.num == 0) {
         status = mlt_fail(err, MLT_NOTFOUND, "no prediction has the request_id '%.*s'", MLT_ARG(request_id));

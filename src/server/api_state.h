@@ -191,11 +191,15 @@ struct mlt_item_filter {
     bool has_from, has_to;
     int64_t from, to; // [from, to) of the event time, else of `received`
     const char *kind; // NULL: any
+    bool has_row;     // predictions of this row of their request
+    uint64_t row;
 };
 // mlt_write_item writes {"index":…,"entry":…,"payload":…,"payload_state":…,"details":…,"leaf":…} unless the filter or
 // the grant hide it.
 enum mlt_item_result mlt_write_item(struct mlt_call *call, struct mlt_json_writer *w, uint64_t index,
                                     const struct mlt_item_filter *filter, struct mlt_error *err);
+// mlt_entry_in_row: a prediction of this row; one without rows is row 0, a half without rows goes with every row.
+bool mlt_entry_in_row(const struct mlt_entry *e, uint64_t row);
 // mlt_write_page writes {"items":[…],"total":…,"next":…,"tree_size":…} of the entries with all of `terms` and records
 // the read with `read` (count and entries are filled in).
 void mlt_answer_page(struct mlt_call *call, const struct mlt_term *terms, size_t num_terms,
@@ -220,6 +224,9 @@ enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t s
                                 struct mlt_error *err) MLT_MUST_USE;
 // Handlers, a file per group.
 void mlt_handle_append(struct mlt_call *call);
+void mlt_handle_cloudevents(struct mlt_call *call);
+// mlt_call_has_cloudevents: the request says that its body is CloudEvents (intake_cloudevents.c).
+bool mlt_call_has_cloudevents(const struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);
 void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);

@@ -28,9 +28,19 @@ static bool in_time(const struct mlt_item_filter *f, const struct mlt_entry *e) 
     return (!f->has_from || at >= f->from) && (!f->has_to || at < f->to);
 }
 
+bool mlt_entry_in_row(const struct mlt_entry *e, uint64_t row) {
+    uint64_t has;
+    const mlt_json_at at = mlt_json_get(&e->json, e->facts, "row");
+    if (at == MLT_JSON_NONE) {
+        return row == 0 || mlt_json_get(&e->json, e->facts, "half") != MLT_JSON_NONE;
+    }
+    return mlt_json_u64(&e->json, at, &has) && has == row;
+}
+
 static bool visible(const struct mlt_call *call, const struct mlt_item_filter *f, const struct mlt_entry *e) {
     char why[256];
-    if (f && (!in_time(f, e) || (f->kind && !mlt_bytes_is(e->kind_name, f->kind)))) {
+    if (f && (!in_time(f, e) || (f->kind && !mlt_bytes_is(e->kind_name, f->kind)) ||
+              (f->has_row && !mlt_entry_in_row(e, f->row)))) {
         return false;
     }
     const struct mlt_grant *grant = &call->req->principal->grant;
@@ -238,8 +248,8 @@ void mlt_answer_page(struct mlt_call *call, const struct mlt_term *terms, size_t
     p->descending = !mlt_call_is(call, "order", "asc");
     p->limit = mlt_call_count(call, "limit", MLT_PAGE_DEFAULT);
     p->from = mlt_call_count(call, "cursor", p->descending ? UINT64_MAX : 0);
-    p->exact =
-        !filter->has_from && !filter->has_to && !filter->kind && !mlt_grant_has_patterns(&call->req->principal->grant);
+    p->exact = !filter->has_from && !filter->has_to && !filter->kind && !filter->has_row &&
+               !mlt_grant_has_patterns(&call->req->principal->grant);
     struct mlt_json_writer w;
     mlt_jw_init(&w, &call->res->body);
     mlt_jw_object(&w);

@@ -2,6 +2,7 @@
 #include <stdio.h>
 
 #include "dossier/dossier.h"
+#include "lineage/lineage.h"
 #include "server/api_state.h"
 #include "server/grant.h"
 #include "server/witnessing.h"
@@ -21,15 +22,43 @@ static bool may_see_chain(struct mlt_call *call) {
     return true;
 }
 
-static enum mlt_status predictions_of(struct mlt_call *call, struct mlt_bytes request_id, uint64_t *out, size_t cap,
-                                      size_t *num, struct mlt_error *err) {
-    const struct mlt_source *src = &call->source;
+// What a path names: the predictions under one term, of one row where it says so.
+struct asked {
     struct mlt_term terms[2];
-    struct mlt_bytes kind = mlt_str("prediction");
+    bool has_row;
+    uint64_t row;
+    uint64_t entries[MLT_AUDIT_ENTRIES_MAX]; // the first of them
+    size_t num;
+};
+
+static enum mlt_status find_under(struct mlt_call *call, struct asked *a, enum mlt_dim dim,
+                                  const struct mlt_bytes *values, size_t num_values, struct mlt_error *err) {
+    const struct mlt_source *src = &call->source;
+    const struct mlt_bytes kind = mlt_str("prediction");
     bool more;
-    mlt_term_make(&terms[0], src->index_key, MLT_DIM_REQUEST, &request_id, 1);
-    mlt_term_make(&terms[1], src->index_key, MLT_DIM_KIND, &kind, 1);
-    return src->find(src->ctx, terms, 2, 0, false, cap, out, num, NULL, &more, err);
+    mlt_term_make(&a->terms[0], src->index_key, dim, values, num_values);
+    mlt_term_make(&a->terms[1], src->index_key, MLT_DIM_KIND, &kind, 1);
+    return src->find(src->ctx, a->terms, 2, 0, false, MLT_AUDIT_ENTRIES_MAX, a->entries, &a->num, NULL, &more, err);
+}
+
+// By its request_id, else by the id that pairs its halves.
+static enum mlt_status find_named(struct mlt_call *call, struct asked *a, struct mlt_bytes id, struct mlt_error *err) {
+    const struct mlt_bytes pair[] = {mlt_str("prediction"), id};
+    const enum mlt_status status = find_under(call, a, MLT_DIM_REQUEST, &id, 1, err);
+    return status == MLT_OK && a->num == 0 ? find_under(call, a, MLT_DIM_EVENT, pair, 2, err) : status;
+}
+
+// As the lineage walk understands it (lineage.h, mlt_story_tell).
+static enum mlt_status find_asked(struct mlt_call *call, struct asked *a, struct mlt_error *err) {
+    const struct mlt_bytes text = call->path.segments[0];
+    struct mlt_bytes id;
+    *a = (struct asked){0};
+    enum mlt_status status = find_named(call, a, text, err);
+    if (status == MLT_OK && a->num == 0 && mlt_request_row(text, &id, &a->row)) {
+        a->has_row = true;
+        status = find_named(call, a, id, err);
+    }
+    return status;
 }
 
 static void no_prediction(struct mlt_call *call) {
@@ -37,30 +66,34 @@ static void no_prediction(struct mlt_call *call) {
                        (unsigned long long)call->source.size);
 }
 
+// The answer's resource is the request, so that who looked at a row is found by the request too.
+static struct mlt_bytes resource_of(const struct mlt_call *call, const struct asked *a) {
+    struct mlt_bytes id = call->path.segments[0];
+    uint64_t row;
+    if (a->has_row) {
+        (void)mlt_request_row(call->path.segments[0], &id, &row);
+    }
+    return id;
+}
+
 void mlt_handle_predictions(struct mlt_call *call) {
+    struct asked a;
+    struct mlt_error err = {0};
     if (!mlt_call_source(call)) {
         return;
     }
-    struct mlt_bytes request_id = call->path.segments[0];
-    struct mlt_term terms[2];
-    struct mlt_bytes kind = mlt_str("prediction");
-    mlt_term_make(&terms[0], call->source.index_key, MLT_DIM_REQUEST, &request_id, 1);
-    mlt_term_make(&terms[1], call->source.index_key, MLT_DIM_KIND, &kind, 1);
-    uint64_t first;
-    size_t num = 0;
-    struct mlt_error err = {0};
-    enum mlt_status status = predictions_of(call, request_id, &first, 1, &num, &err);
+    enum mlt_status status = find_asked(call, &a, &err);
     if (status != MLT_OK) {
         mlt_call_fail(call, status, &err);
         return;
     }
-    if (num == 0) {
+    if (a.num == 0) {
         no_prediction(call);
         return;
     }
-    struct mlt_item_filter f = {0};
-    struct mlt_read read = {.action = "read", .resource_type = "prediction_log", .resource_id = request_id};
-    mlt_answer_page(call, terms, 2, &f, &read);
+    struct mlt_item_filter f = {.has_row = a.has_row, .row = a.row};
+    struct mlt_read read = {.action = "read", .resource_type = "prediction_log", .resource_id = resource_of(call, &a)};
+    mlt_answer_page(call, a.terms, 2, &f, &read);
 }
 
 // Grants for models are checked on what was predicted with.
@@ -120,16 +153,15 @@ void mlt_handle_dossier(struct mlt_call *call) {
         return;
     }
     struct mlt_bytes request_id = call->path.segments[0];
-    uint64_t entries[MLT_AUDIT_ENTRIES_MAX];
-    size_t num = 0;
+    struct asked a;
     struct mlt_shown shown = {0};
     struct mlt_error err = {0};
-    enum mlt_status status = predictions_of(call, request_id, entries, MLT_AUDIT_ENTRIES_MAX, &num, &err);
-    if (status == MLT_OK && num == 0) {
+    enum mlt_status status = find_asked(call, &a, &err);
+    if (status == MLT_OK && a.num == 0) {
         no_prediction(call);
         return;
     }
-    if (status == MLT_OK && !models_covered(call, entries, num, &err)) {
+    if (status == MLT_OK && !models_covered(call, a.entries, a.num, &err)) {
         return;
     }
     if (status == MLT_OK && mlt_call_is(call, "format", "bundle")) {
@@ -151,7 +183,7 @@ void mlt_handle_dossier(struct mlt_call *call) {
                                                                     : MLT_TYPE_JSON;
     struct mlt_read read = {.action = "read",
                             .resource_type = "prediction_log",
-                            .resource_id = request_id,
+                            .resource_id = resource_of(call, &a),
                             .entries = shown.entries,
                             .num_entries = shown.num_entries,
                             .count = shown.count};

@@ -118,6 +118,10 @@ static bool media_is(const char *content_type, const char *media) {
 void mlt_handle_append(struct mlt_call *call) {
     const char *type = call->req->content_type;
     bool ndjson = media_is(type, MLT_TYPE_NDJSON);
+    if (mlt_call_has_cloudevents(call)) { // a logger that was given this URL
+        mlt_handle_cloudevents(call);
+        return;
+    }
     struct mlt_appending b;
     if (!ndjson && !media_is(type, MLT_TYPE_JSON)) {
         mlt_answer_problem(

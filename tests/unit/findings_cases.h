@@ -65,6 +65,9 @@ static const struct finding_case CASES[] = {
      EARLY(1, {"kserve", SERVED_TIME, PREDICTION(SHADOW)}),
      EXTRA(1, {"kserve", SERVED_TIME,
                "{\"kind\":\"prediction\",\"request_id\":\"r-1\",\"timestamp\":\"2026-01-07T00:00:01Z\"}"})},
+    {.code = "prediction-unanswered", EDITS(1, REPLACE(SERVED, "\"prediction\":0.25,", "\"half\":\"request\","))},
+    {.code = "prediction-unasked",
+     EDITS(1, REPLACE(SERVED, "\"feature_values\":{\"x\":1},", "\"half\":\"response\","))},
     {.code = "lineage-loop",
      EDITS(1, REPLACE(RAW, "\"created_by\"", "\"inputs\":[{\"dataset\":\"loans\",\"version\":\"7\"}],\"created_by\""))},
 

@@ -235,7 +235,10 @@ static void a_version_that_the_trail_resolved_is_marked(void **state) {
     trail_seal(&trail, E_ALL + 1);
     tell("r-2");
     expect("predictions.0.model_version", "null");
-    expect("predictions.0.resolved", "{\"model\":\"fna\",\"model_version\":\"7\",\"from_entry\":5}");
+    expect("predictions.0.resolved.model", "\"fna\"");
+    expect("predictions.0.resolved.model_version", "\"7\"");
+    expect("predictions.0.resolved.from_entry", "5");
+    expect("predictions.0.resolved.artifact_from_entry", "2"); // the digest that the version is registered with
     expect("model_versions.0.entry", "2");
     expect("completeness.stream.checked", "false");
     expect("completeness.stream.result", "\"could not check\"");

@@ -1,0 +1,28 @@
+#include "lineage/halves.h"
+
+bool mlt_node_has_half(const struct mlt_node *prediction, enum mlt_half half) {
+    for (size_t i = 0; i < prediction->num_parts; i++) {
+        const struct mlt_part *part = &prediction->parts[i];
+        if (part->relation != MLT_REL_CORRECTS && (part->half == half || part->half == MLT_HALF_NONE)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct mlt_bytes mlt_halves_pair_id(const struct mlt_node *prediction, struct mlt_arena *arena) {
+    struct mlt_bytes id = mlt_node_string(prediction, "event_id", arena);
+    return id.len > 0 ? id : mlt_node_string(prediction, "request_id", arena);
+}
+
+static bool same_deployment(const struct mlt_node *a, const struct mlt_node *b) {
+    struct mlt_value x = mlt_node_get(a, "deployment"), y = mlt_node_get(b, "deployment");
+    return x.json == NULL || y.json == NULL || mlt_json_equal(x.json, x.at, y.json, y.at);
+}
+
+bool mlt_halves_covers(const struct mlt_walk *w, const struct mlt_node *other, const struct mlt_node *prediction,
+                       enum mlt_half half) {
+    return other != prediction && mlt_node_has_half(other, half) && !(other->has_row && prediction->has_row) &&
+           same_deployment(other, prediction) &&
+           mlt_bytes_equal(mlt_halves_pair_id(other, w->arena), mlt_halves_pair_id(prediction, w->arena));
+}
