@@ -19,10 +19,14 @@ struct arriving {
     uint32_t item; // from 1
 };
 
+// Of the record that keeps it: the message is one level deeper there, and has to fit into a payload.
+#define EVENT_DEPTH_MAX (MLT_JSON_DEPTH_MAX - 1)
+#define EVENT_BYTES_MAX (MLT_PAYLOAD_MAX - 64)
+
 enum event_type { RUN_EVENT, DATASET_EVENT, JOB_EVENT, NO_EVENT };
 
 static enum mlt_status refuse(const struct arriving *a, const char *pointer, const char *what) {
-    return mlt_capture_reject(a->out, a->item, a->raw, "bad-event", pointer, "%s %s",
+    return mlt_capture_reject(a->out, a->item, a->raw, MLT_OPENLINEAGE_BAD_EVENT, pointer, "%s %s",
                               pointer[0] ? pointer : "the event", what);
 }
 
@@ -100,6 +104,30 @@ static enum event_type type_of(const struct arriving *a) {
                                                           : NO_EVENT;
 }
 
+// How deep the value nests: the ends of the containers around each token.
+static size_t depth_of(const struct mlt_json *json, mlt_json_at at) {
+    uint32_t ends[MLT_JSON_DEPTH_MAX + 1];
+    size_t depth = 0, deepest = 0;
+    for (uint32_t i = at; i < json->tape[at].next; i++) {
+        while (depth > 0 && i >= ends[depth - 1]) {
+            depth--;
+        }
+        bool container = json->tape[i].type == MLT_JSON_OBJECT || json->tape[i].type == MLT_JSON_ARRAY;
+        if (container && depth < MLT_JSON_DEPTH_MAX) {
+            ends[depth++] = json->tape[i].next;
+            deepest = depth > deepest ? depth : deepest;
+        }
+    }
+    return deepest;
+}
+
+static enum mlt_status check_bounds(const struct arriving *a) {
+    if (a->raw.len > EVENT_BYTES_MAX) {
+        return refuse(a, "", "is too large: a record takes 4 MiB of it");
+    }
+    return depth_of(a->json, a->event) > EVENT_DEPTH_MAX ? refuse(a, "", "nests deeper than 63 levels") : MLT_OK;
+}
+
 // What the spec requires of each type of event; facets are open and are looked at where they are used.
 static enum mlt_status check(const struct arriving *a, enum event_type type) {
     if (!mlt_json_is(a->json, a->event, MLT_JSON_OBJECT)) {
@@ -108,7 +136,8 @@ static enum mlt_status check(const struct arriving *a, enum event_type type) {
     if (type == NO_EVENT) {
         return refuse(a, "", "has no `run`, no `dataset` and no `job`: one of them makes it an event of OpenLineage");
     }
-    enum mlt_status status = check_time(a);
+    enum mlt_status status = check_bounds(a);
+    status = status == MLT_OK ? check_time(a) : status;
     status = status == MLT_OK ? check_text(a, a->event, "producer", "/producer") : status;
     status = status == MLT_OK ? check_text(a, a->event, "schemaURL", "/schemaURL") : status;
     if (type == DATASET_EVENT) {
@@ -213,6 +242,7 @@ enum mlt_status mlt_openlineage_batch(struct mlt_capture *out, const struct mlt_
     for (mlt_json_at n = mlt_json_first(&json, 0); status == MLT_OK && n != MLT_JSON_NONE;
          n = mlt_json_next(&json, 0, n)) {
         struct arriving a = {.out = out, .json = &json, .event = n, .raw = mlt_json_raw(&json, n), .item = ++item};
+        out->num_items++;
         if (out->num_records >= MLT_CAPTURE_RECORDS_MAX) {
             status =
                 mlt_fail(err, MLT_LIMIT, "a batch has at most %d events; send it in parts", MLT_CAPTURE_RECORDS_MAX);

@@ -6,7 +6,8 @@
 #include "capture/capture.h"
 #include "record/source.h"
 
-#define MLT_OPENLINEAGE "openlineage" // the format of its capture records
+#define MLT_OPENLINEAGE "openlineage"         // the format of its capture records
+#define MLT_OPENLINEAGE_BAD_EVENT "bad-event" // the code of what is JSON and no event
 
 // Of a namespace and a name together: they name a dataset or a job in records, and a training run's own view of its
 // input is named after both.

@@ -37,6 +37,7 @@ struct mlt_append {
     mlt_append_answerer *answer;
     const struct mlt_intake *intake; // whose message it was; NULL: records
     char content_type[128];          // of that message
+    uint64_t num_items;              // of the message, where its format counts them
     uint64_t num_ignored;            // items of the message that are no records
     bool receipts_all;
     bool wants_proof;                // ack=proven
@@ -220,6 +221,8 @@ enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t s
                                 struct mlt_error *err) MLT_MUST_USE;
 // Handlers, a file per group.
 void mlt_handle_append(struct mlt_call *call);
+void mlt_handle_openlineage(struct mlt_call *call);
+void mlt_handle_openlineage_batch(struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);
 void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);
