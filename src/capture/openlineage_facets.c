@@ -20,25 +20,12 @@ void mlt_openlineage_put_value(struct mlt_json_writer *w, struct mlt_openlineage
 
 // --- who ---
 
-static struct mlt_bytes tag(struct mlt_openlineage_value tags, const char *key, struct mlt_arena *arena) {
-    struct mlt_openlineage_value list = mlt_openlineage_get(tags, "tags");
-    struct mlt_bytes found = {0};
-    for (mlt_json_at at = mlt_openlineage_first(list); at != MLT_JSON_NONE; at = mlt_openlineage_next(list, at)) {
-        struct mlt_openlineage_value one = mlt_openlineage_of(list, at);
-        if (mlt_bytes_is(mlt_openlineage_text(one, "key", arena), key)) {
-            found = mlt_openlineage_text(one, "value", arena);
-        }
-    }
-    return found;
-}
-
 struct mlt_bytes mlt_openlineage_actor(const struct mlt_openlineage_run *run, const char *member,
                                        const char *const *tags) {
     struct mlt_openlineage_value own = mlt_openlineage_run_facet(run, "mltrail_actor");
     struct mlt_bytes who = mlt_openlineage_text(own, member, run->arena);
-    struct mlt_openlineage_value facet = mlt_openlineage_run_facet(run, "tags");
     for (; who.len == 0 && *tags; tags++) {
-        who = tag(facet, *tags, run->arena);
+        who = mlt_openlineage_tag(run, *tags);
     }
     return who;
 }

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/time.h"
+#include "record/members.h"
 
 static const char *const EVENT_TYPES[] = {"START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"};
 
@@ -87,6 +88,22 @@ struct mlt_openlineage_value mlt_openlineage_job_facet(const struct mlt_openline
     return latest(run, "job", facet);
 }
 
+// Clients add tags of their own to each event: a tag is not taken back by an event that has others.
+struct mlt_bytes mlt_openlineage_tag(const struct mlt_openlineage_run *run, const char *key) {
+    for (size_t i = run->num_events; i-- > 0;) {
+        struct mlt_openlineage_value facets =
+            mlt_openlineage_get(mlt_openlineage_get(whole(&run->events[i]), "run"), "facets");
+        struct mlt_openlineage_value tags = mlt_openlineage_get(mlt_openlineage_get(facets, "tags"), "tags");
+        for (mlt_json_at at = mlt_openlineage_first(tags); at != MLT_JSON_NONE; at = mlt_openlineage_next(tags, at)) {
+            struct mlt_openlineage_value one = mlt_openlineage_of(tags, at);
+            if (mlt_bytes_is(mlt_openlineage_text(one, "key", run->arena), key)) {
+                return mlt_openlineage_text(one, "value", run->arena);
+            }
+        }
+    }
+    return (struct mlt_bytes){0};
+}
+
 static const char *list_of(enum mlt_openlineage_side side) {
     return side == MLT_OPENLINEAGE_INPUT ? "inputs" : "outputs";
 }
@@ -124,16 +141,24 @@ static int by_time(const void *x, const void *y) {
     return a->rank != b->rank ? (int)a->rank - (int)b->rank : mlt_bytes_compare(a->raw, b->raw);
 }
 
+// Names as they are accepted when an event arrives.
+static bool fits(struct mlt_bytes ns, struct mlt_bytes name) {
+    return ns.len > 0 && name.len > 0 && ns.len + name.len < MLT_OPENLINEAGE_NAME_MAX;
+}
+
 // False: it is no event that was ever accepted.
 static bool read_event(struct mlt_openlineage_event *e, struct mlt_bytes raw, struct mlt_arena *arena) {
     *e = (struct mlt_openlineage_event){.raw = raw};
     if (mlt_json_scan(&e->json, raw, NULL) != MLT_OK) {
         return false;
     }
+    struct mlt_openlineage_value job = mlt_openlineage_get(whole(e), "job");
+    struct mlt_bytes run = mlt_openlineage_text(mlt_openlineage_get(whole(e), "run"), "runId", arena);
     e->type = mlt_openlineage_text(whole(e), "eventType", arena);
     e->time_text = mlt_openlineage_text(whole(e), "eventTime", arena);
     e->rank = rank_of(e->type);
-    return mlt_time_parse(&e->time, e->time_text);
+    return mlt_time_parse(&e->time, e->time_text) && run.len > 0 && run.len <= MLT_NAME_MAX &&
+           fits(mlt_openlineage_text(job, "namespace", arena), mlt_openlineage_text(job, "name", arena));
 }
 
 static int by_name(const void *x, const void *y) {
@@ -163,7 +188,7 @@ static size_t find_mentions(struct mlt_openlineage_mention *out, size_t max, con
             struct mlt_openlineage_mention m = {.value = mlt_openlineage_of(list, at), .order = num};
             m.ns = mlt_openlineage_text(m.value, "namespace", run->arena);
             m.name = mlt_openlineage_text(m.value, "name", run->arena);
-            if (m.ns.len > 0 && m.name.len > 0) {
+            if (fits(m.ns, m.name)) {
                 out[num++] = m;
             }
         }

@@ -58,6 +58,7 @@ enum mlt_status mlt_openlineage_run_read(struct mlt_openlineage_run *run, struct
 void mlt_openlineage_run_clear(struct mlt_openlineage_run *run);
 
 struct mlt_openlineage_value mlt_openlineage_run_facet(const struct mlt_openlineage_run *run, const char *facet);
+struct mlt_bytes mlt_openlineage_tag(const struct mlt_openlineage_run *run, const char *key); // of the run
 struct mlt_openlineage_value mlt_openlineage_job_facet(const struct mlt_openlineage_run *run, const char *facet);
 // mlt_openlineage_dataset_facet looks into `facets` and into `inputFacets` or `outputFacets`.
 struct mlt_openlineage_value mlt_openlineage_dataset_facet(const struct mlt_openlineage_dataset *dataset,
