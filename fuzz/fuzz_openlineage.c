@@ -41,9 +41,10 @@ static void check_lines(const struct mlt_capture *c) {
     mlt_batch_clear(&batch);
 }
 
-static enum mlt_status find(void *ctx, struct mlt_bytes dataset, int64_t by, struct mlt_arena *arena,
-                            struct mlt_openlineage_known *out, struct mlt_error *err) {
+static enum mlt_status find(void *ctx, struct mlt_bytes dataset, struct mlt_bytes but, int64_t by,
+                            struct mlt_arena *arena, struct mlt_openlineage_known *out, struct mlt_error *err) {
     (void)ctx;
+    (void)but;
     (void)by;
     (void)arena;
     (void)err;

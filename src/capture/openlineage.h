@@ -33,12 +33,12 @@ enum mlt_status mlt_openlineage_derive(struct mlt_capture *out, const struct mlt
 // What the rest of the log knows about datasets.
 struct mlt_openlineage_known {
     bool dataset;             // it has a version of this dataset
-    struct mlt_bytes version; // the last one that was made by then; empty: none was
+    struct mlt_bytes version; // the last one that was made `by` then, other than `but`; empty: none was
 };
 struct mlt_openlineage_log {
     void *ctx;
-    enum mlt_status (*find)(void *ctx, struct mlt_bytes dataset, int64_t by, struct mlt_arena *arena,
-                            struct mlt_openlineage_known *out, struct mlt_error *err);
+    enum mlt_status (*find)(void *ctx, struct mlt_bytes dataset, struct mlt_bytes but, int64_t by,
+                            struct mlt_arena *arena, struct mlt_openlineage_known *out, struct mlt_error *err);
 };
 // mlt_openlineage_tell is the pure part of it: events of one run, in any order, as they were received.
 enum mlt_status mlt_openlineage_tell(struct mlt_capture *out, const struct mlt_bytes *events, size_t num_events,

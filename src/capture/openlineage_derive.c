@@ -158,15 +158,19 @@ static enum mlt_status read_log(struct deriving *d, struct mlt_bytes run, struct
 // --- datasets that the trail knows ---
 
 // The last one that was made by then is the one: a later one is what others read.
-static void take_version(struct mlt_openlineage_known *out, struct mlt_bytes version, int64_t time, int64_t by) {
+static void take_version(struct mlt_openlineage_known *out, struct mlt_bytes version, struct mlt_bytes but,
+                         int64_t time, int64_t by) {
+    if (but.len > 0 && mlt_bytes_equal(version, but)) {
+        return;
+    }
     out->dataset = true;
     if (time <= by && out->version.len == 0) {
         out->version = version;
     }
 }
 
-static enum mlt_status look_at_version(struct deriving *d, struct mlt_arena *arena, uint64_t index, int64_t by,
-                                       struct mlt_openlineage_known *out) {
+static enum mlt_status look_at_version(struct deriving *d, struct mlt_arena *arena, uint64_t index,
+                                       struct mlt_bytes but, int64_t by, struct mlt_openlineage_known *out) {
     struct mlt_bytes bytes;
     struct mlt_entry entry = {0};
     enum mlt_status status = d->src->entry(d->src->ctx, index, arena, &bytes, d->err);
@@ -174,14 +178,14 @@ static enum mlt_status look_at_version(struct deriving *d, struct mlt_arena *are
     if (status == MLT_OK) {
         struct mlt_bytes version =
             mlt_json_string(&entry.json, mlt_json_get(&entry.json, entry.facts, "version"), arena);
-        take_version(out, version, entry.has_time ? entry.time : entry.received, by);
+        take_version(out, version, but, entry.has_time ? entry.time : entry.received, by);
     }
     mlt_entry_clear(&entry);
     return status;
 }
 
-static enum mlt_status find_dataset(void *ctx, struct mlt_bytes dataset, int64_t by, struct mlt_arena *arena,
-                                    struct mlt_openlineage_known *out, struct mlt_error *err) {
+static enum mlt_status find_dataset(void *ctx, struct mlt_bytes dataset, struct mlt_bytes but, int64_t by,
+                                    struct mlt_arena *arena, struct mlt_openlineage_known *out, struct mlt_error *err) {
     struct deriving *d = ctx;
     struct mlt_term term;
     uint64_t found[VERSIONS_LOOKED_AT];
@@ -190,14 +194,14 @@ static enum mlt_status find_dataset(void *ctx, struct mlt_bytes dataset, int64_t
     *out = (struct mlt_openlineage_known){0};
     for (size_t i = d->num_made; i-- > 0;) {
         if (mlt_bytes_equal(d->made[i].dataset, dataset)) {
-            take_version(out, d->made[i].version, d->made[i].time, by);
+            take_version(out, d->made[i].version, but, d->made[i].time, by);
         }
     }
     term_of(d, &term, MLT_DIM_DATASET, dataset, (struct mlt_bytes){0});
     enum mlt_status status =
         d->src->find(d->src->ctx, &term, 1, UINT64_MAX, true, VERSIONS_LOOKED_AT, found, &num, NULL, &more, err);
     for (size_t i = 0; status == MLT_OK && i < num && out->version.len == 0; i++) {
-        status = look_at_version(d, arena, found[i], by, out);
+        status = look_at_version(d, arena, found[i], but, by, out);
     }
     return status;
 }

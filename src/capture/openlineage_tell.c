@@ -75,6 +75,16 @@ static int64_t began(const struct mlt_openlineage_run *run) {
     return run->start ? run->start->time : run->events[0].time;
 }
 
+// The version of an input that this run made itself: not what it read.
+static struct mlt_bytes own_version(const struct telling *t, const struct mlt_openlineage_dataset *input) {
+    for (size_t i = 0; i < t->run.num_outputs; i++) {
+        if (mlt_bytes_equal(t->run.outputs[i].full, input->full)) {
+            return version_of(t, &t->run.outputs[i]);
+        }
+    }
+    return (struct mlt_bytes){0};
+}
+
 static enum mlt_status look_up_inputs(struct telling *t, struct mlt_error *err) {
     t->known = mlt_arena_zero(t->run.arena, (t->run.num_inputs + 1) * sizeof *t->known);
     if (!t->known) {
@@ -84,7 +94,7 @@ static enum mlt_status look_up_inputs(struct telling *t, struct mlt_error *err) 
     for (size_t i = 0; status == MLT_OK && t->log && i < t->run.num_inputs; i++) {
         const struct mlt_openlineage_dataset *d = &t->run.inputs[i];
         struct mlt_bytes version = version_facet(d, t->run.arena);
-        status = t->log->find(t->log->ctx, d->full, began(&t->run), t->run.arena, &t->known[i], err);
+        status = t->log->find(t->log->ctx, d->full, own_version(t, d), began(&t->run), t->run.arena, &t->known[i], err);
         t->known[i].version = version.len > 0 ? version : t->known[i].version;
         // All its versions are later: this run read what was there before the trail knew of it.
         t->known[i].dataset = t->known[i].dataset && t->known[i].version.len > 0;

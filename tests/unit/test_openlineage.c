@@ -176,9 +176,10 @@ static void read_recorded(void) {
 }
 
 // A log that knows the datasets that the pipeline made before.
-static enum mlt_status find_made(void *ctx, struct mlt_bytes dataset, int64_t by, struct mlt_arena *arena,
-                                 struct mlt_openlineage_known *out, struct mlt_error *err) {
+static enum mlt_status find_made(void *ctx, struct mlt_bytes dataset, struct mlt_bytes but, int64_t by,
+                                 struct mlt_arena *arena, struct mlt_openlineage_known *out, struct mlt_error *err) {
     (void)ctx;
+    (void)but;
     (void)by;
     (void)arena;
     (void)err;
