@@ -48,7 +48,7 @@ static int by_run(const void *x, const void *y) {
 
 // Lines of records, one after the other; the last byte is a line's end.
 static bool next_line(struct mlt_bytes *rest, struct mlt_bytes *line) {
-    const uint8_t *end = rest->len > 0 ? memchr(rest->ptr, '\n', rest->len) : NULL;
+    const uint8_t *end = rest->ptr && rest->len > 0 ? memchr(rest->ptr, '\n', rest->len) : NULL;
     if (!end) {
         return false;
     }
