@@ -30,6 +30,7 @@ struct mlt_capture {
         struct mlt_problem problem;
         struct mlt_bytes raw; // borrowed from the message: what was not understood
     } * rejected;
+    uint64_t num_items;   // events of a batch, good and bad, where the protocol wants to know
     size_t num_rejected;  // may exceed MLT_CAPTURE_REJECTED_MAX
     uint64_t num_ignored; // items that were understood and are no business of ours: counted, not kept
     struct mlt_arena arena;

@@ -186,6 +186,7 @@ static void add_by_kind(struct collect *c, struct mlt_draft *out) {
         add_stream(c, out, text_of(c, "serving_node"), text_of(c, "stream"));
         break;
     case MLT_KIND_DATASET_VERSION:
+        add1(c, MLT_DIM_DATASET, text_of(c, "dataset"));
         add_each(c, MLT_DIM_TABLE, "sources", "system", "table");
         add_each(c, MLT_DIM_USES_DATASET, "inputs", "dataset", "version");
         break;

@@ -45,6 +45,7 @@ enum mlt_dim {
     MLT_DIM_TALLIES,        // serving_node, stream: tallies
     MLT_DIM_CONTROL,        // control entries: what of
     MLT_DIM_PARTIAL,        // no value; a link only: the entry may have links that it does not commit to
+    MLT_DIM_DATASET,        // dataset: its versions
     MLT_DIM_BATCHES,        // serving_node, stream, number of a block of sequences: batches with a part of it
 };
 

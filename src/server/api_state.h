@@ -37,6 +37,7 @@ struct mlt_append {
     mlt_append_answerer *answer;
     const struct mlt_intake *intake; // whose message it was; NULL: records
     char content_type[128];          // of that message
+    uint64_t num_items;              // of the message, where its format counts them
     uint64_t num_ignored;            // items of the message that are no records
     bool receipts_all;
     bool wants_proof;                // ack=proven
@@ -227,6 +228,8 @@ void mlt_handle_append(struct mlt_call *call);
 void mlt_handle_cloudevents(struct mlt_call *call);
 // mlt_call_has_cloudevents: the request says that its body is CloudEvents (intake_cloudevents.c).
 bool mlt_call_has_cloudevents(const struct mlt_call *call);
+void mlt_handle_openlineage(struct mlt_call *call);
+void mlt_handle_openlineage_batch(struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);
 void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);

@@ -29,6 +29,7 @@ static void answer(struct mlt_append *a, struct mlt_response *res, const struct 
         .accepted = t.accepted,
         .duplicates = t.duplicates,
         .rejected = a->num_rejected,
+        .items = a->num_items,
         .ignored = a->num_ignored,
         .problem = a->num_rejected > 0 ? &a->first_problem : NULL,
         .problems = a->problems.len > 0 ? mlt_buf_bytes(&a->problems) : mlt_str("[]"),
@@ -87,6 +88,7 @@ static void append(struct mlt_call *call, const struct mlt_intake *how, const st
     enum mlt_status status = translate(call, how, msg, &capture, &err);
     if (status == MLT_OK) {
         add_rejected(&b, &capture);
+        b.a->num_items = capture.num_items;
         b.a->num_ignored = capture.num_ignored;
         status = mlt_append_lines(&b, mlt_buf_bytes(&capture.lines), &err);
     }

@@ -14,6 +14,7 @@
 struct mlt_intake_outcome {
     uint64_t accepted, duplicates;     // records
     uint64_t rejected;                 // items that were not understood, and records that were not taken
+    uint64_t items;                    // events of a batch, where the format counts them
     uint64_t ignored;                  // items that are no business of ours
     const struct mlt_problem *problem; // the first one; NULL: none
     struct mlt_bytes problems; // all of them as a JSON array: {"line","code","pointer","detail"}, line is the item

@@ -99,6 +99,7 @@ void mlt_pool_give_append(struct mlt_append *a) {
     mlt_buf_reset(&a->problems);
     mlt_buf_reset(&a->record);
     a->num_records = a->num_lines = a->num_rejected = a->num_omitted = 0;
+    a->num_items = 0;
     a->num_ignored = 0;
     a->intake = NULL;
     a->wants_proof = a->receipts_all = false;
