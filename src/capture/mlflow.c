@@ -149,7 +149,7 @@ static struct mlt_bytes resource_id(const struct mlt_mlflow_exchange *ex) {
     case MLT_MLFLOW_ID_ARTIFACT:
         return joined(arena, "run/", run_id(ex), mlt_mlflow_field(ex, "path"));
     case MLT_MLFLOW_ID_WILD:
-        return mlt_mlflow_clip(mlt_mlflow_decode(ex->match.wild, false, arena));
+        return mlt_mlflow_clip(ex->match.wild);
     case MLT_MLFLOW_ID_GRAPHQL:
         return graphql_id(ex);
     case MLT_MLFLOW_ID_USER:
@@ -157,7 +157,7 @@ static struct mlt_bytes resource_id(const struct mlt_mlflow_exchange *ex) {
     case MLT_MLFLOW_ID_PATH:
         break;
     }
-    return mlt_mlflow_clip(mlt_mlflow_decode(ex->match.path, false, arena));
+    return mlt_mlflow_clip(ex->match.path);
 }
 
 // -- the operation of a GraphQL request -------------------------------------------------------------------------------
@@ -222,7 +222,7 @@ static void put_native(struct mlt_json_writer *w, const struct mlt_mlflow_exchan
     } else {
         mlt_buf_put_bytes(&name, ex->method);
         mlt_buf_put_u8(&name, ' ');
-        mlt_buf_put_bytes(&name, mlt_mlflow_decode(ex->match.path, false, ex->arena));
+        mlt_buf_put_bytes(&name, ex->match.path);
     }
     mlt_jw_member_bytes(w, "native_action", mlt_mlflow_clip(mlt_buf_bytes(&name)));
     mlt_buf_clear(&name);
@@ -446,7 +446,7 @@ static enum mlt_status map_exchange(struct mlt_capture *out, const struct mlt_js
     ex.has_status = mlt_json_u64(json, mlt_json_get(json, 0, "status"), &ex.status);
     ex.who = mlt_mlflow_member(&ex, "principal");
     ex.who = ex.who.len > 0 ? ex.who : mlt_mlflow_member(&ex, "claimed_user");
-    ex.match = mlt_mlflow_route_find(ex.method, ex.path);
+    ex.match = mlt_mlflow_route_find(ex.method, mlt_mlflow_decode(ex.path, false, arena));
     put_access(out, &ex);
     return put_changes(out, &ex);
 }

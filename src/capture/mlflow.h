@@ -39,7 +39,8 @@ struct mlt_mlflow_version {
 // MLT_INVALID: name or version are missing.
 enum mlt_status mlt_mlflow_put_version(struct mlt_capture *out, const struct mlt_mlflow_version *v) MLT_MUST_USE;
 
-// mlt_mlflow_text gives a string, or the digits of a number: what one release writes as a string and another as a number.
+// mlt_mlflow_text gives a string, or the digits of a number: what one release writes as a string and another as a
+// number.
 struct mlt_bytes mlt_mlflow_text(const struct mlt_json *json, mlt_json_at at, const char *member,
                                  struct mlt_arena *arena);
 // mlt_mlflow_time reads a time in milliseconds since 1970, number or string; false: absent.

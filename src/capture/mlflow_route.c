@@ -190,10 +190,11 @@ static size_t api_prefix(struct mlt_bytes path) {
 }
 
 // behind_prefix finds the first place where the API begins, whatever a server has been put behind.
-static bool behind_prefix(struct mlt_bytes path, struct mlt_bytes *rest) {
+static bool behind_prefix(struct mlt_bytes path, struct mlt_bytes *prefix, struct mlt_bytes *rest) {
     for (size_t i = 0; i < path.len; i++) {
         size_t len = path.ptr[i] == '/' ? api_prefix(from(path, i)) : 0;
         if (len > 0) {
+            *prefix = mlt_bytes_of(path.ptr, i);
             *rest = from(path, i + len);
             return true;
         }
@@ -285,7 +286,7 @@ static const struct mlt_mlflow_route *find(struct mlt_bytes method, struct mlt_m
 
 struct mlt_mlflow_match mlt_mlflow_route_find(struct mlt_bytes method, struct mlt_bytes path) {
     struct mlt_mlflow_match m = {.path = path};
-    bool api = behind_prefix(path, &m.path);
+    bool api = behind_prefix(path, &m.prefix, &m.path);
     m.route = find(method, &m, api);
     m.action = m.route->action ? m.route->action : usual_action(method, m.path);
     return m;

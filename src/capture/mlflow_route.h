@@ -43,11 +43,13 @@ struct mlt_mlflow_route {
 struct mlt_mlflow_match {
     const struct mlt_mlflow_route *route; // never NULL
     struct mlt_bytes path;                // without a static prefix; behind the API's prefix where there is one
-    struct mlt_bytes wild;                // what the last '*' or "**" stands for, as sent
+    struct mlt_bytes prefix;              // the static prefix that a server has been put behind; empty: none
+    struct mlt_bytes wild;                // what the last '*' or "**" stands for
     const char *action;
 };
 
-// mlt_mlflow_route_find always finds one: what is not known is of type `other`. `path` is as sent, without the query.
+// mlt_mlflow_route_find always finds one: what is not known is of type `other`. `path` is without the query and decoded
+// (mlt_mlflow_decode), as MLflow has it before it looks for its own route: "transition%2Dstage" is a transition.
 struct mlt_mlflow_match mlt_mlflow_route_find(struct mlt_bytes method, struct mlt_bytes path);
 
 // mlt_mlflow_route_at gives the rows one by one, for documentation and tests; NULL at the end.
