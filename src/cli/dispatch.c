@@ -15,6 +15,7 @@ const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_approve, &mlt_cmd_settings, &mlt_cmd_token,
     &mlt_cmd_anchor,
     &mlt_cmd_key,     &mlt_cmd_recover,  &mlt_cmd_witness,
+    &mlt_cmd_proxy,
     &mlt_cmd_index,   &mlt_cmd_completion, &mlt_cmd_help,
     &mlt_cmd_version, NULL,
 };

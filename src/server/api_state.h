@@ -92,6 +92,7 @@ struct mlt_api {
     struct mlt_proving *proving;       // NULL: a read-only trail
     struct mlt_anchoring *anchoring;   // NULL: no authority is configured
     struct mlt_scrub scrub;
+    const char *mlflow_webhook_secret; // file, the caller's of mlt_api_open; NULL: the one in <state>
 };
 
 // Pools (pool.c).
@@ -220,6 +221,8 @@ enum mlt_status mlt_call_secret(struct mlt_call *call, uint64_t index, uint8_t s
                                 struct mlt_error *err) MLT_MUST_USE;
 // Handlers, a file per group.
 void mlt_handle_append(struct mlt_call *call);
+void mlt_handle_mlflow_exchanges(struct mlt_call *call);
+void mlt_handle_mlflow_webhook(struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);
 void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);
