@@ -37,6 +37,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     assert(status == MLT_OK || status == MLT_LIMIT);
     check_lines(&out);
     mlt_capture_clear(&out);
+    msg.content_type = "application/json"; // white space may stand anywhere in it
+    status = mlt_capture_mlflow_exchanges(&out, &msg, NULL);
+    assert(status == MLT_OK);
+    check_lines(&out);
+    mlt_capture_clear(&out);
     status = mlt_capture_mlflow_webhook(&out, &msg, NULL);
     assert(status == MLT_OK || out.num_rejected == 1);
     check_lines(&out);

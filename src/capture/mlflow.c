@@ -30,6 +30,14 @@ struct mlt_bytes mlt_mlflow_text(const struct mlt_json *json, mlt_json_at at, co
     return mlt_json_string(json, value, arena);
 }
 
+void mlt_mlflow_put_value(struct mlt_json_writer *w, const char *name, const struct mlt_json *json, mlt_json_at at) {
+    struct mlt_buf text = {0};
+    mlt_json_minify(json, at, &text);
+    w->out->failed = w->out->failed || text.failed;
+    mlt_jw_member_raw(w, name, mlt_buf_bytes(&text));
+    mlt_buf_clear(&text);
+}
+
 struct mlt_bytes mlt_mlflow_member(const struct mlt_mlflow_exchange *ex, const char *name) {
     return mlt_json_string(ex->json, mlt_json_get(ex->json, 0, name), ex->arena);
 }
@@ -147,7 +155,8 @@ static struct mlt_bytes resource_id(const struct mlt_mlflow_exchange *ex) {
     case MLT_MLFLOW_ID_EXPERIMENT:
         return joined(arena, "experiment/", experiment_id(ex), none);
     case MLT_MLFLOW_ID_ARTIFACT:
-        return joined(arena, "run/", run_id(ex), mlt_mlflow_field(ex, "path"));
+        return run_id(ex).len > 0 ? joined(arena, "run/", run_id(ex), mlt_mlflow_field(ex, "path"))
+                                  : mlt_mlflow_clip(mlt_mlflow_field(ex, "path"));
     case MLT_MLFLOW_ID_WILD:
         return mlt_mlflow_clip(ex->match.wild);
     case MLT_MLFLOW_ID_GRAPHQL:
@@ -277,7 +286,7 @@ static void put_query(struct mlt_json_writer *w, const struct mlt_mlflow_exchang
         mlt_jw_member_u64(w, "omitted_bytes", raw.len);
         mlt_jw_end_object(w);
     } else if (kept) {
-        mlt_jw_member_raw(w, "query", raw);
+        mlt_mlflow_put_value(w, "query", ex->json, ex->request);
     } else {
         mlt_jw_member_bytes(w, "query", raw);
     }
@@ -342,16 +351,12 @@ static void put_access(struct mlt_capture *out, const struct mlt_mlflow_exchange
 
 static enum mlt_status put_created_version(struct mlt_capture *out, const struct mlt_mlflow_exchange *ex) {
     mlt_json_at artifact = mlt_json_get(ex->json, 0, "artifact");
-    mlt_json_at hash = mlt_json_get(ex->json, artifact, "hash");
-    mlt_json_at manifest = mlt_json_get(ex->json, artifact, "manifest");
-    struct mlt_mlflow_version v = {
-        .json = ex->json, .version = mlt_json_get(ex->json, ex->response, "model_version"), .registered_by = ex->who};
-    if (hash != MLT_JSON_NONE && mlt_json_type_of(ex->json, hash) != MLT_JSON_NULL) {
-        v.hash = mlt_json_raw(ex->json, hash);
-    }
-    if (manifest != MLT_JSON_NONE && mlt_json_type_of(ex->json, manifest) != MLT_JSON_NULL) {
-        v.manifest = mlt_json_raw(ex->json, manifest);
-    }
+    struct mlt_mlflow_version v = {.json = ex->json,
+                                   .version = mlt_json_get(ex->json, ex->response, "model_version"),
+                                   .registered_by = ex->who,
+                                   .files = ex->json,
+                                   .hash = mlt_json_get(ex->json, artifact, "hash"),
+                                   .manifest = mlt_json_get(ex->json, artifact, "manifest")};
     return mlt_mlflow_put_version(out, &v);
 }
 

@@ -33,8 +33,8 @@ struct mlt_mlflow_version {
     const struct mlt_json *json;
     mlt_json_at version;            // MLflow's ModelVersion
     struct mlt_bytes registered_by; // {NULL, 0}: not known
-    struct mlt_bytes hash;          // JSON: digest set; {NULL, 0}: not computed
-    struct mlt_bytes manifest;      // JSON; {NULL, 0}: none
+    mlt_json_at hash, manifest;     // in `files`; MLT_JSON_NONE: not computed
+    const struct mlt_json *files;   // a digest set and a list of files
 };
 // MLT_INVALID: name or version are missing.
 enum mlt_status mlt_mlflow_put_version(struct mlt_capture *out, const struct mlt_mlflow_version *v) MLT_MUST_USE;
@@ -51,6 +51,8 @@ struct mlt_bytes mlt_mlflow_tag(const struct mlt_json *json, mlt_json_at tags, c
 bool mlt_mlflow_is_prompt(const struct mlt_json *json, mlt_json_at tags); // prompts are stored as models
 // mlt_mlflow_stage gives the usual spelling of a stage: MLflow takes any case.
 struct mlt_bytes mlt_mlflow_stage(struct mlt_bytes stage);
+// mlt_mlflow_put_value writes a value as it is, without white space: a record is one line.
+void mlt_mlflow_put_value(struct mlt_json_writer *w, const char *name, const struct mlt_json *json, mlt_json_at at);
 // mlt_mlflow_clip cuts a name to MLT_MLFLOW_NAME_MAX bytes, not in the middle of a character.
 struct mlt_bytes mlt_mlflow_clip(struct mlt_bytes name);
 

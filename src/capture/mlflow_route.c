@@ -55,7 +55,7 @@ static const struct mlt_mlflow_route routes[] = {
     {NULL, "mlflow/logged-models/**", NULL, NULL, REGISTRY, ID(WILD), 0},
 
     // Artifact bytes: models are stored among them.
-    {"GET", "mlflow-artifacts/artifacts", "list", "listArtifacts", REGISTRY, ID(NONE), 0},
+    {"GET", "mlflow-artifacts/artifacts", "list", "listArtifacts", REGISTRY, ID(ARTIFACT), 0},
     {"GET", "mlflow-artifacts/artifacts/**", "export", "downloadArtifact", REGISTRY, ID(WILD), 0},
     {"PUT", "mlflow-artifacts/artifacts/**", "create", "uploadArtifact", REGISTRY, ID(WILD), 0},
     {"DELETE", "mlflow-artifacts/artifacts/**", "delete", "deleteArtifact", REGISTRY, ID(WILD), 0},

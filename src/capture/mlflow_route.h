@@ -13,7 +13,7 @@ enum mlt_mlflow_id {
     MLT_MLFLOW_ID_ALIAS,      // `name`/`version`, the version given or looked up; else `name`
     MLT_MLFLOW_ID_RUN,        // run/`run_id`
     MLT_MLFLOW_ID_EXPERIMENT, // experiment/`experiment_id`
-    MLT_MLFLOW_ID_ARTIFACT,   // `run_uuid`/`path` of the query
+    MLT_MLFLOW_ID_ARTIFACT,   // run/`run_uuid`/`path` of the query, or `path` alone
     MLT_MLFLOW_ID_WILD,       // the part of the path that the pattern leaves open
     MLT_MLFLOW_ID_GRAPHQL,    // what the variables of the operation name
     MLT_MLFLOW_ID_USER,       // user/`username`

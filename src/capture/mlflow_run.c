@@ -68,6 +68,14 @@ static bool seen_before(const struct mlt_json *json, mlt_json_at list, mlt_json_
     return false;
 }
 
+// Values of parameters and metrics are strings and numbers; whatever else stands there is no such value.
+static void put_scalar(struct mlt_json_writer *w, struct mlt_bytes key, const struct mlt_json *json, mlt_json_at at) {
+    if (!mlt_json_is(json, at, MLT_JSON_OBJECT) && !mlt_json_is(json, at, MLT_JSON_ARRAY)) {
+        mlt_jw_name_bytes(w, key);
+        mlt_jw_raw(w, mlt_json_raw(json, at));
+    }
+}
+
 // [{key, value}] as an object; of a key that comes again the first counts, since an object has each name once. Lists
 // of parameters are short: MLflow takes a hundred in a request.
 static void put_pairs(struct mlt_json_writer *w, const char *name, const struct mlt_json *json, mlt_json_at list,
@@ -83,8 +91,7 @@ static void put_pairs(struct mlt_json_writer *w, const char *name, const struct 
         struct mlt_bytes key = mlt_json_string(json, mlt_json_get(json, n, "key"), arena);
         mlt_json_at value = mlt_json_get(json, n, "value");
         if (key.len > 0 && value != MLT_JSON_NONE && !seen_before(json, list, n, key, arena)) {
-            mlt_jw_name_bytes(w, key);
-            mlt_jw_raw(w, mlt_json_raw(json, value));
+            put_scalar(w, key, json, value);
         }
     }
     mlt_jw_end_object(w);
@@ -307,6 +314,10 @@ enum mlt_status mlt_mlflow_put_run(struct mlt_capture *out, const struct mlt_jso
 
 // -- the version ------------------------------------------------------------------------------------------------------
 
+static bool given(const struct mlt_json *json, mlt_json_at at) {
+    return json && at != MLT_JSON_NONE && mlt_json_type_of(json, at) != MLT_JSON_NULL;
+}
+
 static void put_version_members(struct mlt_json_writer *w, const struct mlt_mlflow_version *v,
                                 struct mlt_arena *arena) {
     struct mlt_bytes run = mlt_mlflow_text(v->json, v->version, "run_id", arena);
@@ -315,8 +326,8 @@ static void put_version_members(struct mlt_json_writer *w, const struct mlt_mlfl
     if (mlt_mlflow_time(v->json, v->version, "creation_timestamp", at)) {
         mlt_jw_member(w, "timestamp", at);
     }
-    if (v->hash.len > 0) {
-        mlt_jw_member_raw(w, "model_artifact_hash", v->hash);
+    if (given(v->files, v->hash)) {
+        mlt_mlflow_put_value(w, "model_artifact_hash", v->files, v->hash);
     }
     if (run.len > 0) {
         mlt_jw_member_bytes(w, "training_job_id", mlt_mlflow_clip(run));
@@ -333,8 +344,8 @@ static void put_version_members(struct mlt_json_writer *w, const struct mlt_mlfl
         mlt_jw_end_object(w);
         mlt_jw_end_array(w);
     }
-    if (v->manifest.len > 0) {
-        mlt_jw_member_raw(w, "manifest", v->manifest);
+    if (given(v->files, v->manifest)) {
+        mlt_mlflow_put_value(w, "manifest", v->files, v->manifest);
     }
 }
 
