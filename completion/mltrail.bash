@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile witness index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover witness proxy index completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -24,6 +24,7 @@ _mltrail() {
     serve:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     serve:--scrub-interval) COMPREPLY=($(compgen -W 'off' -- "$cur")); return ;;
     serve:--scrub-rate) return ;;
+    serve:--mlflow-webhook-secret-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
     append:--ack) COMPREPLY=($(compgen -W 'durable proven' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -111,14 +112,17 @@ _mltrail() {
     recover:--reason|recover:-r) return ;;
     recover:--origin|recover:-o) return ;;
     recover:--pkcs11) return ;;
-    reconcile:--from) return ;;
-    reconcile:--to) return ;;
-    reconcile:--endpoint) return ;;
-    reconcile:--limit|reconcile:-n) return ;;
     witness:--name|witness:-n) return ;;
     witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     witness:--listen|witness:-l) return ;;
     witness:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    proxy:--upstream|proxy:-u) return ;;
+    proxy:--listen|proxy:-l) return ;;
+    proxy:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    proxy:--name|proxy:-n) return ;;
+    proxy:--trust-user-header) return ;;
+    proxy:--upstream-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    proxy:--digest-max) return ;;
     *:--trail|*:-t) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -128,7 +132,7 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --scrub-interval --scrub-rate' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --scrub-interval --scrub-rate --mlflow-webhook-secret-file' ;;
     append) options=' --kind --ack --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
@@ -146,8 +150,8 @@ _mltrail() {
     anchor) options=' --tsa --roots --output --limit' ;;
     key) options=' --reason --pkcs11 --in-file --yes' ;;
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
-    reconcile) options=' --from --to --endpoint --limit' ;;
     witness) options=' --name --policy --listen --port-file --insecure' ;;
+    proxy) options=' --upstream --listen --port-file --insecure --fail-closed --fail-open --name --trust-user-header --upstream-cacert --digest-max --record-all' ;;
     index) options='' ;;
     completion) options='' ;;
     help) options='' ;;
@@ -171,7 +175,6 @@ _mltrail() {
     anchor) COMPREPLY=($(compgen -W 'now list verify save' -- "$cur")) ;;
     key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;
     recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
-    reconcile) COMPREPLY=($(compgen -W 'requests' -- "$cur")) ;;
     witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W 'bash' -- "$cur")) ;;

@@ -34,6 +34,8 @@ static const struct mlt_cli_option options[] = {
     {"scrub-interval", 0, "TIME",
      "How long between two readings of the whole trail, 1s or more, or off (default: 24h).", "off"},
     {"scrub-rate", 0, "BYTES", "At most how much of the trail is read in a second, as in 20MB (default: 20MB).", NULL},
+    {"mlflow-webhook-secret-file", 0, "FILE",
+     "The secret of MLflow's webhooks (default: mlflow-webhook.secret beside the keys).", "<file>"},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
@@ -132,6 +134,7 @@ static int read_options(struct mlt_cli *cli, struct serving *s) {
     }
     const char *listen = mlt_cli_value(cli, "listen");
     s->api.segments = true;
+    s->api.mlflow_webhook_secret = mlt_cli_value(cli, "mlflow-webhook-secret-file");
     if (!mlt_cli_number(cli, "segment-entries", &s->api.segment_entries)) {
         return MLT_EXIT_USAGE;
     }

@@ -67,7 +67,7 @@ bool mlt_transport_served(const char *dir) {
     return served;
 }
 
-static enum mlt_status read_token(struct mlt_cli *cli, const char **out, struct mlt_error *err) {
+enum mlt_status mlt_cli_token(struct mlt_cli *cli, const char **out, struct mlt_error *err) {
     const char *file = mlt_cli_value(cli, "token-file");
     const char *token = getenv("MLTRAIL_TOKEN");
     *out = NULL;
@@ -117,7 +117,7 @@ static enum mlt_status open_url(struct mlt_transport *t, const char *url, struct
     if (!opt.base) {
         return mlt_fail(err, MLT_NOMEM, "out of memory");
     }
-    enum mlt_status status = read_token(cli, &opt.token, err);
+    enum mlt_status status = mlt_cli_token(cli, &opt.token, err);
     return status == MLT_OK ? mlt_http_open(&t->http, &opt, err) : status;
 }
 

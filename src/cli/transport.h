@@ -29,6 +29,9 @@ enum mlt_status mlt_transport_close(struct mlt_transport *t, struct mlt_error *e
 // mlt_transport_served says whether somebody answers on <dir>/sock.
 bool mlt_transport_served(const char *dir);
 
+// mlt_cli_token finds the token for a URL (--token-file, $MLTRAIL_TOKEN, the configuration); NULL: none.
+enum mlt_status mlt_cli_token(struct mlt_cli *cli, const char **out, struct mlt_error *err) MLT_MUST_USE;
+
 // What one connection is made of; transport_http.c.
 struct mlt_http;
 struct mlt_http_options {

@@ -5,11 +5,35 @@
 
 #define EDGES_MAX 16 // accesses of one node that the picture shows
 
+static bool same_access(const struct mlt_node *a, const struct mlt_node *b) {
+    const struct mlt_entry *x = &a->parts[0].entry, *y = &b->parts[0].entry;
+    return mlt_bytes_equal(x->id, y->id) && mlt_bytes_equal(x->principal, y->principal) &&
+           mlt_node_get(a, "event_id").json != NULL;
+}
+
+// An access that was recorded when it began and again when it was over is one: the later entry, found first, joins the
+// earlier one, which takes its place.
+static enum mlt_status join_halves(const struct mlt_walk *w, struct mlt_node **nodes, size_t num) {
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 1; status == MLT_OK && i < num; i++) {
+        for (size_t k = 0; k < i; k++) {
+            if (nodes[k] && nodes[k]->num_parts == 1 && same_access(nodes[i], nodes[k])) {
+                status = mlt_node_join(w, nodes[i], nodes[k]);
+                nodes[k] = nodes[i];
+                nodes[i] = NULL;
+                break;
+            }
+        }
+    }
+    return status;
+}
+
 static enum mlt_status add_accesses(struct mlt_walk *w, const char *type, struct mlt_bytes id,
                                     const struct mlt_node *to) {
     struct mlt_node_list *list = &w->story->access;
     struct mlt_term term;
     uint64_t found[MLT_STORY_ACCESS_MAX], total = 0;
+    struct mlt_node *nodes[MLT_STORY_ACCESS_MAX];
     size_t num = 0;
     bool more = false;
     if (id.len == 0) {
@@ -19,13 +43,17 @@ static enum mlt_status add_accesses(struct mlt_walk *w, const char *type, struct
     enum mlt_status status =
         w->src->find(w->src->ctx, &term, 1, UINT64_MAX, true, MLT_STORY_ACCESS_MAX, found, &num, &total, &more, w->err);
     for (size_t i = 0; status == MLT_OK && i < num; i++) {
-        struct mlt_node *node;
-        status = mlt_node_load(w, found[i], &node);
-        if (status == MLT_OK && !mlt_list_add(w->arena, list, node)) {
+        status = mlt_node_load(w, found[i], &nodes[i]);
+    }
+    if (status == MLT_OK) {
+        status = join_halves(w, nodes, num);
+    }
+    for (size_t i = 0, shown = 0; status == MLT_OK && i < num; i++) {
+        if (nodes[i] && !mlt_list_add(w->arena, list, nodes[i])) {
             status = mlt_node_no_memory(w);
         }
-        if (status == MLT_OK && i < EDGES_MAX) {
-            status = mlt_walk_edge(w, node, to, "access");
+        if (status == MLT_OK && nodes[i] && shown++ < EDGES_MAX) {
+            status = mlt_walk_edge(w, nodes[i], to, "access");
         }
     }
     list->total += total;

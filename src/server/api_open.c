@@ -159,6 +159,7 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
     }
     api->env = env;
     api->read_only = opt->trail.read_only;
+    api->mlflow_webhook_secret = opt->mlflow_webhook_secret;
     enum mlt_status status = init_parts(api, err);
     if (status != MLT_OK) {
         free(api);

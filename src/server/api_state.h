@@ -93,6 +93,7 @@ struct mlt_api {
     struct mlt_proving *proving;       // NULL: a read-only trail
     struct mlt_anchoring *anchoring;   // NULL: no authority is configured
     struct mlt_scrub scrub;
+    const char *mlflow_webhook_secret; // file, the caller's of mlt_api_open; NULL: the one in <state>
 };
 
 // Pools (pool.c).
@@ -230,6 +231,8 @@ void mlt_handle_cloudevents(struct mlt_call *call);
 bool mlt_call_has_cloudevents(const struct mlt_call *call);
 void mlt_handle_openlineage(struct mlt_call *call);
 void mlt_handle_openlineage_batch(struct mlt_call *call);
+void mlt_handle_mlflow_exchanges(struct mlt_call *call);
+void mlt_handle_mlflow_webhook(struct mlt_call *call);
 void mlt_handle_search(struct mlt_call *call);
 void mlt_handle_record(struct mlt_call *call);
 void mlt_handle_proof(struct mlt_call *call);

@@ -355,8 +355,37 @@ static void test_findings_say_since_when(void **state) {
     done(story, &arena, m);
 }
 
+static void test_halves_of_an_access(void **state) {
+    // An access that was recorded when it came and again when it was over is one; another producer's under the same
+    // name, and one without a name, stand for themselves.
+    struct mlt_memsource *m = mlt_memsource_new();
+    struct mlt_arena arena = {0};
+    static const char came[] = "{\"kind\":\"access\",\"event_id\":\"e-1\",\"action\":\"read\"," AT(
+        "00:00:01") ",\"resource\":{\"type\":\"prediction_log\",\"id\":\"r-1\"}}";
+    static const char over[] = "{\"kind\":\"access\",\"event_id\":\"e-1\",\"action\":\"read\"," AT(
+        "00:00:01") ",\"resource\":{\"type\":\"prediction_log\",\"id\":\"r-1\"},\"outcome\":\"allowed\"}";
+    static const char unnamed[] = "{\"kind\":\"access\",\"action\":\"read\"," AT(
+        "00:00:01") ",\"resource\":{\"type\":\"prediction_log\",\"id\":\"r-1\"}}";
+    (void)state;
+    mlt_memsource_add(m, "producer", NOW, PREDICTION("r-1", NAMED("1")));
+    mlt_memsource_add(m, "producer", NOW, came);
+    mlt_memsource_add(m, "producer", NOW, unnamed);
+    mlt_memsource_add(m, "producer", NOW, over);
+    mlt_memsource_add(m, "other", NOW, over);
+    mlt_memsource_add(m, "producer", NOW, unnamed);
+    struct mlt_story *story = tell(m, "r-1", &arena);
+    assert_int_equal(story->access.num, 4);
+    assert_int_equal(story->access.nodes[0]->entry, 1);
+    assert_int_equal(story->access.nodes[0]->num_parts, 2);
+    assert_int_equal(story->access.nodes[0]->parts[1].relation, MLT_REL_COMPLETES);
+    assert_true(has_edge(story, 1, 0, "access"));
+    assert_false(has_edge(story, 3, 0, "access"));
+    done(story, &arena, m);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_halves_of_an_access),
         cmocka_unit_test(test_unknown_request),
         cmocka_unit_test(test_served_among_shadows),
         cmocka_unit_test(test_rows_are_one_answer),
