@@ -20,6 +20,7 @@ enum mlt_open_flags {
     MLT_OPEN_EXCLUSIVE = 4, // with CREATE: fail with MLT_CONFLICT if present
     MLT_OPEN_PRIVATE = 8,
     MLT_OPEN_DIRECT = 16, // past the page cache where the file system can; otherwise ignored
+    MLT_OPEN_APPEND = 32, // writes go to the end, wherever others have moved it meanwhile; their offset says nothing
 };
 
 struct mlt_env {

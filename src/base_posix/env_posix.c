@@ -60,6 +60,7 @@ static int open_flags(unsigned flags) {
     os_flags |= flags & MLT_OPEN_CREATE ? O_CREAT : 0;
     os_flags |= flags & MLT_OPEN_EXCLUSIVE ? O_EXCL : 0;
     os_flags |= flags & MLT_OPEN_DIRECT ? O_DIRECT : 0;
+    os_flags |= flags & MLT_OPEN_APPEND ? O_APPEND : 0; // with which Linux lets pwrite append
     return os_flags;
 }
 
