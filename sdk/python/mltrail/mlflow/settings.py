@@ -27,6 +27,7 @@ class Settings:
 
     url: Optional[str]
     token: Optional[str]
+    token_file: Optional[str]
     spool_dir: str
     inner: str
     on_failure: str
@@ -76,7 +77,8 @@ def from_environment(env: Optional[Mapping[str, str]] = None) -> Settings:
         raise SettingsError(f"MLTRAIL_MLFLOW_ON_FAILURE={on_failure} needs MLTRAIL_URL: a change waits for the trail")
     return Settings(
         url=url,
-        token=_token(env),
+        token=env.get("MLTRAIL_TOKEN") or None,
+        token_file=_token_file(env),
         spool_dir=spool or _default_spool(env),
         inner=env.get("MLTRAIL_MLFLOW_APP") or "mlflow",
         on_failure=on_failure,
@@ -95,16 +97,15 @@ def _choice(env: Mapping[str, str], name: str, choices: Tuple[str, ...]) -> str:
     return value
 
 
-def _token(env: Mapping[str, str]) -> Optional[str]:
-    if env.get("MLTRAIL_TOKEN"):
-        return env["MLTRAIL_TOKEN"]
+def _token_file(env: Mapping[str, str]) -> Optional[str]:
     path = env.get("MLTRAIL_TOKEN_FILE")
-    if not path:
+    if not path or env.get("MLTRAIL_TOKEN"):
         return None
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        Path(path).read_text(encoding="utf-8")
     except OSError as error:
         raise SettingsError(f"MLTRAIL_TOKEN_FILE={path!r}: {error.strerror}: want a file with the token alone") from error
+    return path
 
 
 def _default_spool(env: Mapping[str, str]) -> str:
