@@ -291,18 +291,22 @@ def test_mlflow_that_is_killed_leaves_nothing_behind_that_is_not_sent(trail, reg
 # Fail closed ---------------------------------------------------------------------------------------------------
 
 
-def test_a_registry_that_fails_closed_changes_nothing_unrecorded(binary, site, tmp_path):
+@pytest.mark.parametrize("refusal", [503, 424])
+def test_a_registry_that_fails_closed_changes_nothing_unrecorded(binary, site, tmp_path, refusal):
     trail = TrailOnOnePort(binary, tmp_path / "trail", "example.org/closed")
     server = MlflowServer(tmp_path / "closed", site, {
         "MLTRAIL_URL": trail.url, "MLTRAIL_TOKEN_FILE": str(trail.token_file), "MLTRAIL_SPOOL_DIR": str(tmp_path / "spool"),
-        "MLTRAIL_MLFLOW_SERVER": "closed", "MLTRAIL_MLFLOW_ON_FAILURE": "closed"}, workers=1).start()
+        "MLTRAIL_MLFLOW_SERVER": "closed", "MLTRAIL_MLFLOW_ON_FAILURE": "closed",
+        "MLTRAIL_MLFLOW_REFUSAL_STATUS": str(refusal)}, workers=1).start()
     try:
         assert ask(server, None, "POST", "/api/2.0/mlflow/registered-models/create", {"name": "m"})[0] == 200
         trail.stop()
         status, body = ask(server, None, "DELETE", "/api/2.0/mlflow/registered-models/delete", {"name": "m"})
-        assert (status, json.loads(body)["error_code"]) == (503, "TEMPORARILY_UNAVAILABLE")
+        assert (status, json.loads(body)["error_code"]) == (refusal, "TEMPORARILY_UNAVAILABLE")
+        assert "could not be recorded first" in json.loads(body)["message"]
         said = run_client(server, None, "try-to-create", "n", MLFLOW_HTTP_REQUEST_MAX_RETRIES="0")
-        assert "could not be recorded first" in said, "MLflow's client shows why"
+        # MLflow's client repeats a 503 until it gives up, and says no more than that.
+        assert ("could not be recorded first" if refusal == 424 else "too many 503 error responses") in said
         assert ask(server, None, "GET", "/api/2.0/mlflow/registered-models/get?name=m")[0] == 200, "still there, and read"
         trail.start()
         until(lambda: ask(server, None, "DELETE", "/api/2.0/mlflow/registered-models/delete", {"name": "m"})[0] == 200)

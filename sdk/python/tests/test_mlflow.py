@@ -25,6 +25,9 @@ class Told:
     def __init__(self, refuses: bool = False):
         self.exchanges, self.refuses = [], refuses
 
+    def open(self) -> None:
+        pass
+
     def keep(self, exchange: bytes) -> None:
         self.exchanges.append(json.loads(exchange))
 
@@ -149,7 +152,8 @@ def test_a_change_is_refused_when_the_trail_does_not_take_it_and_a_read_is_not()
     assert json.loads(sent[1]["body"])["error_code"] == "TEMPORARILY_UNAVAILABLE"
     assert told.exchanges[0]["status"] == 503 and "nobody answers" in told.exchanges[0]["error"]
     assert visit(answering(b"{}"), told, env=env)[0]["status"] == 200
-    assert visit(answering(b"{}"), told, env={"MLTRAIL_MLFLOW_ON_FAILURE": "closed-all"})[0]["status"] == 503
+    closed_all = {"MLTRAIL_MLFLOW_ON_FAILURE": "closed-all", "MLTRAIL_MLFLOW_REFUSAL_STATUS": "424"}
+    assert visit(answering(b"{}"), told, env=closed_all)[0]["status"] == 424
 
 
 # Who ---------------------------------------------------------------------------------------------------------

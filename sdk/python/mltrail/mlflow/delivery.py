@@ -44,7 +44,7 @@ class _Stream:
 
 
 class Delivery:
-    """The way of exchanges to the trail. Each process has its own stream, from its first exchange on; threads share it."""
+    """The way of exchanges to the trail. Each process has its own stream; threads share it."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
@@ -55,6 +55,13 @@ class Delivery:
         # One attempt: who waits is MLflow's client, which tries again itself.
         self._direct = None if settings.url is None else Transport(
             settings.url, settings.token, settings.timeout_s, 1, None, settings.token_file)
+
+    def open(self) -> None:
+        """Begins this process's stream, and to send what others left. Never raises: `keep` tries again."""
+        try:
+            self._opened()
+        except (MltrailError, OSError) as error:
+            _log.error("the spool cannot be opened: %s", error)
 
     def keep(self, exchange: bytes) -> None:
         """Puts an exchange on disk; it is sent as soon as the trail takes it. Never raises: what cannot be kept is

@@ -1,12 +1,14 @@
 """MLflow's own application, the one that is wrapped."""
 from __future__ import annotations
 
+import errno
 import inspect
 import os
 import secrets
 import sys
 from typing import Any, Tuple, cast
 
+from ..spool import make_folder
 from .settings import Settings, SettingsError
 from .wrapper import Application
 
@@ -26,7 +28,14 @@ def load(settings: Settings) -> Tuple[Application, Any]:
 
 
 def check(settings: Settings) -> None:
-    """Raises SettingsError where there is no such application."""
+    """Raises SettingsError where there is no such application, or no place for what is to be sent."""
+    try:
+        make_folder(settings.spool_dir)
+        if not os.access(settings.spool_dir, os.W_OK | os.X_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+    except OSError as error:
+        raise SettingsError(f"MLTRAIL_SPOOL_DIR={settings.spool_dir!r}: {error.strerror}: want a folder that this user may "
+                            "write to") from error
     if settings.inner != "mlflow":
         _entry_point(settings.inner)
 

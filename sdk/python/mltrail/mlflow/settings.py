@@ -14,6 +14,7 @@ Network = Union[ipaddress.IPv4Network, ipaddress.IPv6Network]
 
 ON_FAILURE = ("open", "closed", "closed-all")
 ARTIFACT_HASH = ("on", "local", "off")
+REFUSAL_STATUS = ("503", "424")  # MLflow's client repeats a 503 for minutes, and never shows what it says
 TIMEOUT_S = 5.0  # a change waits no longer for the trail than an interactive client would
 
 
@@ -31,6 +32,7 @@ class Settings:
     spool_dir: str
     inner: str
     on_failure: str
+    refusal_status: int
     server: str
     user_header: Optional[str]
     trusted: Tuple[Network, ...]
@@ -82,6 +84,7 @@ def from_environment(env: Optional[Mapping[str, str]] = None) -> Settings:
         spool_dir=spool or _default_spool(env),
         inner=env.get("MLTRAIL_MLFLOW_APP") or "mlflow",
         on_failure=on_failure,
+        refusal_status=int(_choice(env, "MLTRAIL_MLFLOW_REFUSAL_STATUS", REFUSAL_STATUS)),
         server=env.get("MLTRAIL_MLFLOW_SERVER") or socket.gethostname(),
         user_header=_header_name(env),
         trusted=tuple(_networks(env)),

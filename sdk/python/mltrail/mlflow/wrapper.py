@@ -47,7 +47,10 @@ class Recorder:
 
     async def _live(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         async def forward(message: Message) -> None:
-            if message["type"].startswith("lifespan.shutdown"):
+            if message["type"] == "lifespan.startup.complete":
+                # Not with the first request: what workers before this one left on disk waits for somebody.
+                await asyncio.to_thread(self._delivery.open)
+            elif message["type"].startswith("lifespan.shutdown"):
                 await asyncio.to_thread(self._digests.close)
                 await asyncio.to_thread(self._delivery.close)
             await send(message)
@@ -75,8 +78,9 @@ class Recorder:
             await asyncio.to_thread(self._delivery.confirm, visit.begin())
         except NotInTrail as error:
             _log.error("refused %s %s: %s", visit.route.method, scope["path"], error)
-            await _refuse(send, str(error))
-            visit.status, visit.ended_at, visit.error = 503, now(), f"refused, since the trail does not have it: {error}"
+            await _refuse(send, self._settings.refusal_status, str(error))
+            visit.status, visit.ended_at = self._settings.refusal_status, now()
+            visit.error = f"refused, since the trail does not have it: {error}"
             self._delivery.keep(visit.whole())
             return
         passage.begun = True
@@ -214,11 +218,11 @@ def _answer_headers(message: Mapping[str, Any]) -> Dict[str, str]:
             for name, value in message.get("headers", [])}
 
 
-async def _refuse(send: Send, why: str) -> None:
+async def _refuse(send: Send, status: int, why: str) -> None:
     """An error as MLflow's clients show it."""
     body = json.dumps({"error_code": "TEMPORARILY_UNAVAILABLE",
                        "message": f"mltrail: not done, because it could not be recorded first: {why}"}).encode()
-    await send({"type": "http.response.start", "status": 503,
+    await send({"type": "http.response.start", "status": status,
                 "headers": [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode()),
                             (b"retry-after", b"5")]})
     await send({"type": "http.response.body", "body": body})
