@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover witness proxy index completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile proxy witness index digest completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -112,10 +112,10 @@ _mltrail() {
     recover:--reason|recover:-r) return ;;
     recover:--origin|recover:-o) return ;;
     recover:--pkcs11) return ;;
-    witness:--name|witness:-n) return ;;
-    witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    witness:--listen|witness:-l) return ;;
-    witness:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    reconcile:--from) return ;;
+    reconcile:--to) return ;;
+    reconcile:--endpoint) return ;;
+    reconcile:--limit|reconcile:-n) return ;;
     proxy:--upstream|proxy:-u) return ;;
     proxy:--listen|proxy:-l) return ;;
     proxy:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -123,6 +123,12 @@ _mltrail() {
     proxy:--trust-user-header) return ;;
     proxy:--upstream-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     proxy:--digest-max) return ;;
+    witness:--name|witness:-n) return ;;
+    witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    witness:--listen|witness:-l) return ;;
+    witness:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    digest:--check|digest:-c) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    digest:--ignore|digest:-i) return ;;
     *:--trail|*:-t) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--state) COMPREPLY=($(compgen -d -- "$cur")); return ;;
     *:--token-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -150,9 +156,11 @@ _mltrail() {
     anchor) options=' --tsa --roots --output --limit' ;;
     key) options=' --reason --pkcs11 --in-file --yes' ;;
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
-    witness) options=' --name --policy --listen --port-file --insecure' ;;
+    reconcile) options=' --from --to --endpoint --limit' ;;
     proxy) options=' --upstream --listen --port-file --insecure --fail-closed --fail-open --name --trust-user-header --upstream-cacert --digest-max --record-all' ;;
+    witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
+    digest) options=' --manifest --check --ignore' ;;
     completion) options='' ;;
     help) options='' ;;
     version) options='' ;;
@@ -175,8 +183,10 @@ _mltrail() {
     anchor) COMPREPLY=($(compgen -W 'now list verify save' -- "$cur")) ;;
     key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;
     recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
+    reconcile) COMPREPLY=($(compgen -W 'requests' -- "$cur")) ;;
     witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
+    digest) COMPREPLY=($(compgen -d -- "$cur")) ;;
     completion) COMPREPLY=($(compgen -W 'bash' -- "$cur")) ;;
     help) COMPREPLY=($(compgen -W "$commands" -- "$cur")) ;;
     esac
