@@ -19,7 +19,7 @@ import pytest
 
 import mltrail
 from built import ROOT
-from mltrail import spool
+from mltrail import batch, spool
 from served import START_S, Served, end, listen, until
 
 OUTAGE_S = float(os.environ.get("MLTRAIL_OUTAGE_S", "3"))
@@ -351,9 +351,33 @@ def test_what_a_node_signed_is_found_good(kept, tmp_path):
     assert all(b["first"] == a["last"] + 1 for a, b in zip(batches, batches[1:]))
     with kept.client() as admin:
         dossier = admin.report("b-1234")
-    assert "signed by" in json.dumps(dossier) or "node_signature" in json.dumps(dossier) or True
-    found = {finding["id"] if "id" in finding else finding.get("code"): finding for finding in dossier.get("findings", [])}
-    assert not [f for f in found if f and "batch" in f.lower()], found
+    signed = dossier["completeness"]["stream"]["batch"]
+    covering, = [b for b in batches if b["first"] <= 1235 <= b["last"]]
+    assert signed["verdict"] == "good" and signed["key"].startswith("SHA256:")
+    assert dossier["predictions"][0]["sequence"] == 1235 and covering["signature"].startswith("-----BEGIN SSH SIGNATURE")
+    assert not [finding for finding in dossier["findings"] if finding["code"].startswith("batch-")]
+
+
+def test_what_a_node_did_not_sign_is_found(kept, tmp_path):
+    """One prediction that was changed on its way, and one that was left out of every batch."""
+    key = tmp_path / "node"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    public = " ".join((tmp_path / "node.pub").read_text().split()[:2])
+    signer = batch.load_key(key)
+    given = dict(kind="prediction", timestamp=mltrail.now(), serving_node="node-b", stream="s-1")
+    records = [mltrail.encode_json({**given, "request_id": f"c-{n}", "sequence": n, "feature_values": {"n": n}})
+               for n in (1, 2, 3)]
+    made, _ = batch.make_batch(signer, "node-b", "s-1", [(1, records[0]), (2, records[1])], None, bytes(32), mltrail.now())
+    changed = json.loads(records[1])
+    changed["feature_values"] = {"n": 7}
+    with kept.client(mode="sync") as admin:
+        admin._transport.request("POST", "/v1/settings", body=json.dumps(
+            {"name": "allowed_signers", "value": f"node-b {public}\n", "reason": "test"}).encode())
+        assert not admin.log_batch([json.loads(records[0]), changed, json.loads(records[2]), made]).rejected
+        verdicts = [admin.report(f"c-{n}") for n in (1, 2, 3)]
+    assert [d["completeness"]["stream"]["batch"]["verdict"] for d in verdicts] == ["good", "record-differs", "missing"]
+    codes = [[f["code"] for f in d["findings"] if f["code"].startswith("batch-")] for d in verdicts]
+    assert codes == [[], ["batch-record-differs"], ["batch-missing"]]
 
 
 def test_a_wheel_is_built_and_installs_alone(tmp_path):
