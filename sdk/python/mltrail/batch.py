@@ -206,7 +206,7 @@ def load_key(path: Union[str, "os.PathLike[str]"]) -> Key:
         raise SignatureError(f"{file}: there is no such key; `ssh-keygen -t ed25519 -N '' -f {file}` makes one")
     try:
         return _NativeKey(file)
-    except (ImportError, ValueError):
+    except Exception:  # not installed, or not a key that it reads: another kind, encrypted, in hardware
         return _KeygenKey(file)
 
 
@@ -281,8 +281,9 @@ class _KeygenKey:
 
     def _run(self, *arguments: str) -> str:
         try:
+            # In a session of its own it has no terminal to ask for a passphrase on.
             done = subprocess.run([self._program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  timeout=_KEYGEN_S, check=False)
+                                  timeout=_KEYGEN_S, check=False, start_new_session=True)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SignatureError(f"ssh-keygen: {error}") from error
         if done.returncode != 0:
