@@ -35,6 +35,7 @@ log = logging.getLogger("mltrail")
 F = TypeVar("F", bound=Callable[..., Any])
 
 VALUE_BYTES_MAX = 1024 * 1024  # features or output of one prediction; the payload of a record has at most 4 MiB
+_SURELY_SMALL = VALUE_BYTES_MAX // 4  # characters: UTF-8 has four bytes for one at most
 CHUNKS_MAX = 10_000            # of a generator; further ones are counted
 REDACTED = "[redacted]"
 _COMPLAIN_EACH = 1000          # failures of the audit between two lines about it
@@ -87,7 +88,7 @@ def captured(value: Any) -> str:
     """The value as JSON; what has no JSON form, or is too large, as an object that says so."""
     try:
         text = json_text(value)
-        if len(text) * 4 <= VALUE_BYTES_MAX or len(text.encode("utf-8")) <= VALUE_BYTES_MAX:
+        if len(text) <= _SURELY_SMALL or len(text.encode("utf-8")) <= VALUE_BYTES_MAX:
             return text
     except Exception as error:  # whatever a stranger's type does when it is converted
         return json.dumps({"unencodable": f"{type(error).__name__}: {error}"[:500]})
