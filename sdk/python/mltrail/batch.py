@@ -9,6 +9,7 @@ import base64
 import collections
 import hashlib
 import json
+import logging
 import os
 import shutil
 import struct
@@ -23,10 +24,13 @@ from .errors import MltrailError
 from .spool import SpoolWriter, encode_record
 from .values import now
 
+log = logging.getLogger("mltrail")
+
 NAMESPACE = "batch@mltrail"
 BATCH_PREDICTIONS_MAX = 1000
 BATCH_S = 1.0                 # a prediction is signed at the latest so long after it was logged
 NONCE_LEN = 32
+UNSIGNED_MAX = 100_000        # predictions that wait for a signature in memory
 _SSHSIG_LINE = 70             # characters of base64 a line, as ssh-keygen writes them
 _KEYGEN_S = 20.0
 _DECODER = json.JSONDecoder()
@@ -161,6 +165,11 @@ class BatchSigner:
         if not self._queue:
             self._since = 0.0
             return False
+        if len(self._queue) > UNSIGNED_MAX and self._made is None:
+            # Signing does not work, or not as fast as predictions come: these stay unsigned, which the trail shows.
+            log.error("%d predictions stay unsigned", UNSIGNED_MAX // 2)
+            for _ in range(UNSIGNED_MAX // 2):
+                self._queue.popleft()
         if now or self._made is not None or len(self._queue) >= BATCH_PREDICTIONS_MAX:
             return True
         if self._since == 0.0:

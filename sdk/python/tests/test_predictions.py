@@ -25,7 +25,7 @@ class Spooled:
         self.trail = mltrail.Trail(NOWHERE, spool_dir=folder, serving_node="n", exit_timeout=0, **how)
 
     def records(self):
-        writer = self.trail.sink._writer
+        writer = self.trail.sink.writer
         if writer is None:
             return []
         frames = spool.read_batch(writer.files, spool.Position(1, 0, 1), 1, -1, 10_000, 1 << 30).frames
@@ -345,7 +345,7 @@ def test_a_full_spool_does_not_stop_the_inference(tmp_path, caplog):
     for _ in range(20):
         assert score("x" * 10_000) == 10_000
     assert sum("was not recorded" in record.getMessage() for record in caplog.records) == 1
-    assert made.trail.sink._writer.lost > 0
+    assert made.trail.sink.writer.lost > 0
     made.trail.close()
 
 

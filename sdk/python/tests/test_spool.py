@@ -242,10 +242,21 @@ def test_a_full_spool_that_stays_full_is_an_error_and_the_number_is_lost(tmp_pat
             writer.predict(HEAD, tail)
     written = writer.sequence - 1
     assert writer.lost == 1
-    with pytest.raises(SpoolBusy):
-        writer.predict(HEAD, tail, wait=False)
-    assert (writer.sequence, writer.lost) == (written + 1, 1)
+    begin = time.monotonic()
+    with pytest.raises(SpoolFull):  # once that wait is over, nobody waits again
+        writer.predict(HEAD, tail)
+    assert time.monotonic() - begin < 0.1 and writer.lost == 2
     assert len(read_all(writer)[0]) == written
+    assert writer.predict(HEAD, tail) == written + 3
+
+
+def test_where_one_must_not_wait_no_number_is_taken(tmp_path):
+    writer = spool.SpoolWriter(tmp_path, "n", limit=spool.SEGMENT_LEAST, block_s=5)
+    tail = b',"x":"' + b"x" * 10000 + b'"}'
+    with pytest.raises(SpoolBusy):
+        for _ in range(10):
+            writer.predict(HEAD, tail, wait=False)
+    assert writer.sequence == len(read_all(writer)[0]) and writer.lost == 0
 
 
 def test_drop_counts_what_it_drops_and_the_next_tally_says_so(tmp_path):
