@@ -14,6 +14,7 @@ import struct
 import threading
 import time
 import uuid
+import weakref
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -354,11 +355,35 @@ def take_lock(path: Path, create: bool) -> Optional[int]:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.stat(path), os.fstat(fd)):
+            _held_locks.add(fd)
             return fd
     except (BlockingIOError, FileNotFoundError):
         pass
     os.close(fd)
     return None
+
+
+def release_lock(fd: int) -> None:
+    """Gives a lock back; nothing, where a fork has taken it away."""
+    if fd in _held_locks:
+        _held_locks.discard(fd)
+        os.close(fd)
+
+
+# A lock belongs to the open file, which a child of fork shares: it would hold what its parent took, beyond its death.
+_held_locks: Set[int] = set()
+_writers: "weakref.WeakSet[SpoolWriter]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for writer in list(_writers):
+        writer.forget()
+    for fd in list(_held_locks):
+        release_lock(fd)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def sync_folder(folder: Folder) -> None:
@@ -398,8 +423,8 @@ class SpoolWriter:
     power loss `sync_ms` later (0: at once). A prediction takes its number in the same moment, so that the order of the
     file is the order of the numbers; when it cannot be written its number stays taken and is counted in `lost`.
 
-    `_lock` guards all that follows it below; outside of it a descriptor is used as a duplicate alone. After a fork the
-    child calls `forget` and begins a writer of its own.
+    `_lock` guards all that follows it below; outside of it a descriptor is used as a duplicate alone. In a child of
+    fork it is closed: the child begins a writer of its own.
     """
 
     def __init__(self, folder: Folder, serving_node: str, *, stream: Optional[str] = None, limit: int = SPOOL_MAX,
@@ -440,6 +465,7 @@ class SpoolWriter:
         self._closed = False
         self.signed: Optional[Deque[Tuple[int, bytes]]] = None  # where predictions that are to be signed go
         self.on_append: Callable[[], object] = int  # called at the first append after each sync, under `_lock`
+        _writers.add(self)
         self.measure()
 
     # Appending ------------------------------------------------------------------------------------------------
@@ -750,14 +776,14 @@ class SpoolWriter:
                 for segment in sorted(self._sizes):
                     self.files.remove_segment(segment, segment in self._damaged)
                 self.files.remove_rest()
-            os.close(self._lock_fd)
+            release_lock(self._lock_fd)
             self._lock_fd = -1
 
     def forget(self) -> None:
         """After a fork, in the child: the files are the parent's. Its locks may be held by threads that are not here."""
-        for fd in (self._fd, self._lock_fd):
-            if fd >= 0:
-                os.close(fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+        release_lock(self._lock_fd)
         self._fd = self._lock_fd = -1
         self._room = 0
         self._closed = True
@@ -982,7 +1008,7 @@ class DeadStream:
         try:
             survey = _Surveyor(files, files.read_ack()).run()
         except BaseException:
-            os.close(lock_fd)
+            release_lock(lock_fd)
             raise
         if survey is None:
             _remove_stream(files, lock_fd, set())
@@ -1048,18 +1074,15 @@ class DeadStream:
 
     def give_back(self) -> None:
         """Leaves the rest to whoever comes next."""
-        if self._lock_fd >= 0:
-            os.close(self._lock_fd)
-            self._lock_fd = -1
-
-    forget = give_back
+        release_lock(self._lock_fd)
+        self._lock_fd = -1
 
 
 def _remove_stream(files: StreamFiles, lock_fd: int, damaged: Set[int]) -> None:
     for segment in files.segments():
         files.remove_segment(segment, segment in damaged)
     files.remove_rest()
-    os.close(lock_fd)
+    release_lock(lock_fd)
 
 
 def dead_streams(folder: Folder, but: Sequence[str] = ()) -> Iterator[DeadStream]:

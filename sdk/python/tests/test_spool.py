@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mltrail import spool
-from mltrail.errors import SpoolBusy, SpoolError, SpoolFull
+from mltrail.errors import SpoolBusy, SpoolClosed, SpoolError, SpoolFull
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors" / "spool"
 EXPECTED = json.loads((VECTORS / "expected.json").read_text())
@@ -338,3 +338,44 @@ def test_a_request_comes_back_as_it_was(tmp_path):
     for bad in (b"", b"\x00\x00\x00\x09{}", b"\x00\x00\x00\x02{}", b"\x00\x00\x00\x02[]"):
         with pytest.raises(ValueError):
             spool.decode_request(bad)
+
+
+def in_child(act):
+    """Runs it in a child of fork; whether it returned true there."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if act() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_child_of_fork_cannot_write_its_parents_stream(tmp_path):
+    writer = spool.SpoolWriter(tmp_path, "n")
+    writer.predict(HEAD, b"}")
+
+    def refused():
+        try:
+            writer.predict(HEAD, b"}")
+        except SpoolClosed:
+            return True
+        return False
+
+    assert in_child(refused)
+    assert writer.predict(HEAD, b"}") == 2
+    assert len(read_all(writer)[0]) == 2
+
+
+def test_a_child_does_not_keep_what_its_parent_took_over(tmp_path):
+    folder = vector("whole", tmp_path)
+    dead = adopted(folder)
+
+    def let_go():
+        os.kill(os.getpid(), 0)
+        return not spool._held_locks
+
+    assert in_child(let_go)
+    assert spool.DeadStream.adopt(folder, STREAM) is None  # the parent has it still
+    dead.give_back()
+    assert spool.DeadStream.adopt(folder, STREAM) is not None
