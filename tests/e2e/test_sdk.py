@@ -356,6 +356,11 @@ def test_what_a_node_signed_is_found_good(kept, tmp_path):
     assert signed["verdict"] == "good" and signed["key"].startswith("SHA256:")
     assert dossier["predictions"][0]["sequence"] == 1235 and covering["signature"].startswith("-----BEGIN SSH SIGNATURE")
     assert not [finding for finding in dossier["findings"] if finding["code"].startswith("batch-")]
+    for facts in batches:
+        (tmp_path / "sig").write_text(facts["signature"])
+        done = subprocess.run(["ssh-keygen", "-Y", "check-novalidate", "-n", "batch@mltrail", "-s", tmp_path / "sig"],
+                              input=facts["statement"], text=True, capture_output=True)
+        assert done.returncode == 0, done.stderr
 
 
 def test_what_a_node_did_not_sign_is_found(kept, tmp_path):

@@ -23,9 +23,10 @@ from .values import encode_json, now, rfc3339
 __version__ = "0.1.0"
 
 __all__ = [
-    "BatchReceipt", "BatchRejected", "DirectoryDigest", "FileEntry", "GitError", "GitState", "Logged",
-    "MltrailError", "NotAllowed", "NotFound", "OutOfSpace", "Pending", "Prediction", "PredictionStream", "Problem",
-    "ProblemError", "Receipt", "RecordRejected", "Recorder", "RowsDigest", "SpoolError", "SpoolFull", "Trail",
-    "TransportError", "TreeHead", "Unavailable", "current_request_id", "encode_json", "git_state", "hash_directory",
-    "hash_file", "hash_rows", "now", "request", "rfc3339",
+    "ArrayDigest", "BatchReceipt", "BatchRejected", "DirectoryDigest", "FileDigest", "FileEntry", "GitError",
+    "GitState", "Logged", "MltrailError", "NotAllowed", "NotFound", "OutOfSpace", "PartsDigest", "Pending",
+    "Prediction", "PredictionStream", "Problem", "ProblemError", "Receipt", "RecordRejected", "Recorder",
+    "RowsDigest", "SpoolError", "SpoolFull", "Trail", "TransportError", "TreeHead", "Unavailable",
+    "current_request_id", "encode_json", "git_state", "hash_array", "hash_csv", "hash_cursor", "hash_data",
+    "hash_directory", "hash_file", "hash_parts", "hash_rows", "now", "request", "rfc3339",
 ]

@@ -85,7 +85,7 @@ def _state(folder: str, stream: str) -> Dict[str, Any]:
     files = spool.StreamFiles(folder, stream)
     lock = spool.take_lock(files.lock, create=False)
     if lock is not None:
-        os.close(lock)
+        spool.release_lock(lock)
     segments = files.segments()
     at = files.read_ack() or spool.Position(segments[0] if segments else 1, 0, 1)
     frames, size = 0, 0

@@ -9,6 +9,7 @@ import base64
 import collections
 import hashlib
 import json
+import logging
 import os
 import shutil
 import struct
@@ -23,10 +24,13 @@ from .errors import MltrailError
 from .spool import SpoolWriter, encode_record
 from .values import now
 
+log = logging.getLogger("mltrail")
+
 NAMESPACE = "batch@mltrail"
 BATCH_PREDICTIONS_MAX = 1000
 BATCH_S = 1.0                 # a prediction is signed at the latest so long after it was logged
 NONCE_LEN = 32
+UNSIGNED_MAX = 100_000        # predictions that wait for a signature in memory
 _SSHSIG_LINE = 70             # characters of base64 a line, as ssh-keygen writes them
 _KEYGEN_S = 20.0
 _DECODER = json.JSONDecoder()
@@ -161,6 +165,11 @@ class BatchSigner:
         if not self._queue:
             self._since = 0.0
             return False
+        if len(self._queue) > UNSIGNED_MAX and self._made is None:
+            # Signing does not work, or not as fast as predictions come: these stay unsigned, which the trail shows.
+            log.error("%d predictions stay unsigned", UNSIGNED_MAX // 2)
+            for _ in range(UNSIGNED_MAX // 2):
+                self._queue.popleft()
         if now or self._made is not None or len(self._queue) >= BATCH_PREDICTIONS_MAX:
             return True
         if self._since == 0.0:
@@ -206,7 +215,7 @@ def load_key(path: Union[str, "os.PathLike[str]"]) -> Key:
         raise SignatureError(f"{file}: there is no such key; `ssh-keygen -t ed25519 -N '' -f {file}` makes one")
     try:
         return _NativeKey(file)
-    except (ImportError, ValueError):
+    except Exception:  # not installed, or not a key that it reads: another kind, encrypted, in hardware
         return _KeygenKey(file)
 
 
@@ -281,8 +290,9 @@ class _KeygenKey:
 
     def _run(self, *arguments: str) -> str:
         try:
+            # In a session of its own it has no terminal to ask for a passphrase on.
             done = subprocess.run([self._program, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
-                                  timeout=_KEYGEN_S, check=False)
+                                  timeout=_KEYGEN_S, check=False, start_new_session=True)
         except (OSError, subprocess.TimeoutExpired) as error:
             raise SignatureError(f"ssh-keygen: {error}") from error
         if done.returncode != 0:

@@ -89,9 +89,9 @@ class Trail(Capturing):
         self._recorders: Dict[Tuple[Optional[str], Optional[str]], Tuple[Sink, Recorder]] = {}
 
     def close(self) -> None:
-        """Ends the stream of predictions, if there is one, and closes idle connections."""
+        """Ends the stream of predictions, if there is one, and closes idle connections. A later one begins another."""
         with self._sink_lock:
-            sink, self._sink = self._sink, None
+            sink = self._sink
         if sink is not None:
             sink.close(self._spool_how["exit_s"])
         self._transport.close()

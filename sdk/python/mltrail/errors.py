@@ -23,6 +23,10 @@ class SpoolFull(SpoolError):
     """The spool, or its disk, has no space, and did not get any in time. The record is not logged."""
 
 
+class SpoolClosed(SpoolError):
+    """The stream has ended: its final count is recorded. Nothing was taken."""
+
+
 class SpoolBusy(SpoolError):
     """The spool has no space at this moment, and the caller said that it must not wait. Nothing was taken."""
 

@@ -35,6 +35,7 @@ log = logging.getLogger("mltrail")
 F = TypeVar("F", bound=Callable[..., Any])
 
 VALUE_BYTES_MAX = 1024 * 1024  # features or output of one prediction; the payload of a record has at most 4 MiB
+_SURELY_SMALL = VALUE_BYTES_MAX // 4  # characters: UTF-8 has four bytes for one at most
 CHUNKS_MAX = 10_000            # of a generator; further ones are counted
 REDACTED = "[redacted]"
 _COMPLAIN_EACH = 1000          # failures of the audit between two lines about it
@@ -87,7 +88,7 @@ def captured(value: Any) -> str:
     """The value as JSON; what has no JSON form, or is too large, as an object that says so."""
     try:
         text = json_text(value)
-        if len(text) * 4 <= VALUE_BYTES_MAX or len(text.encode("utf-8")) <= VALUE_BYTES_MAX:
+        if len(text) <= _SURELY_SMALL or len(text.encode("utf-8")) <= VALUE_BYTES_MAX:
             return text
     except Exception as error:  # whatever a stranger's type does when it is converted
         return json.dumps({"unencodable": f"{type(error).__name__}: {error}"[:500]})
@@ -382,12 +383,14 @@ class Recorder:
             try:
                 async for chunk in inner:
                     chunks.add(chunk)
-                    yield chunk
-            except GeneratorExit:
-                self._put_at_once(self._guarded_tails(arguments, args, kwargs, chunks.ended_early(), begin))
-                raise
+                    try:
+                        yield chunk
+                    except (GeneratorExit, asyncio.CancelledError):
+                        chunks.ended_early()  # by its consumer, or by a loop that ends
+                        raise
             except BaseException as error:
-                self._put_at_once(self._error_tails(arguments, args, kwargs, error, begin))
+                self._put_at_once(self._guarded_tails(arguments, args, kwargs, chunks, begin) if chunks.early else
+                                  self._error_tails(arguments, args, kwargs, error, begin))
                 raise
             finally:
                 await inner.aclose()
@@ -474,7 +477,7 @@ class Recorder:
             return id, values.get(self._rows)
         if len(values) == 1:
             (name, value), = values.items()
-            if isinstance(value, Mapping) or rows_of(_named(value)) is not None or isinstance(_named(value), Mapping):
+            if isinstance(_named(value), Mapping) or self._rows is not False and rows_of(value) is not None:
                 return id, value
         return id, values
 
@@ -492,7 +495,7 @@ class _Chunks:
     def __init__(self) -> None:
         self._kept: List[Any] = []
         self._count = 0
-        self._early = False
+        self.early = False
 
     def add(self, chunk: Any) -> None:
         """One more."""
@@ -520,7 +523,7 @@ class _Chunks:
 
     def ended_early(self) -> "_Chunks":
         """It was closed before its end."""
-        self._early = True
+        self.early = True
         return self
 
     def value(self) -> Any:
@@ -530,7 +533,7 @@ class _Chunks:
     def members(self) -> Dict[str, Any]:
         """What the record says about how it came."""
         members: Dict[str, Any] = {"chunks": self._count}
-        if self._early:
+        if self.early:
             members["ended_early"] = True
         return members
 

@@ -267,7 +267,11 @@ class Background:
 
     def _start(self, name: str, run: Callable[[], None]) -> None:
         thread = threading.Thread(target=run, name=name, daemon=True)
-        thread.start()
+        try:
+            thread.start()
+        except RuntimeError as error:  # the interpreter is ending: what is appended now waits for whoever adopts it
+            log.warning("predictions stay in the spool: %s", error)
+            return
         self._threads.append(thread)
 
     def _appended(self) -> None:
@@ -399,7 +403,7 @@ class Background:
         self._wake_sender.set()
         try:
             with self._moved:
-                while self._courier is not None and not self._stop and self._writer.acked.number < target:
+                while self._courier is not None and self._threads and not self._stop and self._writer.acked.number < target:
                     left = None if end is None else end - time.monotonic()
                     if left is not None and left <= 0:
                         break

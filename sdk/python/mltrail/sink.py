@@ -6,6 +6,7 @@ recorder, so that a sink puts its own in front of them once.
 """
 from __future__ import annotations
 
+import atexit
 import collections
 import json
 import logging
@@ -18,6 +19,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple, 
 
 from . import spool
 from .batch import BatchSigner, Key
+from .errors import SpoolClosed
 from .receipts import Receipt, receipt_of
 from .sender import (BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LINGER_S, Background, Backoff, Courier, NotDelivered,
                      Uplink)
@@ -27,6 +29,7 @@ from .values import now
 
 log = logging.getLogger("mltrail")
 
+COLLECTED_S = 1.0              # a sink that is collected without `close` holds its thread up so long at most
 EXIT_S = 5.0                   # a process that ends gives its sender so long; the rest stays in the spool
 HEADS_MAX = 1000               # beginnings of records that are remembered: one for each recorder
 FIRE_RECORDS_MAX = 10_000
@@ -114,7 +117,8 @@ def _after_fork_in_child() -> None:
         sink.after_fork()
 
 
-os.register_at_fork(after_in_child=_after_fork_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 class _Ending:
@@ -123,26 +127,34 @@ class _Ending:
     Children of multiprocessing end without atexit: they have an ending of their own.
     """
 
-    def __init__(self) -> None:
-        self.close: Optional[Callable[[], object]] = None
-        self.pid = os.getpid()
+    def __init__(self, sink: Sink, exit_s: float) -> None:
+        self.close: Optional[Callable[[float], object]] = None
+        self._exit_s = exit_s
+        self._pid = os.getpid()
+        weakref.finalize(sink, self.run, min(exit_s, COLLECTED_S)).atexit = False
 
-    def watch(self, sink: Sink) -> None:
-        weakref.finalize(sink, self.run)
-
-    def begin(self, close: Callable[[], object]) -> None:
-        self.close, self.pid = close, os.getpid()
+    def begin(self, close: Callable[[float], object]) -> None:
+        """The stream has begun: `close(seconds)` will end it."""
+        self.close, self._pid = close, os.getpid()
+        atexit.register(self.run)
         util = sys.modules.get("multiprocessing.util")
         process = sys.modules.get("multiprocessing.process")
         if util is not None and process is not None and process.parent_process() is not None:
             util.Finalize(None, self.run, exitpriority=10)
 
-    def run(self) -> None:
-        close, self.close = self.close, None
-        if close is None or self.pid != os.getpid():
+    def cancel(self) -> None:
+        """The stream was ended otherwise, or is another process's."""
+        self.close = None
+        atexit.unregister(self.run)
+
+    def run(self, seconds: Optional[float] = None) -> None:
+        """Ends the stream, if nobody did."""
+        close = self.close
+        self.cancel()
+        if close is None or self._pid != os.getpid():
             return
         try:
-            close()
+            close(self._exit_s if seconds is None else seconds)
         except Exception as error:  # the process is ending, and what is in the spool stays there
             log.error("the end of a stream: %s", error)
 
@@ -153,6 +165,26 @@ def _lead_of(serving_node: str, stream: str) -> bytes:
 
 
 # The spool ----------------------------------------------------------------------------------------------------
+
+
+class _SpoolStream:
+    """One stream on disk: its writer, the threads behind it, and how its predictions begin."""
+
+    def __init__(self, writer: SpoolWriter, courier: Optional[Courier], key: Optional[Key]) -> None:
+        self.writer = writer
+        self.courier = courier
+        self.background = Background(writer, courier, BatchSigner(writer, key) if key is not None else None)
+        self._lead = _lead_of(writer.serving_node, writer.stream)
+        self._heads: Dict[bytes, bytes] = {}
+
+    def head(self, lead: bytes) -> bytes:
+        """What stands before the number of a prediction."""
+        head = self._heads.get(lead)
+        if head is None:
+            if len(self._heads) >= HEADS_MAX:
+                self._heads.clear()
+            head = self._heads[lead] = self._lead + lead + b'"sequence":'
+        return head
 
 
 class SpoolSink(Sink):
@@ -170,96 +202,91 @@ class SpoolSink(Sink):
         self._transport = transport
         self._how: Dict[str, Any] = {"limit": limit, "on_full": on_full, "block_s": block_s, "sync_ms": sync_ms}
         self._key = key
-        self._exit_s = exit_s
         self._opening = threading.Lock()
-        self._writer: Optional[SpoolWriter] = None
-        self._background: Optional[Background] = None
-        self._courier: Optional[Courier] = None
+        self._current: Optional[_SpoolStream] = None
         self._pid = 0
-        self._lead = b""
-        self._heads: Dict[bytes, bytes] = {}
-        self._ending = _Ending()
-        self._ending.watch(self)
+        self._ending = _Ending(self, exit_s)
         _sinks.add(self)
 
     @property
     def stream(self) -> str:
         """The stream of this process."""
-        writer = self._writer
-        return "" if writer is None else writer.stream
+        current = self._current
+        return "" if current is None else current.writer.stream
+
+    @property
+    def writer(self) -> Optional[SpoolWriter]:
+        """The writer of this process's stream."""
+        current = self._current
+        return None if current is None else current.writer
 
     @property
     def courier(self) -> Optional[Courier]:
         """Who carries to the server, with its counts."""
-        return self._courier
+        current = self._current
+        return None if current is None else current.courier
 
     def predict(self, lead: bytes, tail: bytes, wait: bool = True) -> Logged:
         """Appends a prediction. SpoolBusy, with `wait` false: the spool is full, try where you may wait."""
-        writer = self._writer
-        if writer is None or self._pid != os.getpid():
-            writer = self._open()
-        head = self._heads.get(lead) or self._head(lead)
-        return Pending(self, writer.stream, writer.predict(head, tail, wait))
+        current = self._current
+        if current is None or self._pid != os.getpid():
+            current = self._open()
+        writer = current.writer
+        try:
+            return Pending(self, writer.stream, writer.predict(current.head(lead), tail, wait))
+        except SpoolClosed:  # by another thread, a moment ago: the next stream takes it
+            return self.predict(lead, tail, wait)
 
     def predict_many(self, lead: bytes, tails: Sequence[bytes], wait: bool = True) -> Logged:
         """Appends several in one go."""
-        writer = self._writer
-        if writer is None or self._pid != os.getpid():
-            writer = self._open()
-        head = self._heads.get(lead) or self._head(lead)
-        return Pending(self, writer.stream, writer.predict_many(head, tails, wait))
+        current = self._open()
+        try:
+            return Pending(self, current.writer.stream, current.writer.predict_many(current.head(lead), tails, wait))
+        except SpoolClosed:
+            return self.predict_many(lead, tails, wait)
 
     def enqueue(self, record: bytes) -> Logged:
         """Appends a record of any kind."""
-        writer = self._writer
-        if writer is None or self._pid != os.getpid():
-            writer = self._open()
-        return Pending(self, writer.stream, writer.append(record))
+        current = self._open()
+        try:
+            return Pending(self, current.writer.stream, current.writer.append(record))
+        except SpoolClosed:
+            return self.enqueue(record)
 
-    def _head(self, lead: bytes) -> bytes:
-        if len(self._heads) >= HEADS_MAX:
-            self._heads = {}
-        head = self._heads[lead] = self._lead + lead + b'"sequence":'
-        return head
-
-    def _open(self) -> SpoolWriter:
+    def _open(self) -> _SpoolStream:
         with self._opening:
-            if self._writer is not None and self._pid == os.getpid():
-                return self._writer
-            if self._writer is not None:
-                self._writer.forget()  # a fork that told nobody
+            current = self._current
+            if current is not None and self._pid == os.getpid():
+                return current
+            if current is not None:
+                current.writer.forget()  # a fork that told nobody
             writer = SpoolWriter(self.folder, self.serving_node, **self._how)
-            signer = BatchSigner(writer, self._key) if self._key is not None else None
-            courier = Courier(Uplink(self._transport), self.folder) if self._transport is not None else None
-            self._lead, self._heads = _lead_of(self.serving_node, writer.stream), {}
-            self._background = background = Background(writer, courier, signer)
-            self._courier = courier
-            exit_s = self._exit_s
-            self._ending.begin(lambda: background.close(exit_s))
+            courier = None if self._transport is None else Courier(Uplink(self._transport), self.folder)
+            current = _SpoolStream(writer, courier, self._key)
+            self._ending.begin(current.background.close)
             self._pid = os.getpid()
-            self._writer = writer
-            return writer
+            self._current = current
+            return current
 
     def flush(self, timeout: Optional[float] = None) -> bool:
         """Waits until the server has everything that was appended before; whether it does."""
-        background = self._background
-        return background is None or background.flush(timeout)
+        current = self._current
+        return current is None or current.background.flush(timeout)
 
     def close(self, timeout: float = EXIT_S) -> bool:
         """Appends the final count and gives the sender so long. What is left stays in the spool."""
         with self._opening:
-            background, self._background = self._background, None
-            self._writer = None
-            self._ending.close = None
-        return background is None or background.close(timeout)
+            current, self._current = self._current, None
+            self._ending.cancel()
+        return current is None or current.background.close(timeout)
 
     def after_fork(self) -> None:
         """In the child: closes what it inherited; its first record begins a stream of its own."""
-        if self._writer is not None:
-            self._writer.forget()
+        if self._current is not None:
+            self._current.writer.forget()
         self._opening = threading.Lock()
-        self._writer = self._background = self._courier = None
-        self._ending.close = None
+        self._current = None
+        self._ending.cancel()
 
 
 # Memory -------------------------------------------------------------------------------------------------------
@@ -274,9 +301,7 @@ class FireSink(Sink):
         self._uplink = Uplink(transport)
         self._records_max = records_max
         self._bytes_max = bytes_max
-        self._exit_s = exit_s
-        self._ending = _Ending()
-        self._ending.watch(self)
+        self._ending = _Ending(self, exit_s)
         self._queue: Optional[_FireQueue] = None
         self._opening = threading.Lock()
         self._pid = 0
@@ -312,8 +337,7 @@ class FireSink(Sink):
             if self._queue is not None and self._pid == os.getpid():
                 return self._queue
             queue = _FireQueue(self.serving_node, self._uplink, self._records_max, self._bytes_max)
-            exit_s = self._exit_s
-            self._ending.begin(lambda: queue.close(exit_s))  # type: ignore[union-attr]
+            self._ending.begin(queue.close)
             self._pid = os.getpid()
             self._queue = queue
             return queue
@@ -327,14 +351,14 @@ class FireSink(Sink):
         """Records the final count and gives the sender so long. What is left then is lost."""
         with self._opening:
             queue, self._queue = self._queue, None
-            self._ending.close = None
+            self._ending.cancel()
         return queue is None or queue.close(timeout)
 
     def after_fork(self) -> None:
         """In the child: the queue is the parent's to send."""
         self._opening = threading.Lock()
         self._queue = None
-        self._ending.close = None
+        self._ending.cancel()
 
 
 class _FireQueue:
@@ -479,8 +503,7 @@ class SyncSink(Sink):
         self._sequence = 0
         self._lost = 0
         self._started = ""
-        self._ending = _Ending()
-        self._ending.watch(self)
+        self._ending = _Ending(self, 0.0)
         _sinks.add(self)
 
     @property
@@ -510,7 +533,7 @@ class SyncSink(Sink):
         self._stream, self._pid, self._sequence, self._lost, self._started = new_stream_name(), os.getpid(), 0, 0, now()
         self._lead = _lead_of(self.serving_node, self._stream)
         this = weakref.ref(self)
-        self._ending.begin(lambda: _close_if_there(this))
+        self._ending.begin(lambda _: _close_if_there(this))
 
     def _send(self, body: bytes) -> Receipt:
         return receipt_of(self._transport.request("POST", "/v1/records", body=body).json())
@@ -519,7 +542,7 @@ class SyncSink(Sink):
         """Records the final count."""
         with self._lock:
             stream, self._stream = self._stream, ""
-            self._ending.close = None
+            self._ending.cancel()
             if not stream or self._pid != os.getpid():
                 return True
             record = tally_record(stream, self.serving_node, self._started, now(), self._sequence, self._lost, final=True)
@@ -530,7 +553,7 @@ class SyncSink(Sink):
         """In the child: a stream of its own."""
         self._lock = threading.Lock()
         self._stream = ""
-        self._ending.close = None
+        self._ending.cancel()
 
 
 def _close_if_there(reference: "weakref.ref[SyncSink]") -> None:

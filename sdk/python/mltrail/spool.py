@@ -7,7 +7,6 @@ behind. The C client and `mltrail agent` read and write the same files; tests/ve
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
 import re
@@ -15,13 +14,21 @@ import struct
 import threading
 import time
 import uuid
+import weakref
 import zlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Callable, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple, Union
 
-from .errors import SpoolBusy, SpoolError, SpoolFull
+from .errors import SpoolBusy, SpoolClosed, SpoolError, SpoolFull
 from .values import now
+
+try:
+    import fcntl
+except ImportError:  # where there is no flock(2), the other modes still work
+    fcntl = None  # type: ignore[assignment]
+
+_fdatasync = getattr(os, "fdatasync", os.fsync)
 
 MAGIC = b"mltrail-spool 1\n"
 HEADER_LINE_MAX = 4096
@@ -335,10 +342,12 @@ def new_stream_name() -> str:
 
 
 def take_lock(path: Path, create: bool) -> Optional[int]:
-    """A descriptor that holds the lock; None when another has it or the file is gone.
+    """A descriptor that holds the lock; None when another has it or the file is gone. SpoolError where there are no locks.
 
     Who removes a stream unlinks its lock last and while holding it: a lock on a file that has no name any more is none.
     """
+    if fcntl is None:
+        raise SpoolError("a spool needs flock(2), which this system does not have: use mode sync or fire")
     try:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
     except (FileNotFoundError, FileExistsError):
@@ -346,11 +355,35 @@ def take_lock(path: Path, create: bool) -> Optional[int]:
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.stat(path), os.fstat(fd)):
+            _held_locks.add(fd)
             return fd
     except (BlockingIOError, FileNotFoundError):
         pass
     os.close(fd)
     return None
+
+
+def release_lock(fd: int) -> None:
+    """Gives a lock back; nothing, where a fork has taken it away."""
+    if fd in _held_locks:
+        _held_locks.discard(fd)
+        os.close(fd)
+
+
+# A lock belongs to the open file, which a child of fork shares: it would hold what its parent took, beyond its death.
+_held_locks: Set[int] = set()
+_writers: "weakref.WeakSet[SpoolWriter]" = weakref.WeakSet()
+
+
+def _after_fork_in_child() -> None:
+    for writer in list(_writers):
+        writer.forget()
+    for fd in list(_held_locks):
+        release_lock(fd)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)
 
 
 def sync_folder(folder: Folder) -> None:
@@ -390,8 +423,8 @@ class SpoolWriter:
     power loss `sync_ms` later (0: at once). A prediction takes its number in the same moment, so that the order of the
     file is the order of the numbers; when it cannot be written its number stays taken and is counted in `lost`.
 
-    `_lock` guards all that follows it below; outside of it a descriptor is used as a duplicate alone. After a fork the
-    child calls `forget` and begins a writer of its own.
+    `_lock` guards all that follows it below; outside of it a descriptor is used as a duplicate alone. In a child of
+    fork it is closed: the child begins a writer of its own.
     """
 
     def __init__(self, folder: Folder, serving_node: str, *, stream: Optional[str] = None, limit: int = SPOOL_MAX,
@@ -420,6 +453,7 @@ class SpoolWriter:
         self._damaged: Set[int] = set()   # segments to keep
         self._sizes: Dict[int, int] = {}  # of the segments that are there, but for the current one
         self._others = 0                  # bytes of other streams, as last measured
+        self._full_since = 0.0            # when there was no space for the first time; 0: there is
         self._short = False               # there was no space for something
         self._fd = -1                     # the current segment
         self._segment = 0
@@ -431,6 +465,7 @@ class SpoolWriter:
         self._closed = False
         self.signed: Optional[Deque[Tuple[int, bytes]]] = None  # where predictions that are to be signed go
         self.on_append: Callable[[], object] = int  # called at the first append after each sync, under `_lock`
+        _writers.add(self)
         self.measure()
 
     # Appending ------------------------------------------------------------------------------------------------
@@ -472,14 +507,16 @@ class SpoolWriter:
 
     def _append(self, type: int, parts: List[Tuple[bytes, bytes]], numbered: bool, wait: bool) -> bool:
         """Appends with every check; false when something was dropped. `numbered`: each takes a prediction number."""
+        if self._closed:
+            raise SpoolClosed(f"the stream {self.stream} is closed: its final count is recorded")
         done = 0
-        until = time.monotonic() + self._block_s
         try:
             while done < len(parts):
-                self._check_open()
                 run = self._append_run(type, parts[done:], numbered)
                 done += run
-                if run == 0 and not self._wait_for_space(until, wait or done > 0):
+                if run > 0:
+                    self._full_since = 0.0
+                elif not self._wait_for_space(wait or done > 0):
                     return False
             return True
         except SpoolBusy:
@@ -489,10 +526,6 @@ class SpoolWriter:
             if numbered:
                 self.sequence += len(parts) - done
                 self.lost += len(parts) - done
-
-    def _check_open(self) -> None:
-        if self._closed:
-            raise SpoolError("the stream is closed: its final count is recorded")
 
     def _append_run(self, type: int, parts: List[Tuple[bytes, bytes]], numbered: bool) -> int:
         """Writes as many as the current segment takes, in one go; 0: there is no space."""
@@ -578,7 +611,7 @@ class SpoolWriter:
         fd = -1
         try:
             if self._fd >= 0:
-                os.fdatasync(self._fd)
+                _fdatasync(self._fd)
             fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
             if os.write(fd, header) != len(header):
                 raise OSError(errno.ENOSPC, "the header of a segment was not written whole")
@@ -597,16 +630,19 @@ class SpoolWriter:
             self.acked = Position(segment, self._offset, self._number)
         return True
 
-    def _wait_for_space(self, until: float, may_wait: bool) -> bool:
-        """Waits for space; false: drop it."""
+    def _wait_for_space(self, may_wait: bool) -> bool:
+        """Waits for space; false: drop it. All appends share one wait: who comes when it is over waits no more."""
         self._short = True
         if self._on_full == "drop":
             return False
-        left = until - time.monotonic()
+        self._full_since = self._full_since or time.monotonic()
+        left = self._full_since + self._block_s - time.monotonic()
         if self._on_full == "block" and left > 0:
             if not may_wait:
                 raise SpoolBusy("the spool is full, and this is no place to wait")
             self._space.wait(min(left, _LOOK_S))
+            if self._closed:
+                raise SpoolError(f"the stream {self.stream} was closed while it was full")
             return True
         raise SpoolFull(f"{self.files.folder}: the spool (at most {self._limit} bytes) or its disk is full, "
                         "for the server takes too little")
@@ -634,13 +670,13 @@ class SpoolWriter:
             self._unsynced = False
             fd = os.dup(self._fd)
         try:
-            os.fdatasync(fd)
+            _fdatasync(fd)
         finally:
             os.close(fd)
 
     def _sync_now(self) -> None:
         if self._fd >= 0:
-            os.fdatasync(self._fd)
+            _fdatasync(self._fd)
         self._unsynced = False
 
     def batch(self, records_max: int, bytes_max: int) -> Batch:
@@ -740,14 +776,14 @@ class SpoolWriter:
                 for segment in sorted(self._sizes):
                     self.files.remove_segment(segment, segment in self._damaged)
                 self.files.remove_rest()
-            os.close(self._lock_fd)
+            release_lock(self._lock_fd)
             self._lock_fd = -1
 
     def forget(self) -> None:
         """After a fork, in the child: the files are the parent's. Its locks may be held by threads that are not here."""
-        for fd in (self._fd, self._lock_fd):
-            if fd >= 0:
-                os.close(fd)
+        if self._fd >= 0:
+            os.close(self._fd)
+        release_lock(self._lock_fd)
         self._fd = self._lock_fd = -1
         self._room = 0
         self._closed = True
@@ -972,7 +1008,7 @@ class DeadStream:
         try:
             survey = _Surveyor(files, files.read_ack()).run()
         except BaseException:
-            os.close(lock_fd)
+            release_lock(lock_fd)
             raise
         if survey is None:
             _remove_stream(files, lock_fd, set())
@@ -1009,7 +1045,7 @@ class DeadStream:
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
             os.write(fd, encode_frame(end.number, RECORD, body))
-            os.fdatasync(fd)
+            _fdatasync(fd)
         finally:
             os.close(fd)
         survey.finished, survey.torn = True, 0
@@ -1038,18 +1074,15 @@ class DeadStream:
 
     def give_back(self) -> None:
         """Leaves the rest to whoever comes next."""
-        if self._lock_fd >= 0:
-            os.close(self._lock_fd)
-            self._lock_fd = -1
-
-    forget = give_back
+        release_lock(self._lock_fd)
+        self._lock_fd = -1
 
 
 def _remove_stream(files: StreamFiles, lock_fd: int, damaged: Set[int]) -> None:
     for segment in files.segments():
         files.remove_segment(segment, segment in damaged)
     files.remove_rest()
-    os.close(lock_fd)
+    release_lock(lock_fd)
 
 
 def dead_streams(folder: Folder, but: Sequence[str] = ()) -> Iterator[DeadStream]:
@@ -1075,6 +1108,6 @@ def keep_rejected(folder: Folder, items: Sequence[Dict[str, Any]]) -> None:
     try:
         while lines:
             lines = lines[os.write(fd, lines):]
-        os.fdatasync(fd)
+        _fdatasync(fd)
     finally:
         os.close(fd)

@@ -21,7 +21,7 @@ import math
 import pathlib
 import time
 import uuid
-from typing import Any, Callable, Tuple
+from typing import Any, Callable, Iterable, Tuple, cast
 
 
 def rfc3339(moment: datetime.datetime) -> str:
@@ -92,22 +92,25 @@ def encode_json(value: Any) -> bytes:
 json_string: Callable[[str], str] = getattr(json.encoder, "encode_basestring")
 
 
-def _fast_encoder() -> Callable[[Any], str]:
-    """The encoder in C of the standard library without what `json.dumps` does around it at each call."""
-    make: Any = getattr(json.encoder, "c_make_encoder", None)
-    if make is None:
-        return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain).encode
-    encode: Any = make(None, plain, json_string, None, ":", ",", False, False, False)
-    return lambda value: "".join(encode(value, 0))
+def _fast_encoder() -> Callable[[Any, int], Iterable[str]]:
+    """The encoder in C of the standard library, without what `json.dumps` does around it at each call."""
+    try:
+        encode: Any = getattr(json.encoder, "c_make_encoder")(None, plain, json_string, None, ":", ",", False, False, False)
+        if "".join(encode({"a": [1.5, None]}, 0)) == '{"a":[1.5,null]}':
+            return cast(Callable[[Any, int], Iterable[str]], encode)
+    except (AttributeError, TypeError):
+        pass  # another Python than those that are tested
+    slow = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"), default=plain)
+    return lambda value, _: (slow.encode(value),)
 
 
-_encode_fast = _fast_encoder()
+_pieces = _fast_encoder()
 
 
 def json_text(value: Any) -> str:
     """The value as compact JSON, fast where it is made of plain types. Member names that are numbers become text."""
     try:
-        return _encode_fast(value)
+        return "".join(_pieces(value, 0))
     except (TypeError, ValueError):
         # Not finite, or with a type that wants a closer look.
         return json.dumps(plain(value), ensure_ascii=False, allow_nan=False, separators=(",", ":"))

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from mltrail import spool
-from mltrail.errors import SpoolBusy, SpoolError, SpoolFull
+from mltrail.errors import SpoolBusy, SpoolClosed, SpoolError, SpoolFull
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors" / "spool"
 EXPECTED = json.loads((VECTORS / "expected.json").read_text())
@@ -242,10 +242,21 @@ def test_a_full_spool_that_stays_full_is_an_error_and_the_number_is_lost(tmp_pat
             writer.predict(HEAD, tail)
     written = writer.sequence - 1
     assert writer.lost == 1
-    with pytest.raises(SpoolBusy):
-        writer.predict(HEAD, tail, wait=False)
-    assert (writer.sequence, writer.lost) == (written + 1, 1)
+    begin = time.monotonic()
+    with pytest.raises(SpoolFull):  # once that wait is over, nobody waits again
+        writer.predict(HEAD, tail)
+    assert time.monotonic() - begin < 0.1 and writer.lost == 2
     assert len(read_all(writer)[0]) == written
+    assert writer.predict(HEAD, tail) == written + 3
+
+
+def test_where_one_must_not_wait_no_number_is_taken(tmp_path):
+    writer = spool.SpoolWriter(tmp_path, "n", limit=spool.SEGMENT_LEAST, block_s=5)
+    tail = b',"x":"' + b"x" * 10000 + b'"}'
+    with pytest.raises(SpoolBusy):
+        for _ in range(10):
+            writer.predict(HEAD, tail, wait=False)
+    assert writer.sequence == len(read_all(writer)[0]) and writer.lost == 0
 
 
 def test_drop_counts_what_it_drops_and_the_next_tally_says_so(tmp_path):
@@ -327,3 +338,44 @@ def test_a_request_comes_back_as_it_was(tmp_path):
     for bad in (b"", b"\x00\x00\x00\x09{}", b"\x00\x00\x00\x02{}", b"\x00\x00\x00\x02[]"):
         with pytest.raises(ValueError):
             spool.decode_request(bad)
+
+
+def in_child(act):
+    """Runs it in a child of fork; whether it returned true there."""
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os._exit(0 if act() else 1)
+        finally:
+            os._exit(2)
+    return os.waitpid(pid, 0)[1] == 0
+
+
+def test_a_child_of_fork_cannot_write_its_parents_stream(tmp_path):
+    writer = spool.SpoolWriter(tmp_path, "n")
+    writer.predict(HEAD, b"}")
+
+    def refused():
+        try:
+            writer.predict(HEAD, b"}")
+        except SpoolClosed:
+            return True
+        return False
+
+    assert in_child(refused)
+    assert writer.predict(HEAD, b"}") == 2
+    assert len(read_all(writer)[0]) == 2
+
+
+def test_a_child_does_not_keep_what_its_parent_took_over(tmp_path):
+    folder = vector("whole", tmp_path)
+    dead = adopted(folder)
+
+    def let_go():
+        os.kill(os.getpid(), 0)
+        return not spool._held_locks
+
+    assert in_child(let_go)
+    assert spool.DeadStream.adopt(folder, STREAM) is None  # the parent has it still
+    dead.give_back()
+    assert spool.DeadStream.adopt(folder, STREAM) is not None
