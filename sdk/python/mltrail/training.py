@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Type, Unio
 
 from . import environment as seen
 from .data import digests_of, hash_data
-from .datasets import Dataset, _given
+from .datasets import Dataset, _given, emit
 from .errors import MltrailError
 from .hashing import DirectoryDigest, hash_directory
 from .values import now
@@ -99,9 +99,9 @@ class TrainingRun:
     def end(self, status: str = "finished", error: Optional[str] = None) -> Any:
         """Appends the records. The end of a `with` block does it."""
         if self.receipt is None:
-            self.receipt = self._trail.log("training.run", **self.members(status, error))
+            self.receipt = emit(self._trail, "training.run", self.members(status, error))
         if self._model is not None and status == "finished" and self.model_receipt is None:
-            self.model_receipt = self._trail.log("model.version", **self._model_members())
+            self.model_receipt = emit(self._trail, "model.version", self._model_members())
         return self.receipt
 
     def members(self, status: str = "finished", error: Optional[str] = None) -> Dict[str, Any]:

@@ -117,6 +117,22 @@ def test_a_lost_record_does_not_hide_the_exception_of_the_run(kept, tmp_path, ca
             pass
 
 
+def test_what_cannot_be_sent_waits_in_the_spool(kept, tmp_path):
+    take = kept.log
+
+    def away(kind, **members):
+        raise mltrail.TransportError("no answer")
+    kept.log, kept.enqueue, kept.mode = away, take, "spool"
+    with kept.training_run("job-8", path=tmp_path) as run:
+        pass
+    with kept.dataset("d", "1"):
+        pass
+    assert [record["kind"] for record in kept.records] == ["training.run", "dataset.version"] and run.receipt == 1
+    kept.mode = "sync"
+    with pytest.raises(mltrail.TransportError):
+        kept.training_run(path=tmp_path).end()
+
+
 def test_the_ci_job_says_who_started_it_and_why(kept, monkeypatch, tmp_path):
     for name, value in GITHUB.items():
         monkeypatch.setenv(name, value)
