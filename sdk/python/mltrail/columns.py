@@ -31,7 +31,7 @@ class Cells:
     """The cells of one column. `lengths` are of the bodies; without `letter` the bodies are whole cells already."""
 
     letter: Any                   # one byte for all, or an array of one each; None: whole cells
-    lengths: Union[int, Any]      # one for all, or an array
+    lengths: Any                  # one for all (an int), or an array
     flat: Any                     # uint8, all bodies one after the other
 
 

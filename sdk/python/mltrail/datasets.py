@@ -45,6 +45,7 @@ class Dataset:
         self._exclusions: List[Dict[str, Any]] = []
         self._inputs: List[Dict[str, Any]] = []
         self._nothing_excluded = False
+        self._record: Optional[Dict[str, Any]] = None
         self._rows: Optional[int] = None
 
     def source(self, system: str, table: Optional[str] = None, *, date_range: Optional[DateRange] = _NOT_GIVEN,
@@ -104,8 +105,10 @@ class Dataset:
 
     def log(self) -> Any:
         """Appends the record. The end of a `with` block does it."""
+        if self._record is None:  # once: a second attempt sends the same bytes, which the server recognises
+            self._record = self.members()
         if self.receipt is None:
-            self.receipt = emit(self._trail, "dataset.version", self.members())
+            self.receipt = emit(self._trail, "dataset.version", self._record)
         return self.receipt
 
     def members(self) -> Dict[str, Any]:

@@ -113,8 +113,12 @@ def test_a_lost_record_does_not_hide_the_exception_of_the_run(kept, tmp_path, ca
             raise ZeroDivisionError
     assert "the record of the training run job-9 is lost: no answer" in capsys.readouterr().err
     with pytest.raises(mltrail.TransportError):
-        with kept.training_run(path=tmp_path):
+        with kept.training_run(path=tmp_path) as run:
             pass
+    sent = []
+    kept.log = lambda kind, **members: sent.append(members) or 1
+    before = run.members()["ended_at"]
+    assert run.end() == 1 and sent[0]["ended_at"] < before  # the record of then, not another one
 
 
 def test_what_cannot_be_sent_waits_in_the_spool(kept, tmp_path):
