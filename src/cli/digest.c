@@ -284,12 +284,12 @@ static int run(struct mlt_cli *cli) {
     struct mlt_digest_manifest manifest = {0};
     struct differences diff = {0};
     struct mlt_error err = {0};
-    mlt_jw_init(&diff.json, &diff.json_text);
-    mlt_jw_array(&diff.json);
     if (file && mlt_cli_flag(cli, "manifest") && !cli->json) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE,
                             "--check and --manifest print lines of their own; give one, or --json");
     }
+    mlt_jw_init(&diff.json, &diff.json_text);
+    mlt_jw_array(&diff.json);
     enum mlt_status status = make(cli, &digest, &manifest, file, &diff, &err);
     int code = status ? mlt_cli_fail_error(cli, &err) : print_all(cli, &digest, file ? &diff : NULL, file);
     if (code == MLT_EXIT_TRUE && file && !agrees(&diff)) {

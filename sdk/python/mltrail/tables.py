@@ -172,7 +172,9 @@ def hash_arrow_stream(data: Any) -> RowsDigest:
 def _arrow_stream(data: Any) -> Tuple[Any, Iterator[Any]]:
     kind = type(data).__name__
     if kind == "ParquetFile":
-        return data.schema_arrow, data.iter_batches()
+        # Group by group: asked for all at once, pyarrow reads ahead without bounds.
+        return data.schema_arrow, (batch for group in range(data.num_row_groups)
+                                   for batch in data.iter_batches(row_groups=[group]))
     if kind == "RecordBatch":
         return data.schema, iter([data])
     if kind == "RecordBatchReader":

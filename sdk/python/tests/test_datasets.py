@@ -10,6 +10,7 @@ import math
 import random
 import sqlite3
 import struct
+import tracemalloc
 import uuid
 from pathlib import Path
 
@@ -214,6 +215,32 @@ def test_parquet_is_streamed_and_a_dataset_of_files_is_one_table(tmp_path):
     files = dataset.dataset(tmp_path / "parts")
     same(mltrail.hash_data(files), expected)
     same(mltrail.hash_data(files.scanner(columns=["a", "b"])), expected)
+
+
+def test_what_is_held_of_a_parquet_file_does_not_grow_with_it(tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = 70_000
+    table = pa.table({"x": numpy.random.default_rng(1).normal(size=rows), "t": ["some text of a customer"] * rows})
+
+    def held(groups):
+        with parquet.ParquetWriter(tmp_path / "file.parquet", table.schema) as file:
+            for _ in range(groups):
+                file.write_table(table)
+        before, most = pa.total_allocated_bytes(), 0
+
+        class ParquetFile(parquet.ParquetFile):
+            def iter_batches(self, *args, **kwargs):
+                nonlocal most
+                for batch in super().iter_batches(*args, **kwargs):
+                    most = max(most, pa.total_allocated_bytes() - before)
+                    yield batch
+        tracemalloc.start()
+        assert mltrail.hash_data(ParquetFile(tmp_path / "file.parquet")).rows == groups * rows
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most, peak
+    few, many = held(4), held(20)
+    assert many[0] < 2 * few[0] and many[1] < 1.5 * few[1], (few, many)
 
 
 # pandas ------------------------------------------------------------------------------------------------------------
