@@ -335,6 +335,29 @@ def test_whoever_hands_out_an_arrow_stream_is_read_through_it():
     same(mltrail.hash_data(Foreign()), mltrail.hash_data(table))
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_in_portions_give_what_the_definition_gives(seed, monkeypatch):
+    table = table_of(random.Random(seed), 57)
+    table["mixed"] = [1, "1", 1.0, None, True] * 11 + [2**70, -2**70]
+    table["large"] = [2**63 - 1, 2**63] + [None] * 55
+    expected = slow(table)
+    monkeypatch.setattr(data, "_FETCH_ROWS", 1 + seed)
+    same(mltrail.hash_data(list(zip(*table.values())), columns=list(table)), expected)
+    same(mltrail.hash_data(dict(zip(table, row)) for row in zip(*table.values())), expected)
+    monkeypatch.delitem(data.sys.modules, "numpy")
+    same(mltrail.hash_data(list(zip(*table.values())), columns=list(table)), expected)
+
+
+def test_a_bad_row_is_named_in_portions_too():
+    good = [{"a": 1}] * 2500
+    with pytest.raises(TypeError, match="row 2501: a object has no canonical form"):
+        mltrail.hash_data(iter([*good, {"a": object()}]))
+    with pytest.raises(ValueError, match="row 2501 has the columns"):
+        mltrail.hash_data(iter([*good, {"b": 1}]))
+    with pytest.raises(ValueError, match="row 2 has 2 values, want 1"):
+        mltrail.hash_data([(1,), (1, 2)], columns=["a"])
+
+
 # Arrays and parts --------------------------------------------------------------------------------------------------
 
 def test_an_array_has_the_documented_encoding_however_it_lies_in_memory():
