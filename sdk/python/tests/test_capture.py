@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -247,3 +249,21 @@ def test_the_server_takes_both_and_the_dossier_has_them(trail, tmp_path):  # noq
     dossier = json.dumps(trail.report("c-1"))
     for part in ("bank", "age < 18", run.training_job_id, d.digests["mltrail-rows-1"], artifact.oms, "finished"):
         assert part in dossier, part
+
+
+def test_a_run_that_ended_while_the_server_was_away_is_drained_later(served, trail, tmp_path):  # noqa: F811
+    with socket.socket() as reserved:  # a port where nobody answers
+        reserved.bind(("127.0.0.1", 0))
+        away = mltrail.Trail(f"http://127.0.0.1:{reserved.getsockname()[1]}", token="x", attempts=1, timeout=1, mode="spool",
+                             spool_dir=tmp_path / "spool", exit_timeout=0.1)
+        with away.training_run("job-away", path=tmp_path) as run:
+            (tmp_path / "model").write_bytes(b"weights")
+            run.save_model(tmp_path / "model", model="away", model_version="1")
+        away.close()
+    done = subprocess.run([sys.executable, "-m", "mltrail", "drain", tmp_path / "spool", "--url", served[0], "--token-file",
+                           served[2]], capture_output=True, text=True, timeout=60, cwd=Path(__file__).resolve().parents[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [item["entry"]["facts"]["training_job_id"] for item in trail.search(kind="training.run")
+            if item["entry"]["facts"]["training_job_id"] == "job-away"] == ["job-away"]
+    assert trail.model_version("away", "1")
+    assert run.receipt is not None and run.model_receipt is not None
