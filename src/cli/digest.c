@@ -1,8 +1,7 @@
 // The digests of a model on disk, and whether it is the one that a manifest describes.
-#define _XOPEN_SOURCE 700 // realpath
 #include <inttypes.h>
-#include <limits.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "cli/digest.h"
 
@@ -117,7 +116,7 @@ static enum mlt_status compare(struct mlt_digest *d, const struct mlt_digest_man
     return status;
 }
 
-// A manifest inside the model describes the others, not itself; so do those that Model Signing calls signatures.
+// A manifest inside the model describes the others, not itself. A signature names what it left out.
 static enum mlt_status ignore_manifest(struct mlt_digest *d, const struct mlt_digest_manifest *m, const char *file,
                                        struct mlt_error *err) {
     for (mlt_json_at at = mlt_json_first(&m->json, m->ignored); at != MLT_JSON_NONE;
@@ -127,12 +126,11 @@ static enum mlt_status ignore_manifest(struct mlt_digest *d, const struct mlt_di
             return mlt_fail(err, MLT_LIMIT, "%s leaves out more than %d paths", file, MLT_DIGEST_IGNORED_MAX);
         }
     }
-    char top[PATH_MAX];
-    char own[PATH_MAX];
-    size_t len = realpath(d->top, top) ? strlen(top) : 0;
-    if (len > 0 && realpath(file, own) && strncmp(own, top, len) == 0 && own[len] == '/' &&
-        !mlt_digest_ignore(d, mlt_str(own + len + 1))) {
-        return mlt_fail(err, MLT_LIMIT, "more than %d paths are left out", MLT_DIGEST_IGNORED_MAX);
+    struct stat st;
+    if (stat(file, &st) == 0) {
+        d->own_manifest = true;
+        d->own_dev = st.st_dev;
+        d->own_ino = st.st_ino;
     }
     return MLT_OK;
 }
@@ -180,6 +178,26 @@ static void put_manifest(struct mlt_json_writer *w, const struct mlt_digest *d) 
     mlt_jw_end_array(w);
 }
 
+// A signature may leave out what it likes, and files there would go unseen: so it is said.
+static void print_left_out(struct mlt_cli *cli, const struct mlt_digest *d) {
+    for (size_t i = 0; i < d->num_ignored; i++) {
+        if (mlt_digest_in_oms(mlt_str(d->ignored[i]))) {
+            mlt_cli_out_line(cli, "left out %s", d->ignored[i]);
+        }
+    }
+}
+
+static void put_left_out(struct mlt_json_writer *w, const struct mlt_digest *d) {
+    mlt_jw_name(w, "left_out");
+    mlt_jw_array(w);
+    for (size_t i = 0; i < d->num_ignored; i++) {
+        if (mlt_digest_in_oms(mlt_str(d->ignored[i]))) {
+            mlt_jw_cstr(w, d->ignored[i]);
+        }
+    }
+    mlt_jw_end_array(w);
+}
+
 static bool agrees(const struct differences *diff) {
     return diff->changed + diff->missing + diff->added == 0 && !diff->root_differs;
 }
@@ -199,6 +217,7 @@ static int print_json(struct mlt_cli *cli, const struct mlt_digest *d, struct di
         mlt_jw_member_bool(&w, "same", agrees(diff));
         mlt_jw_member_bool(&w, "root_differs", diff->root_differs);
         mlt_jw_member_raw(&w, "differences", mlt_buf_bytes(&diff->json_text));
+        put_left_out(&w, d);
     }
     if (mlt_cli_flag(cli, "manifest")) {
         put_manifest(&w, d);
@@ -212,8 +231,10 @@ static int print_json(struct mlt_cli *cli, const struct mlt_digest *d, struct di
     return failed ? mlt_cli_fail(cli, MLT_EXIT_FAILED, "no memory for the manifest") : MLT_EXIT_TRUE;
 }
 
-static void print_differences(struct mlt_cli *cli, const struct differences *diff, const char *file) {
+static void print_differences(struct mlt_cli *cli, const struct mlt_digest *d, const struct differences *diff,
+                              const char *file) {
     mlt_cli_out_text(cli, mlt_buf_bytes(&diff->text));
+    print_left_out(cli, d);
     if (agrees(diff)) {
         mlt_cli_out_line(cli, "the files are those of %s", file);
         mlt_cli_note(cli, "files were compared; who signed %s was not checked", file);
@@ -235,7 +256,7 @@ static int print_all(struct mlt_cli *cli, const struct mlt_digest *d, struct dif
     }
     print_text(cli, d);
     if (diff) {
-        print_differences(cli, diff, file);
+        print_differences(cli, d, diff, file);
     }
     return MLT_EXIT_TRUE;
 }
@@ -263,12 +284,12 @@ static int run(struct mlt_cli *cli) {
     struct mlt_digest_manifest manifest = {0};
     struct differences diff = {0};
     struct mlt_error err = {0};
-    mlt_jw_init(&diff.json, &diff.json_text);
-    mlt_jw_array(&diff.json);
     if (file && mlt_cli_flag(cli, "manifest") && !cli->json) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE,
                             "--check and --manifest print lines of their own; give one, or --json");
     }
+    mlt_jw_init(&diff.json, &diff.json_text);
+    mlt_jw_array(&diff.json);
     enum mlt_status status = make(cli, &digest, &manifest, file, &diff, &err);
     int code = status ? mlt_cli_fail_error(cli, &err) : print_all(cli, &digest, file ? &diff : NULL, file);
     if (code == MLT_EXIT_TRUE && file && !agrees(&diff)) {

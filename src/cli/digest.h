@@ -2,6 +2,8 @@
 #ifndef MLT_CLI_DIGEST_H
 #define MLT_CLI_DIGEST_H
 
+#include <sys/types.h>
+
 #include "cli/cli.h"
 #include "crypto/sha256.h"
 #include "record/json.h"
@@ -23,6 +25,9 @@ struct mlt_digest {
     const char *top;
     const char *ignored[MLT_DIGEST_IGNORED_MAX]; // relative paths that count for nothing
     size_t num_ignored;
+    bool own_manifest; // the file with these numbers is the manifest, wherever it lies: it counts for nothing
+    dev_t own_dev;
+    ino_t own_ino;
     bool single; // a file, not a folder
     struct mlt_digest_file *files;
     size_t num_files, cap_files;
@@ -33,6 +38,7 @@ struct mlt_digest {
 // digest_tree.c
 // mlt_digest_ignore adds a path that is left out; false when there are too many.
 bool mlt_digest_ignore(struct mlt_digest *d, struct mlt_bytes path);
+bool mlt_digest_in_oms(struct mlt_bytes path); // false: Model Signing leaves it out by default
 // mlt_digest_walk finds the files. Symbolic links, sockets and the like, names that are no UTF-8 or hold a line break,
 // and models without a file are MLT_INVALID.
 enum mlt_status mlt_digest_walk(struct mlt_digest *d, struct mlt_error *err) MLT_MUST_USE;
@@ -50,6 +56,9 @@ struct mlt_digest_manifest {
     mlt_json_at ignored;            // paths that it leaves out; MLT_JSON_NONE: none
     struct mlt_bytes root;          // OMS root in hexadecimal; empty: it states none
 };
+// Zero-initialised before. `text` must stay as long as the manifest does; further text is the arena's.
+enum mlt_status mlt_digest_manifest_parse(struct mlt_digest_manifest *m, struct mlt_bytes text, struct mlt_arena *arena,
+                                          struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_digest_manifest_read(struct mlt_cli *cli, struct mlt_digest_manifest *m, const char *file,
                                          struct mlt_error *err) MLT_MUST_USE;
 void mlt_digest_manifest_clear(struct mlt_digest_manifest *m);

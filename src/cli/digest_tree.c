@@ -45,7 +45,7 @@ static bool ignored(const struct mlt_digest *d, struct mlt_bytes path) {
     return false;
 }
 
-static bool in_oms(struct mlt_bytes path) {
+bool mlt_digest_in_oms(struct mlt_bytes path) {
     static const char *const left_out[] = {".git", ".github", ".gitattributes", ".gitignore"};
     for (size_t i = 0; i < sizeof left_out / sizeof left_out[0]; i++) {
         if (is_under(path, mlt_str(left_out[i]))) {
@@ -69,7 +69,7 @@ static enum mlt_status add_file(struct mlt_digest *d, struct mlt_bytes path, con
         d->cap_files = cap;
     }
     d->files[d->num_files++] =
-        (struct mlt_digest_file){.path = path, .size = (uint64_t)st->st_size, .in_oms = in_oms(path)};
+        (struct mlt_digest_file){.path = path, .size = (uint64_t)st->st_size, .in_oms = mlt_digest_in_oms(path)};
     d->bytes += (uint64_t)st->st_size;
     return MLT_OK;
 }
@@ -116,6 +116,9 @@ static enum mlt_status walk_entry(struct mlt_digest *d, int folder, const char *
     }
     if (fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
         return mlt_fail_errno(err, errno, joined, "%s/%s: cannot be looked at", d->top, joined);
+    }
+    if (d->own_manifest && st.st_dev == d->own_dev && st.st_ino == d->own_ino) {
+        return MLT_OK;
     }
     if (S_ISLNK(st.st_mode)) {
         return mlt_fail(

@@ -16,7 +16,7 @@ import mltrail
 from served import end, until
 
 requests = pytest.importorskip("requests")
-for needed in ("mltrail.predictions", "fastapi", "uvicorn", "sklearn", "pandas", "joblib"):
+for needed in ("fastapi", "uvicorn", "sklearn", "pandas", "joblib"):
     pytest.importorskip(needed)
 from mltrail import asgi  # noqa: E402 (after the skips)
 

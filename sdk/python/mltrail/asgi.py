@@ -79,7 +79,7 @@ class TrailMiddleware:
             trace = _TRACEPARENT.fullmatch(headers.get(b"traceparent", ""))
             if trace:
                 return trace[1]
-        return new_request_id()
+        return str(new_request_id())
 
     def _caller_of(self, scope: Scope, headers: Mapping[bytes, str], request_id: str) -> Dict[str, Any]:
         client = scope.get("client")

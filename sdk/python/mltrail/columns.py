@@ -7,8 +7,9 @@ NumPy is imported when the first array is seen, not before.
 """
 from __future__ import annotations
 
+import datetime
 from dataclasses import dataclass
-from typing import Any, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from .rows import _NS_PER_UNIT, cell
 
@@ -31,7 +32,7 @@ class Cells:
     """The cells of one column. `lengths` are of the bodies; without `letter` the bodies are whole cells already."""
 
     letter: Any                   # one byte for all, or an array of one each; None: whole cells
-    lengths: Union[int, Any]      # one for all, or an array
+    lengths: Any                  # one for all (an int), or an array
     flat: Any                     # uint8, all bodies one after the other
 
 
@@ -270,16 +271,53 @@ def _from_numpy_time(values: Any, missing: Optional[Any]) -> Cells:
 
 
 def from_list(values: List[Any], missing: Optional[Any] = None) -> Cells:
-    """The cells of Python values of any type."""
+    """The cells of Python values of any type; quick when all are of one, apart from None."""
     if missing is not None and missing.any():
         values = [None if gone else value for value, gone in zip(values, missing.tolist())]
     kinds = set(map(type, values))
-    if kinds == {str}:
-        return bodies("S", [value.encode("utf-8") for value in values])
-    if kinds == {str, type(None)}:
+    gone = None
+    if type(None) in kinds and len(kinds) == 2:
+        kinds.discard(type(None))
         gone = np().fromiter((value is None for value in values), bool, len(values))
-        return bodies("S", [b"" if value is None else value.encode("utf-8") for value in values], gone)
+    if len(kinds) == 1:
+        make = _OF_ONE_TYPE.get(kinds.pop())
+        cells = make(values, gone) if make is not None else None
+        if cells is not None:
+            return cells
     return whole(values)
+
+
+def _filled(values: List[Any], gone: Optional[Any], with_what: Any) -> List[Any]:
+    return values if gone is None else [with_what if value is None else value for value in values]
+
+
+def _texts(values: List[Any], gone: Optional[Any]) -> Optional[Cells]:
+    return bodies("S", [value.encode("utf-8") for value in _filled(values, gone, "")], gone)
+
+
+def _integers(values: List[Any], gone: Optional[Any]) -> Optional[Cells]:
+    try:
+        return integers(np().array(_filled(values, gone, 0), np().int64), gone)
+    except OverflowError:
+        return None
+
+
+def _moments(values: List[Any], gone: Optional[Any]) -> Optional[Cells]:
+    filled = _filled(values, gone, datetime.datetime(1970, 1, 1))
+    if any(value.tzinfo is not None for value in filled):
+        return None
+    return moments(np().array(filled, "M8[us]").view(np().int64), "us", False, gone)
+
+
+# Exactly these types: a subclass may mean something else.
+_OF_ONE_TYPE: Dict[type, Callable[[List[Any], Optional[Any]], Optional[Cells]]] = {
+    str: _texts, int: _integers, datetime.datetime: _moments,
+    bytes: lambda values, gone: bodies("B", _filled(values, gone, b""), gone),
+    bool: lambda values, gone: booleans(np().array(_filled(values, gone, False), bool), gone),
+    float: lambda values, gone: floats(np().array(_filled(values, gone, 0.0), np().float64), gone),
+    datetime.date: lambda values, gone: dates(
+        np().array(_filled(values, gone, datetime.date(1970, 1, 1)), "M8[D]").view(np().int64), gone),
+}
 
 
 class _Block:

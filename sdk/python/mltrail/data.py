@@ -17,6 +17,7 @@ import hashlib
 import itertools
 import os
 import struct
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Mapping, Optional, Sequence, Tuple, Union
@@ -27,7 +28,7 @@ from .rows import RowsDigest, cell, hash_rows
 
 ARRAY_ALGORITHM = "mltrail-array-1"
 PARTS_ALGORITHM = "mltrail-parts-1"
-_FETCH_ROWS = 1000           # from a cursor at a time
+_FETCH_ROWS = 2000           # from a cursor at a time
 _ARRAY_BYTES = 1 << 22       # copied at a time, when an array is not in order already
 
 
@@ -117,13 +118,20 @@ def _hash_iterable(data: Any, columns: Optional[Sequence[str]]) -> RowsDigest:
     if not hasattr(data, "__iter__") or isinstance(data, (bytes, bytearray)):
         raise TypeError(f"a {type(data).__name__} is no data set that is known here: want a path, a table, an array, "
                         "a cursor, rows, or parts by name")
-    if columns is not None:
-        return hash_rows(columns, data)
     rows = iter(data)
-    first = next(rows, None)
-    if not isinstance(first, Mapping):
-        raise TypeError("rows without names: give columns=[…], or rows that are dicts")
-    return hash_rows(list(first), itertools.chain([first], rows))
+    if columns is None:
+        first = next(rows, None)
+        if not isinstance(first, Mapping):
+            raise TypeError("rows without names: give columns=[…], or rows that are dicts")
+        columns, rows = list(first), itertools.chain([first], rows)
+    return _hash_portions(list(columns), iter(lambda: list(itertools.islice(rows, _FETCH_ROWS)), []))
+
+
+def _hash_portions(names: List[str], portions: Iterator[List[Any]]) -> RowsDigest:
+    # NumPy makes it quicker where it is in use anyway; it is not worth an import of its own.
+    if "numpy" in sys.modules:
+        return tables.hash_portions(names, portions)
+    return hash_rows(names, itertools.chain.from_iterable(portions))
 
 
 def hash_cursor(cursor: Any) -> RowsDigest:
@@ -131,14 +139,13 @@ def hash_cursor(cursor: Any) -> RowsDigest:
     if cursor.description is None:
         raise ValueError("the cursor has no result: execute a query first")
 
-    def rows() -> Iterator[Sequence[Any]]:
+    def portions() -> Iterator[List[Any]]:
         while True:
-            portion = cursor.fetchmany(_FETCH_ROWS)
+            portion = [tuple(row) for row in cursor.fetchmany(_FETCH_ROWS)]
             if not portion:
                 return
-            for row in portion:
-                yield tuple(row)
-    return hash_rows([column[0] for column in cursor.description], rows())
+            yield portion
+    return _hash_portions([column[0] for column in cursor.description], portions())
 
 
 # CSV ---------------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Mapping, Optional, 
 
 from .data import digests_of, hash_data
 from .environment import ci_job, process_user
+from .errors import TransportError, Unavailable
 from .git import GitError, git_state, top_level
 from .values import now
 
@@ -44,6 +45,7 @@ class Dataset:
         self._exclusions: List[Dict[str, Any]] = []
         self._inputs: List[Dict[str, Any]] = []
         self._nothing_excluded = False
+        self._record: Optional[Dict[str, Any]] = None
         self._rows: Optional[int] = None
 
     def source(self, system: str, table: Optional[str] = None, *, date_range: Optional[DateRange] = _NOT_GIVEN,
@@ -103,8 +105,10 @@ class Dataset:
 
     def log(self) -> Any:
         """Appends the record. The end of a `with` block does it."""
+        if self._record is None:  # once: a second attempt sends the same bytes, which the server recognises
+            self._record = self.members()
         if self.receipt is None:
-            self.receipt = self._trail.log("dataset.version", **self.members())
+            self.receipt = emit(self._trail, "dataset.version", self._record)
         return self.receipt
 
     def members(self) -> Dict[str, Any]:
@@ -157,6 +161,19 @@ class Transformation:
             self._dataset._add_step({**_given(rows_in=before, rows_out=_length(result)), **self._step, **place})
             return result
         return recorded  # type: ignore[return-value]
+
+
+def emit(trail: Any, kind: str, members: Mapping[str, Any]) -> Any:
+    """Appends a record, or leaves it in the spool when the server is away: it cannot be made again tomorrow.
+
+    Should the server have it after all, it recognises it: the bytes are the same.
+    """
+    try:
+        return trail.log(kind, **members)
+    except (TransportError, Unavailable):
+        if getattr(trail, "mode", None) != "spool":
+            raise
+        return trail.enqueue(kind, **members)
 
 
 def _given(**members: Any) -> Dict[str, Any]:

@@ -106,10 +106,11 @@ def hash_rows(columns: Sequence[str], rows: Iterable[Union[Sequence[Any], Mappin
         waiting += 1
         buffer += b"R"
         try:
-            for value in _ordered(hasher.columns, row, count):
+            for value in ordered(hasher.columns, row, count):
                 buffer += cell(value)
-        except (TypeError, ValueError) as error:
-            raise type(error)(f"row {count}: {error}") from error
+        except (TypeError, ValueError):
+            name_the_row([row if not isinstance(row, Mapping) else list(row.values())], count - 1)
+            raise
         if len(buffer) >= _FLUSH_SIZE:
             hasher.add(buffer, waiting)
             buffer.clear()
@@ -118,7 +119,18 @@ def hash_rows(columns: Sequence[str], rows: Iterable[Union[Sequence[Any], Mappin
     return hasher.end()
 
 
-def _ordered(names: Tuple[str, ...], row: Union[Sequence[Any], Mapping[str, Any]], number: int) -> Sequence[Any]:
+def name_the_row(rows: Sequence[Sequence[Any]], before: int) -> None:
+    """Raises what is wrong with the first row that has a value without a form, with the number of that row."""
+    for number, row in enumerate(rows, before + 1):
+        try:
+            for value in row:
+                cell(value)
+        except (TypeError, ValueError) as error:
+            raise type(error)(f"row {number}: {error}") from error
+
+
+def ordered(names: Sequence[str], row: Union[Sequence[Any], Mapping[str, Any]], number: int) -> Sequence[Any]:
+    """The values of a row in the order of the columns."""
     if isinstance(row, Mapping):
         if set(row) != set(names):
             raise ValueError(f"row {number} has the columns {sorted(row)}, want {sorted(names)}")

@@ -16,7 +16,7 @@ from typing import Any, Callable, Iterator, List, Optional, Tuple
 
 from . import columns
 from .columns import Cells, np
-from .rows import Encoded, RowsDigest, RowsHasher, cell
+from .rows import Encoded, RowsDigest, RowsHasher, cell, name_the_row, ordered
 
 BATCH_CELLS = 1 << 17      # of all columns: about 2 MB of bytes, which a cache holds
 BATCH_ROWS_LEAST = 64
@@ -38,6 +38,21 @@ def _slices(rows: int, width: int) -> Iterator[slice]:
     step = max(BATCH_ROWS_LEAST, BATCH_CELLS // max(width, 1))
     for begin in range(0, rows, step):
         yield slice(begin, min(begin + step, rows))
+
+
+def hash_portions(names: List[str], portions: Iterator[List[Any]]) -> RowsDigest:
+    """Rows (sequences or mappings) that come a portion at a time."""
+    def batches() -> Iterator[Batch]:
+        count = 0
+        for portion in portions:
+            rows = [ordered(names, row, count + number) for number, row in enumerate(portion, 1)]
+            try:
+                yield [columns.from_list(list(values)) for values in zip(*rows)], len(rows)
+            except (TypeError, ValueError):
+                name_the_row(rows, count)
+                raise
+            count += len(rows)
+    return hash_batches(names, batches())
 
 
 # NumPy -------------------------------------------------------------------------------------------------------------
@@ -172,7 +187,9 @@ def hash_arrow_stream(data: Any) -> RowsDigest:
 def _arrow_stream(data: Any) -> Tuple[Any, Iterator[Any]]:
     kind = type(data).__name__
     if kind == "ParquetFile":
-        return data.schema_arrow, data.iter_batches()
+        # Group by group: asked for all at once, pyarrow reads ahead without bounds.
+        return data.schema_arrow, (batch for group in range(data.num_row_groups)
+                                   for batch in data.iter_batches(row_groups=[group]))
     if kind == "RecordBatch":
         return data.schema, iter([data])
     if kind == "RecordBatchReader":

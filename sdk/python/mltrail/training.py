@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Dict, List, Mapping, Optional, Type, Unio
 
 from . import environment as seen
 from .data import digests_of, hash_data
-from .datasets import Dataset, _given
+from .datasets import Dataset, _given, emit
 from .errors import MltrailError
 from .hashing import DirectoryDigest, hash_directory
 from .values import now
@@ -48,6 +48,8 @@ class TrainingRun:
         self._datasets: List[Dict[str, Any]] = []
         self._base_models: List[Dict[str, Any]] = []
         self._model: Optional[Dict[str, Any]] = None
+        self._record: Optional[Dict[str, Any]] = None
+        self._model_record: Optional[Dict[str, Any]] = None
         self._started_at = now()
         # The code as it was loaded, not as somebody edited it while the run went on.
         self._code = seen.code_members(path) if capture else {}
@@ -98,10 +100,13 @@ class TrainingRun:
 
     def end(self, status: str = "finished", error: Optional[str] = None) -> Any:
         """Appends the records. The end of a `with` block does it."""
+        if self._record is None:  # once: a second attempt sends the same bytes, which the server recognises
+            self._record = self.members(status, error)
+            self._model_record = self._model_members() if self._model is not None and status == "finished" else None
         if self.receipt is None:
-            self.receipt = self._trail.log("training.run", **self.members(status, error))
-        if self._model is not None and status == "finished" and self.model_receipt is None:
-            self.model_receipt = self._trail.log("model.version", **self._model_members())
+            self.receipt = emit(self._trail, "training.run", self._record)
+        if self.model_receipt is None and self._model_record is not None:
+            self.model_receipt = emit(self._trail, "model.version", self._model_record)
         return self.receipt
 
     def members(self, status: str = "finished", error: Optional[str] = None) -> Dict[str, Any]:

@@ -3,9 +3,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import socket
 import subprocess
 import sys
 import types
+from pathlib import Path
 
 import pytest
 
@@ -113,8 +115,28 @@ def test_a_lost_record_does_not_hide_the_exception_of_the_run(kept, tmp_path, ca
             raise ZeroDivisionError
     assert "the record of the training run job-9 is lost: no answer" in capsys.readouterr().err
     with pytest.raises(mltrail.TransportError):
-        with kept.training_run(path=tmp_path):
+        with kept.training_run(path=tmp_path) as run:
             pass
+    sent = []
+    kept.log = lambda kind, **members: sent.append(members) or 1
+    before = run.members()["ended_at"]
+    assert run.end() == 1 and sent[0]["ended_at"] < before  # the record of then, not another one
+
+
+def test_what_cannot_be_sent_waits_in_the_spool(kept, tmp_path):
+    take = kept.log
+
+    def away(kind, **members):
+        raise mltrail.TransportError("no answer")
+    kept.log, kept.enqueue, kept.mode = away, take, "spool"
+    with kept.training_run("job-8", path=tmp_path) as run:
+        pass
+    with kept.dataset("d", "1"):
+        pass
+    assert [record["kind"] for record in kept.records] == ["training.run", "dataset.version"] and run.receipt == 1
+    kept.mode = "sync"
+    with pytest.raises(mltrail.TransportError):
+        kept.training_run(path=tmp_path).end()
 
 
 def test_the_ci_job_says_who_started_it_and_why(kept, monkeypatch, tmp_path):
@@ -227,3 +249,21 @@ def test_the_server_takes_both_and_the_dossier_has_them(trail, tmp_path):  # noq
     dossier = json.dumps(trail.report("c-1"))
     for part in ("bank", "age < 18", run.training_job_id, d.digests["mltrail-rows-1"], artifact.oms, "finished"):
         assert part in dossier, part
+
+
+def test_a_run_that_ended_while_the_server_was_away_is_drained_later(served, trail, tmp_path):  # noqa: F811
+    with socket.socket() as reserved:  # a port where nobody answers
+        reserved.bind(("127.0.0.1", 0))
+        away = mltrail.Trail(f"http://127.0.0.1:{reserved.getsockname()[1]}", token="x", attempts=1, timeout=1, mode="spool",
+                             spool_dir=tmp_path / "spool", exit_timeout=0.1)
+        with away.training_run("job-away", path=tmp_path) as run:
+            (tmp_path / "model").write_bytes(b"weights")
+            run.save_model(tmp_path / "model", model="away", model_version="1")
+        away.close()
+    done = subprocess.run([sys.executable, "-m", "mltrail", "drain", tmp_path / "spool", "--url", served[0], "--token-file",
+                           served[2]], capture_output=True, text=True, timeout=60, cwd=Path(__file__).resolve().parents[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert [item["entry"]["facts"]["training_job_id"] for item in trail.search(kind="training.run")
+            if item["entry"]["facts"]["training_job_id"] == "job-away"] == ["job-away"]
+    assert trail.model_version("away", "1")
+    assert run.receipt is not None and run.model_receipt is not None

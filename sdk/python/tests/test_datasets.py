@@ -10,6 +10,7 @@ import math
 import random
 import sqlite3
 import struct
+import tracemalloc
 import uuid
 from pathlib import Path
 
@@ -216,6 +217,32 @@ def test_parquet_is_streamed_and_a_dataset_of_files_is_one_table(tmp_path):
     same(mltrail.hash_data(files.scanner(columns=["a", "b"])), expected)
 
 
+def test_what_is_held_of_a_parquet_file_does_not_grow_with_it(tmp_path):
+    pa, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
+    rows = 70_000
+    table = pa.table({"x": numpy.random.default_rng(1).normal(size=rows), "t": ["some text of a customer"] * rows})
+
+    def held(groups):
+        with parquet.ParquetWriter(tmp_path / "file.parquet", table.schema) as file:
+            for _ in range(groups):
+                file.write_table(table)
+        before, most = pa.total_allocated_bytes(), 0
+
+        class ParquetFile(parquet.ParquetFile):
+            def iter_batches(self, *args, **kwargs):
+                nonlocal most
+                for batch in super().iter_batches(*args, **kwargs):
+                    most = max(most, pa.total_allocated_bytes() - before)
+                    yield batch
+        tracemalloc.start()
+        assert mltrail.hash_data(ParquetFile(tmp_path / "file.parquet")).rows == groups * rows
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most, peak
+    few, many = held(4), held(20)
+    assert many[0] < 2 * few[0] and many[1] < 1.5 * few[1], (few, many)
+
+
 # pandas ------------------------------------------------------------------------------------------------------------
 
 @pytest.mark.parametrize("seed", range(TRIES))
@@ -306,6 +333,29 @@ def test_whoever_hands_out_an_arrow_stream_is_read_through_it():
         def __arrow_c_stream__(self, requested_schema=None):
             return table.__arrow_c_stream__(requested_schema)
     same(mltrail.hash_data(Foreign()), mltrail.hash_data(table))
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_rows_in_portions_give_what_the_definition_gives(seed, monkeypatch):
+    table = table_of(random.Random(seed), 57)
+    table["mixed"] = [1, "1", 1.0, None, True] * 11 + [2**70, -2**70]
+    table["large"] = [2**63 - 1, 2**63] + [None] * 55
+    expected = slow(table)
+    monkeypatch.setattr(data, "_FETCH_ROWS", 1 + seed)
+    same(mltrail.hash_data(list(zip(*table.values())), columns=list(table)), expected)
+    same(mltrail.hash_data(dict(zip(table, row)) for row in zip(*table.values())), expected)
+    monkeypatch.delitem(data.sys.modules, "numpy")
+    same(mltrail.hash_data(list(zip(*table.values())), columns=list(table)), expected)
+
+
+def test_a_bad_row_is_named_in_portions_too():
+    good = [{"a": 1}] * 2500
+    with pytest.raises(TypeError, match="row 2501: a object has no canonical form"):
+        mltrail.hash_data(iter([*good, {"a": object()}]))
+    with pytest.raises(ValueError, match="row 2501 has the columns"):
+        mltrail.hash_data(iter([*good, {"b": 1}]))
+    with pytest.raises(ValueError, match="row 2 has 2 values, want 1"):
+        mltrail.hash_data([(1,), (1, 2)], columns=["a"])
 
 
 # Arrays and parts --------------------------------------------------------------------------------------------------
