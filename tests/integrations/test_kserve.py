@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -204,6 +205,8 @@ def test_rows(trail, sent):
         assert prediction["row"] == row
         assert prediction["feature_values"] == asked[row]
     assert trail.run("report", "req-00020#3", "--trail", trail.dir).returncode == 1
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        trail.ask("/v1/predictions/req-00020%233", trail.token)
     items = json.loads(trail.ask("/v1/predictions/req-00020%231", trail.token))["items"]
     assert {i["entry"]["facts"]["row"] for i in items} == {1}
     assert {i["entry"]["facts"]["half"] for i in items} == {"request", "response"}
@@ -251,6 +254,22 @@ def test_the_trail_resolves_the_version(trail, sent, tmp_path):
     again = [trail.run("report", "resolved-1", "--format", "json", "--at-size", size, "--trail", trail.dir).stdout
              for _ in range(2)]
     assert again[0] == again[1] and again[0]
+
+
+def test_a_grant_covers_both_halves(trail, sent):
+    """Who may not see a model does not see its answer by the id of the request, which names no model."""
+    logger = Logger("bank", "granted", "pod-1")
+    request = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}]}
+    post(trail, *InferenceService(Model(), logger).handle(request, "granted-1"))
+    read = {}
+    for name, model in (("may", "credit"), ("may-not", "other")):
+        made = trail.run("token", "create", name, "--allow", "read", "--payloads", "--models", model, "--trail", trail.dir, "--quiet")
+        assert made.returncode == 0, made.stderr
+        read[name] = made.stdout.strip()
+        until(lambda: trail.knows(read[name]), 10)
+    assert json.loads(trail.ask("/v1/predictions/granted-1/dossier", read["may"]))["predictions"][0]["prediction"]
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        trail.ask("/v1/predictions/granted-1/dossier", read["may-not"])
 
 
 def test_other_events_are_kept(trail):
