@@ -22,6 +22,7 @@ _mltrail() {
     serve:--tsa) return ;;
     serve:--tsa-interval) return ;;
     serve:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--forward-cloudevents) return ;;
     serve:--scrub-interval) COMPREPLY=($(compgen -W 'off' -- "$cur")); return ;;
     serve:--scrub-rate) return ;;
     serve:--mlflow-webhook-secret-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -138,7 +139,7 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --scrub-interval --scrub-rate --mlflow-webhook-secret-file' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --forward-cloudevents --scrub-interval --scrub-rate --mlflow-webhook-secret-file' ;;
     append) options=' --kind --ack --receipts' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;

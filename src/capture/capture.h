@@ -10,12 +10,17 @@
 #define MLT_CAPTURE_REJECTED_MAX 1000  // kept one by one of a message; further ones are counted
 #define MLT_CAPTURE_RECORDS_MAX 100000 // of one message; more is better sent in parts
 
+// mlt_header_take is given one request header.
+typedef void mlt_header_take(void *arg, const char *name, const char *value);
+
 // A message as it arrived, its content encoding undone.
 struct mlt_foreign {
     struct mlt_bytes body;
     const char *content_type; // with its parameters; "" when none
     // header gives a request header by its name, in any case; NULL: not sent. NULL when the message had none (a file).
     const char *(*header)(void *arg, const char *name);
+    // each_header gives all of them to `take`. NULL: they can only be asked for.
+    void (*each_header)(void *arg, mlt_header_take *take, void *take_arg);
     void *header_arg;
     const char *address;  // of the peer; "" when nobody knows
     const char *received; // RFC 3339, the receiver's clock, for records that would otherwise have no timestamp

@@ -13,8 +13,8 @@
 #define MEDIA_BATCH "application/cloudevents-batch"
 #define HEADER_MAX 64 // "ce-" and the longest name that is looked for
 
-// The attributes that are looked for in headers, since a header can only be asked for by its name: those of the
-// specification and its documented extensions, and those of the inference loggers.
+// The attributes that are asked for by their header, since not every message lets all be gone through: those of the
+// specification and its documented extensions, and those of the inference loggers. They also come first in a record.
 static const char *const KNOWN[] = {"id", "source", "specversion", "type", "time", "subject", "dataschema",
                                     // KServe
                                     "inferenceservicename", "namespace", "component", "endpoint", "metadata",
@@ -165,6 +165,21 @@ static enum mlt_status bad_header(const struct decoding *d, const char *name) {
                               name);
 }
 
+// Section 3.1: lower-case letters and digits. The JSON format's own data_base64 is no attribute.
+static bool is_attribute_name(struct mlt_bytes name) {
+    for (size_t i = 0; i < name.len; i++) {
+        if (!islower(name.ptr[i]) && !isdigit(name.ptr[i])) {
+            return false;
+        }
+    }
+    return name.len > 0;
+}
+
+static enum mlt_status too_many(const struct decoding *d) {
+    return mlt_capture_reject(d->out, d->item, d->msg->body, "cloudevent-attribute", "",
+                              "an event has at most %d attributes here", MLT_CLOUDEVENT_ATTRIBUTES_MAX);
+}
+
 // JSON that somebody put into a header without encoding it is taken as it stands: the Go SDK did so for years.
 static bool is_bare_json(struct mlt_bytes value) {
     struct mlt_json json = {0};
@@ -173,24 +188,55 @@ static bool is_bare_json(struct mlt_bytes value) {
     return is;
 }
 
+static enum mlt_status decode_attribute(const struct decoding *d, struct mlt_cloudevent *event, const char *name,
+                                        const char *value) {
+    struct mlt_bytes text = mlt_str(value);
+    if (!mlt_cloudevent_decode_header(&d->out->arena, text, &text)) {
+        if (!is_bare_json(mlt_str(value))) {
+            return bad_header(d, name);
+        }
+        text = mlt_str(value);
+    }
+    return add_attribute(event, mlt_str(name), text, false) ? MLT_OK : too_many(d);
+}
+
+// The attributes that nobody knows, where all headers can be gone through.
+struct further {
+    const struct decoding *d;
+    struct mlt_cloudevent *event;
+    enum mlt_status status;
+};
+
+static void take_further(void *arg, const char *header_name, const char *value) {
+    struct further *f = arg;
+    char name[HEADER_MAX];
+    const size_t len = strlen(header_name);
+    if (f->status != MLT_OK || len <= 3 || len - 3 >= sizeof(name) || strncasecmp(header_name, "ce-", 3) != 0) {
+        return;
+    }
+    for (size_t i = 3; i <= len; i++) {
+        name[i - 3] = (char)tolower((unsigned char)header_name[i]);
+    }
+    const char *copy = mlt_arena_cstr(&f->d->out->arena, mlt_str(name));
+    if (copy == NULL) {
+        f->status = mlt_fail(f->d->err, MLT_NOMEM, "no memory for an attribute");
+    } else if (mlt_cloudevent_get(f->event, name).ptr == NULL && is_attribute_name(mlt_str(name))) {
+        f->status = decode_attribute(f->d, f->event, copy, value);
+    }
+}
+
 static enum mlt_status decode_headers(const struct decoding *d, struct mlt_cloudevent *event) {
-    for (size_t i = 0; i < NUM_KNOWN; i++) {
+    struct further further = {d, event, MLT_OK};
+    for (size_t i = 0; further.status == MLT_OK && i < NUM_KNOWN; i++) {
         char name[HEADER_MAX];
         (void)snprintf(name, sizeof(name), "ce-%s", KNOWN[i]);
         const char *value = header(d->msg, name);
-        if (value == NULL) {
-            continue;
-        }
-        struct mlt_bytes text = mlt_str(value);
-        if (!mlt_cloudevent_decode_header(&d->out->arena, text, &text)) {
-            if (!is_bare_json(mlt_str(value))) {
-                return bad_header(d, KNOWN[i]);
-            }
-            text = mlt_str(value);
-        }
-        (void)add_attribute(event, mlt_str(KNOWN[i]), text, false); // there is room for all that are known
+        further.status = value == NULL ? MLT_OK : decode_attribute(d, event, KNOWN[i], value);
     }
-    return MLT_OK;
+    if (d->msg->each_header != NULL) {
+        d->msg->each_header(d->msg->header_arg, take_further, &further);
+    }
+    return further.status;
 }
 
 static enum mlt_status decode_binary(const struct decoding *d, struct mlt_cloudevent *event) {
@@ -201,20 +247,11 @@ static enum mlt_status decode_binary(const struct decoding *d, struct mlt_cloude
                                   "not be there");
     }
     enum mlt_status status = decode_headers(d, event);
-    if (status == MLT_OK && d->msg->content_type[0] != '\0') {
-        (void)add_attribute(event, mlt_str("datacontenttype"), mlt_str(d->msg->content_type), false);
+    if (status == MLT_OK && d->msg->content_type[0] != '\0' &&
+        !add_attribute(event, mlt_str("datacontenttype"), mlt_str(d->msg->content_type), false)) {
+        status = too_many(d);
     }
     return status == MLT_OK ? check_attributes(d, event) : status;
-}
-
-// Section 3.1: lower-case letters and digits. The JSON format's own data_base64 is no attribute.
-static bool is_attribute_name(struct mlt_bytes name) {
-    for (size_t i = 0; i < name.len; i++) {
-        if (!islower(name.ptr[i]) && !isdigit(name.ptr[i])) {
-            return false;
-        }
-    }
-    return name.len > 0;
 }
 
 static enum mlt_status bad_member(const struct decoding *d, const struct mlt_cloudevent *event, struct mlt_bytes name,

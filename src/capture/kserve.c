@@ -3,6 +3,7 @@
 // else.
 #include "capture/kserve.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 #include "base/time.h"
@@ -83,7 +84,7 @@ static struct mlt_bytes attribute(const struct inference *f, const char *name) {
 
 static void digest_text(char out[static DIGEST_LEN], struct mlt_bytes bytes) {
     uint8_t hash[MLT_HASH_LEN];
-    memcpy(out, "sha256:", 7);
+    (void)snprintf(out, DIGEST_LEN, "sha256:");
     mlt_sha256_one(hash, bytes);
     mlt_hex_encode(out + 7, mlt_bytes_of(hash, sizeof(hash)));
 }

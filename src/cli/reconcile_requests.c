@@ -288,12 +288,12 @@ static int tell(struct reconciling *r) {
         }
         for (size_t f = 0; f < NUM_FAULTS; f++) {
             if (r->faults[f].ids > 0) {
-                mlt_cli_out_line(cli, "\n%s:", FAULTS[f].name);
+                mlt_cli_outf(cli, "\n%s:\n", FAULTS[f].name);
                 mlt_json_table(cli, &json, mlt_json_get(&json, mlt_json_get(&json, 0, FAULTS[f].name), "items"),
                                columns, sizeof(columns) / sizeof(columns[0]));
             }
             if (r->faults[f].ids > r->faults[f].listed) {
-                mlt_cli_out_line(cli, "… and %" PRIu64 " more; --limit shows them",
+                mlt_cli_out_line(cli, "and %" PRIu64 " more; --limit shows them",
                                  r->faults[f].ids - r->faults[f].listed);
             }
         }

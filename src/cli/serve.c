@@ -8,6 +8,7 @@
 #include "cli/pin.h"
 #include "cli/policy_file.h"
 #include "server/anchoring.h"
+#include "server/forwarding.h"
 #include "server/server.h"
 
 static const struct mlt_cli_option options[] = {
@@ -31,6 +32,8 @@ static const struct mlt_cli_option options[] = {
     {"tsa", 0, "URLS", "Time-stamping authorities (RFC 3161) that stamp the checkpoint on a schedule.", NULL},
     {"tsa-interval", 0, "TIME", "At most how often they are asked, 1s or more (default: 1h).", NULL},
     {"tsa-roots", 0, "FILE", "PEM file of the certificates that their tokens must lead to.", "<file>"},
+    {"forward-cloudevents", 0, "URL", "Send CloudEvents on, as they came, to this URL too; may be given several times.",
+     NULL},
     {"scrub-interval", 0, "TIME",
      "How long between two readings of the whole trail, 1s or more, or off (default: 24h).", "off"},
     {"scrub-rate", 0, "BYTES", "At most how much of the trail is read in a second, as in 20MB (default: 20MB).", NULL},
@@ -96,6 +99,25 @@ static int read_anchoring(struct mlt_cli *cli, struct mlt_anchoring_options *out
     return mlt_anchor_authorities(cli, "tsa-roots", out);
 }
 
+static int read_forwarding(struct mlt_cli *cli, struct mlt_forwarding_options *out) {
+    const char **urls = mlt_arena_zero(&cli->arena, (MLT_FORWARDING_MAX + 1) * sizeof *urls);
+    struct mlt_error err = {0};
+    size_t at = 0;
+    if (!urls) {
+        return mlt_cli_fail(cli, MLT_EXIT_FAILED, "out of memory");
+    }
+    for (const char *url;
+         (url = mlt_cli_next(cli, "forward-cloudevents", &at)) && out->num_urls <= MLT_FORWARDING_MAX;) {
+        urls[out->num_urls++] = url;
+    }
+    out->urls = urls;
+    out->cacert = mlt_cli_setting(cli, "cacert", NULL, cli->config.cacert);
+    if (mlt_forwarding_check(out, &err) != MLT_OK) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--forward-cloudevents: %s", err.text);
+    }
+    return 0;
+}
+
 static int read_scrub(struct mlt_cli *cli, struct mlt_scrub_options *out) {
     const char *interval = mlt_cli_value(cli, "scrub-interval");
     const char *rate = mlt_cli_value(cli, "scrub-rate");
@@ -139,6 +161,7 @@ static int read_options(struct mlt_cli *cli, struct serving *s) {
         return MLT_EXIT_USAGE;
     }
     int code = read_anchoring(cli, &s->api.anchoring);
+    code = code != 0 ? code : read_forwarding(cli, &s->api.forwarding);
     code = code != 0 ? code : read_scrub(cli, &s->api.scrub);
     if (code != 0) {
         return code;

@@ -153,8 +153,12 @@ void mlt_text_integrity(struct mlt_text *t, struct mlt_view *v) {
 
 static void put_node_head(struct mlt_text *t, struct mlt_view *v, mlt_json_at node) {
     struct mlt_buf line = {0};
-    mlt_buf_printf(&line, "%.*s, entr%s %.*s", MLT_ARG(mlt_view_shown(v, node, "kind")),
-                   mlt_view_count(v, mlt_view_at(v, node, "entries")) == 1 ? "y" : "ies",
+    mlt_buf_put_bytes(&line, mlt_view_shown(v, node, "kind"));
+    if (mlt_view_is(v, node, "kind", "prediction") && !mlt_view_absent(v, mlt_view_at(v, node, "row"))) {
+        mlt_buf_printf(&line, " %.*s#%.*s", MLT_ARG(mlt_view_shown(v, node, "request_id")),
+                       MLT_ARG(mlt_view_shown(v, node, "row")));
+    }
+    mlt_buf_printf(&line, ", entr%s %.*s", mlt_view_count(v, mlt_view_at(v, node, "entries")) == 1 ? "y" : "ies",
                    MLT_ARG(entry_list(v, mlt_view_at(v, node, "entries"))));
     if (mlt_view_true(v, node, "served")) {
         mlt_buf_put_str(&line, ", served");

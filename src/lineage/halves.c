@@ -20,9 +20,12 @@ static bool same_deployment(const struct mlt_node *a, const struct mlt_node *b) 
     return x.json == NULL || y.json == NULL || mlt_json_equal(x.json, x.at, y.json, y.at);
 }
 
+bool mlt_halves_paired(const struct mlt_walk *w, const struct mlt_node *a, const struct mlt_node *b) {
+    return same_deployment(a, b) && mlt_bytes_equal(mlt_halves_pair_id(a, w->arena), mlt_halves_pair_id(b, w->arena));
+}
+
 bool mlt_halves_covers(const struct mlt_walk *w, const struct mlt_node *other, const struct mlt_node *prediction,
                        enum mlt_half half) {
     return other != prediction && mlt_node_has_half(other, half) && !(other->has_row && prediction->has_row) &&
-           same_deployment(other, prediction) &&
-           mlt_bytes_equal(mlt_halves_pair_id(other, w->arena), mlt_halves_pair_id(prediction, w->arena));
+           mlt_halves_paired(w, other, prediction);
 }

@@ -10,6 +10,8 @@ bool mlt_node_has_half(const struct mlt_node *prediction, enum mlt_half half);
 // mlt_halves_pair_id is what both halves have in common: the id that the logger gave them (event_id), else the
 // request_id.
 struct mlt_bytes mlt_halves_pair_id(const struct mlt_node *prediction, struct mlt_arena *arena);
+// mlt_halves_paired: two predictions are rows of one request at one deployment.
+bool mlt_halves_paired(const struct mlt_walk *w, const struct mlt_node *a, const struct mlt_node *b);
 // mlt_halves_covers: `other` stands for the half that `prediction` lacks. A request that was not split into rows is
 // that of each row of its response, and the other way round.
 bool mlt_halves_covers(const struct mlt_walk *w, const struct mlt_node *other, const struct mlt_node *prediction,

@@ -52,7 +52,9 @@ static char *part(CURLU *parsed, CURLUPart what) {
     return curl_url_get(parsed, what, &text, 0) == CURLUE_OK ? text : NULL;
 }
 
-static enum mlt_status check_parts(const char *url, CURLU *parsed, bool allow_http_loopback, struct mlt_error *err) {
+enum plain { PLAIN_NEVER, PLAIN_LOOPBACK, PLAIN_ANYWHERE }; // where http may go
+
+static enum mlt_status check_parts(const char *url, CURLU *parsed, enum plain plain, struct mlt_error *err) {
     char *scheme = part(parsed, CURLUPART_SCHEME);
     char *host = part(parsed, CURLUPART_HOST);
     char *user = part(parsed, CURLUPART_USER);
@@ -67,9 +69,9 @@ static enum mlt_status check_parts(const char *url, CURLU *parsed, bool allow_ht
         status = mlt_fail(err, MLT_INVALID, "the URL carries credentials, which would be recorded; leave them out");
     } else if (!https && !http) {
         status = mlt_fail(err, MLT_INVALID, "%s is neither https:// nor http://", url);
-    } else if (http && !allow_http_loopback) {
+    } else if (http && plain == PLAIN_NEVER) {
         status = mlt_fail(err, MLT_INVALID, "%s is not https://", url);
-    } else if (http && !loopback_name(host)) {
+    } else if (http && plain == PLAIN_LOOPBACK && !loopback_name(host)) {
         status = mlt_fail(err, MLT_INVALID, "%s is plain HTTP to another machine; use https://", url);
     }
     curl_free(scheme);
@@ -79,7 +81,7 @@ static enum mlt_status check_parts(const char *url, CURLU *parsed, bool allow_ht
     return status;
 }
 
-enum mlt_status mlt_net_url_check(const char *url, bool allow_http_loopback, struct mlt_error *err) {
+static enum mlt_status check_url(const char *url, enum plain plain, struct mlt_error *err) {
     if (strlen(url) > URL_MAX) {
         return mlt_fail(err, MLT_INVALID, "the URL has %zu bytes; at most %d are allowed", strlen(url), URL_MAX);
     }
@@ -93,10 +95,18 @@ enum mlt_status mlt_net_url_check(const char *url, bool allow_http_loopback, str
         return mlt_fail(err, MLT_NOMEM, "out of memory");
     }
     enum mlt_status status = curl_url_set(parsed, CURLUPART_URL, url, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK
-                                 ? check_parts(url, parsed, allow_http_loopback, err)
+                                 ? check_parts(url, parsed, plain, err)
                                  : mlt_fail(err, MLT_INVALID, "this is no URL; write it as https://host/path");
     curl_url_cleanup(parsed);
     return status;
+}
+
+enum mlt_status mlt_net_url_check(const char *url, bool allow_http_loopback, struct mlt_error *err) {
+    return check_url(url, allow_http_loopback ? PLAIN_LOOPBACK : PLAIN_NEVER, err);
+}
+
+enum mlt_status mlt_net_url_check_plain(const char *url, struct mlt_error *err) {
+    return check_url(url, PLAIN_ANYWHERE, err);
 }
 
 // -- the exchange -----------------------------------------------------------------------------------------------------
@@ -131,7 +141,7 @@ static bool loopback_address(const struct curl_sockaddr *address) {
 static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *address) {
     struct exchange *ex = arg;
     (void)purpose;
-    if (ex->plain && !loopback_address(address)) {
+    if (ex->plain && !ex->opt->allow_http && !loopback_address(address)) {
         ex->off_loop = true;
         return CURL_SOCKET_BAD;
     }
@@ -239,13 +249,16 @@ static void init_curl(void) {
     (void)curl_global_init(CURL_GLOBAL_DEFAULT); // once a process: several threads may be first
 }
 
-static struct curl_slist *make_headers(const char *content_type) {
+static struct curl_slist *make_headers(const struct mlt_net_options *opt) {
     struct mlt_buf line = {0};
-    mlt_buf_printf(&line, "Content-Type: %s", content_type);
+    mlt_buf_printf(&line, "Content-Type: %s", opt->content_type);
     const char *text = mlt_buf_cstr(&line);
     struct curl_slist *headers = text ? curl_slist_append(NULL, text) : NULL;
     mlt_buf_clear(&line);
     struct curl_slist *longer = headers ? curl_slist_append(headers, "Expect:") : NULL; // no round trip before a body
+    for (size_t i = 0; longer && i < opt->num_headers; i++) {
+        longer = curl_slist_append(headers, opt->headers[i]);
+    }
     if (!longer) {
         curl_slist_free_all(headers);
     }
@@ -272,7 +285,8 @@ enum mlt_status mlt_net_post(const struct mlt_net_options *opt, int *http_status
         *opt->retry_after_s = 0;
     }
     mlt_buf_reset(response);
-    enum mlt_status status = mlt_net_url_check(opt->url, opt->allow_http_loopback, err);
+    enum mlt_status status = opt->allow_http ? mlt_net_url_check_plain(opt->url, err)
+                                             : mlt_net_url_check(opt->url, opt->allow_http_loopback, err);
     if (status != MLT_OK) {
         return status;
     }
@@ -280,7 +294,7 @@ enum mlt_status mlt_net_post(const struct mlt_net_options *opt, int *http_status
     struct mlt_net_session own = {0};
     struct mlt_net_session *session = opt->session ? opt->session : &own;
     struct exchange ex = {.opt = opt, .response = response, .plain = strncasecmp(opt->url, "http:", 5) == 0};
-    struct curl_slist *headers = make_headers(opt->content_type);
+    struct curl_slist *headers = make_headers(opt);
     session->curl = session->curl ? session->curl : curl_easy_init();
     ex.curl = session->curl;
     status = ex.curl && headers ? perform(&ex, headers, http_status, content_type, err)

@@ -21,9 +21,12 @@ struct mlt_net_options {
     const char *url; // as mlt_net_url_check takes it
     const char *content_type;
     struct mlt_bytes body;
-    int64_t timeout_ms;              // for the whole exchange, more than 0
-    size_t max_response;             // bytes of the answer's body
-    bool allow_http_loopback;        // else https alone
+    int64_t timeout_ms;         // for the whole exchange, more than 0
+    size_t max_response;        // bytes of the answer's body
+    bool allow_http_loopback;   // else https alone
+    bool allow_http;            // to any host: within a cluster, where the operator says so
+    const char *const *headers; // further ones, "Name: value"
+    size_t num_headers;
     const char *cacert;              // PEM file of the authorities for https; NULL: those of the system
     const atomic_bool *stopped;      // looked at about once a second: true ends the exchange; NULL: nothing does
     struct mlt_net_session *session; // NULL: a connection for this exchange alone
@@ -35,6 +38,9 @@ struct mlt_net_options {
 //
 // MLT_INVALID: it is not; the text says why.
 enum mlt_status mlt_net_url_check(const char *url, bool allow_http_loopback, struct mlt_error *err) MLT_MUST_USE;
+
+// mlt_net_url_check_plain is the same where http to any host is allowed.
+enum mlt_status mlt_net_url_check_plain(const char *url, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_net_post sends `opt->body` and waits for the answer.
 //

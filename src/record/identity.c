@@ -294,15 +294,21 @@ static enum mlt_status hash_content(uint8_t out[static MLT_CONTENT_LEN], const s
     return MLT_OK;
 }
 
+// Halves of one prediction have one name; each has an owner of its own, or the second one to come would be taken for
+// the first once that is erased.
 static void hash_owner(struct mlt_draft *out, struct collect *c) {
-    struct mlt_bytes row = {0};
+    struct mlt_bytes row = {0}, half = {0};
+    size_t num = 3;
     if (out->kind == MLT_KIND_PREDICTION) {
         const struct mlt_member_ref *ref = find(c, "row");
         row = ref ? mlt_json_raw(ref->json, ref->at) : row;
+        half = text_of(c, "half");
+        num = half.len > 0 ? 5 : num;
     }
-    struct mlt_bytes values[] = {mlt_str("owner"), c->in->principal, row};
+    struct mlt_bytes values[] = {mlt_str("owner"), c->in->principal, row, half,
+                                 num > 3 ? text_of(c, "event_id") : (struct mlt_bytes){0}};
     struct mlt_term t;
-    mlt_term_make_cached(c->in->cache, &t, c->in->index_key, (enum mlt_dim)0, values, 3);
+    mlt_term_make_cached(c->in->cache, &t, c->in->index_key, (enum mlt_dim)0, values, num);
     out->owner = mlt_load_u64be(t.hash);
 }
 

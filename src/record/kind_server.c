@@ -10,7 +10,7 @@ static const struct mlt_member SOURCE[] = {
 };
 const struct mlt_member mlt_members_control[] = {
     MEMBER("control", STRING, REQ, "`setting`, `logging-started`, `logging-stopped`, `clock-step`, `key-rotated`, `kek-rotated`, `recovered`, "
-                                   "`rejected-input`, `damage`, `scrub`, `segment`, `denied-window`, `read-window` and "
+                                   "`rejected-input`, `forward-lost`, `damage`, `scrub`, `segment`, `denied-window`, `read-window` and "
                                    "others"),
     MEMBER_TIMESTAMP,
     MEMBER("name", STRING, 0, "of the setting, key or file"),

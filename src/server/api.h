@@ -4,6 +4,7 @@
 #ifndef MLT_SERVER_API_H
 #define MLT_SERVER_API_H
 
+#include "capture/capture.h"
 #include "index/index.h"
 #include "server/scrub.h"
 
@@ -50,6 +51,8 @@ struct mlt_request {
     const char *address; // where an unauthenticated request comes from; NULL when there is a principal or nobody knows
     // header gives a request header by its name, in any case; NULL: not sent. NULL: there are none (no HTTP).
     const char *(*header)(void *arg, const char *name);
+    // each_header gives all of them to `take`, in their order; NULL: there are none.
+    void (*each_header)(void *arg, mlt_header_take *take, void *take_arg);
     void *header_arg;
 };
 const char *mlt_request_header(const struct mlt_request *req, const char *name); // NULL: not sent
@@ -92,12 +95,19 @@ struct mlt_anchoring_options {
     void (*log)(void *arg, const char *line); // a line per failure; NULL: stderr
     void *log_arg;
 };
+// Others who get the CloudEvents that come, as they came (forwarding.h).
+struct mlt_forwarding_options {
+    const char *const *urls;
+    size_t num_urls;
+    const char *cacert; // PEM file of authorities for https; NULL: those of the system
+};
 struct mlt_api_options {
     struct mlt_trail_options trail;
     bool segments;            // commit to the links of whole segments in the background (serve)
     uint64_t segment_entries; // of a whole segment; 0: the default
     struct mlt_witnessing_options witnessing;
     struct mlt_anchoring_options anchoring; // num_urls 0: none
+    struct mlt_forwarding_options forwarding;
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
     struct mlt_scrub_options scrub; // zero: none

@@ -4,6 +4,7 @@
 #include "base/wait.h"
 #include "server/anchoring.h"
 #include "server/api_state.h"
+#include "server/forwarding.h"
 #include "server/proving.h"
 #include "server/segmenting.h"
 #include "server/witnessing.h"
@@ -182,6 +183,9 @@ enum mlt_status mlt_api_open(struct mlt_api **out, struct mlt_env *env, const st
     if (status == MLT_OK && opt->anchoring.num_urls > 0 && !api->read_only) {
         status = mlt_anchoring_start(&api->anchoring, api, &opt->anchoring, err);
     }
+    if (status == MLT_OK && opt->forwarding.num_urls > 0 && !api->read_only) {
+        status = mlt_forwarding_start(&api->forwarding, api, &opt->forwarding, err);
+    }
     if (status == MLT_OK) {
         api->scrub.pin = opt->trail.pin;
         status = mlt_scrub_start(api, &opt->scrub, err);
@@ -210,6 +214,8 @@ enum mlt_status mlt_api_close(struct mlt_api *api, struct mlt_error *err) {
     }
     mlt_anchoring_stop(api->anchoring);
     api->anchoring = NULL;
+    mlt_forwarding_stop(api->forwarding);
+    api->forwarding = NULL;
     mlt_segmenting_stop(api->segmenting);
     api->segmenting = NULL;
     mlt_api_end(api);

@@ -92,6 +92,7 @@ struct mlt_api {
     struct mlt_witnessing *witnessing; // NULL: no policy
     struct mlt_proving *proving;       // NULL: a read-only trail
     struct mlt_anchoring *anchoring;   // NULL: no authority is configured
+    struct mlt_forwarding *forwarding; // NULL: nobody gets CloudEvents on
     struct mlt_scrub scrub;
     const char *mlflow_webhook_secret; // file, the caller's of mlt_api_open; NULL: the one in <state>
 };

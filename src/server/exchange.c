@@ -192,6 +192,23 @@ static const char *request_header(void *arg, const char *name) {
     return MHD_lookup_connection_value(arg, MHD_HEADER_KIND, name);
 }
 
+struct each_header {
+    mlt_header_take *take;
+    void *arg;
+};
+
+static enum MHD_Result take_header(void *arg, enum MHD_ValueKind kind, const char *name, const char *value) {
+    const struct each_header *each = arg;
+    (void)kind;
+    each->take(each->arg, name, value ? value : "");
+    return MHD_YES;
+}
+
+static void request_headers(void *arg, mlt_header_take *take, void *take_arg) {
+    struct each_header each = {take, take_arg};
+    (void)MHD_get_connection_values(arg, MHD_HEADER_KIND, take_header, &each);
+}
+
 struct mlt_request mlt_exchange_request(const struct mlt_exchange *ex) {
     return (struct mlt_request){.method = ex->method,
                                 .path = ex->path,
@@ -202,6 +219,7 @@ struct mlt_request mlt_exchange_request(const struct mlt_exchange *ex) {
                                 .purpose = ex->purpose,
                                 .address = ex->peer->address,
                                 .header = request_header,
+                                .each_header = request_headers,
                                 .header_arg = ex->connection};
 }
 

@@ -103,6 +103,7 @@ void mlt_intake_handle(struct mlt_call *call, const struct mlt_intake *how) {
     struct mlt_foreign msg = {.body = req->body,
                               .content_type = req->content_type,
                               .header = req->header,
+                              .each_header = req->each_header,
                               .header_arg = req->header_arg,
                               .address = req->principal ? req->principal->address
                                          : req->address ? req->address

@@ -3,6 +3,7 @@
 
 #include "server/anchoring.h"
 #include "server/api_state.h"
+#include "server/forwarding.h"
 #include "server/segmenting.h"
 #include "server/witnessing.h"
 
@@ -118,6 +119,7 @@ void mlt_handle_metrics(struct mlt_call *call) {
     }
     mlt_witnessing_metrics(call->api->witnessing, out);
     mlt_anchoring_metrics(call->api->anchoring, out);
+    mlt_forwarding_metrics(call->api->forwarding, out);
     write_scrub(out, call->api);
     write_requests(out, m);
     mlt_call_answer_json(call);

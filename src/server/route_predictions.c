@@ -61,6 +61,30 @@ static enum mlt_status find_asked(struct mlt_call *call, struct asked *a, struct
     return status;
 }
 
+// Whether any of the request's predictions is of the row that is asked for.
+static enum mlt_status find_row(struct mlt_call *call, const struct asked *a, bool *found, struct mlt_error *err) {
+    uint64_t page[MLT_AUDIT_ENTRIES_MAX], from = 0;
+    const struct mlt_source *src = &call->source;
+    enum mlt_status status = MLT_OK;
+    *found = !a->has_row;
+    for (bool more = true; status == MLT_OK && !*found && more;) {
+        size_t num = 0;
+        status = src->find(src->ctx, a->terms, 2, from, false, MLT_AUDIT_ENTRIES_MAX, page, &num, NULL, &more, err);
+        for (size_t i = 0; status == MLT_OK && !*found && i < num; i++) {
+            struct mlt_arena arena = {0};
+            struct mlt_entry e = {0};
+            struct mlt_bytes bytes;
+            status = src->entry(src->ctx, page[i], &arena, &bytes, err);
+            status = status ? status : mlt_entry_parse(&e, &arena, bytes, err);
+            *found = status == MLT_OK && mlt_entry_in_row(&e, a->row);
+            mlt_entry_clear(&e);
+            mlt_arena_clear(&arena);
+            from = page[i] + 1;
+        }
+    }
+    return status;
+}
+
 static void no_prediction(struct mlt_call *call) {
     mlt_answer_problem(call->res, 404, "not-found", NULL, "no prediction has this request_id in the first %llu entries",
                        (unsigned long long)call->source.size);
@@ -82,12 +106,14 @@ void mlt_handle_predictions(struct mlt_call *call) {
     if (!mlt_call_source(call)) {
         return;
     }
+    bool has_row = false;
     enum mlt_status status = find_asked(call, &a, &err);
+    status = status == MLT_OK ? find_row(call, &a, &has_row, &err) : status;
     if (status != MLT_OK) {
         mlt_call_fail(call, status, &err);
         return;
     }
-    if (a.num == 0) {
+    if (a.num == 0 || !has_row) {
         no_prediction(call);
         return;
     }
@@ -96,27 +122,66 @@ void mlt_handle_predictions(struct mlt_call *call) {
     mlt_answer_page(call, a.terms, 2, &f, &read);
 }
 
-// Grants for models are checked on what was predicted with.
-static bool models_covered(struct mlt_call *call, const uint64_t *entries, size_t num, struct mlt_error *err) {
-    const struct mlt_grant *grant = &call->req->principal->grant;
-    bool ok = true;
-    for (size_t i = 0; i < num && ok && mlt_grant_has_patterns(grant); i++) {
-        struct mlt_entry e = {0};
-        struct mlt_bytes bytes;
-        char why[256];
-        enum mlt_status status = call->source.entry(call->source.ctx, entries[i], &call->arena, &bytes, err);
-        if (status == MLT_OK) {
-            status = mlt_entry_parse(&e, &call->arena, bytes, err);
-        }
-        ok = status == MLT_OK && mlt_grant_covers_facts(grant, e.kind_name, &e.json, e.facts, why);
-        mlt_entry_clear(&e);
-        if (status != MLT_OK) {
-            mlt_call_fail(call, status, err);
-        } else if (!ok) {
-            mlt_call_refuse(call, why);
+// One entry against the patterns of the grant. `*pair`: of a half, what pairs it with the other one.
+static enum mlt_status check_entry(struct mlt_call *call, uint64_t index, bool *ok, char why[static 256],
+                                   struct mlt_bytes *pair, struct mlt_error *err) {
+    struct mlt_entry e = {0};
+    struct mlt_bytes bytes;
+    *pair = (struct mlt_bytes){0};
+    enum mlt_status status = call->source.entry(call->source.ctx, index, &call->arena, &bytes, err);
+    status = status ? status : mlt_entry_parse(&e, &call->arena, bytes, err);
+    if (status == MLT_OK) {
+        const struct mlt_json *json = &e.json;
+        *ok = mlt_grant_covers_facts(&call->req->principal->grant, e.kind_name, json, e.facts, why);
+        const mlt_json_at id = mlt_json_get(json, e.facts, "event_id");
+        if (mlt_json_get(json, e.facts, "half") != MLT_JSON_NONE) {
+            *pair = mlt_arena_copy(&call->arena,
+                                   mlt_json_string(json,
+                                                   id != MLT_JSON_NONE ? id : mlt_json_get(json, e.facts, "request_id"),
+                                                   &call->arena));
         }
     }
-    return ok;
+    mlt_entry_clear(&e);
+    return status;
+}
+
+// The other halves are shown too, and may be under another name.
+static enum mlt_status check_halves(struct mlt_call *call, struct mlt_bytes pair, bool *ok, char why[static 256],
+                                    struct mlt_error *err) {
+    const struct mlt_bytes event[] = {mlt_str("prediction"), pair};
+    enum mlt_status status = MLT_OK;
+    for (int by_event = 0; status == MLT_OK && *ok && by_event < 2; by_event++) {
+        struct asked other = {0};
+        struct mlt_bytes ignored;
+        status = by_event ? find_under(call, &other, MLT_DIM_EVENT, event, 2, err)
+                          : find_under(call, &other, MLT_DIM_REQUEST, &pair, 1, err);
+        for (size_t i = 0; status == MLT_OK && *ok && i < other.num; i++) {
+            status = check_entry(call, other.entries[i], ok, why, &ignored, err);
+        }
+    }
+    return status;
+}
+
+// Grants for models are checked on what was predicted with.
+static bool models_covered(struct mlt_call *call, const uint64_t *entries, size_t num, struct mlt_error *err) {
+    struct mlt_bytes done = {0};
+    enum mlt_status status = MLT_OK;
+    bool ok = true;
+    char why[256];
+    for (size_t i = 0; i < num && ok && status == MLT_OK && mlt_grant_has_patterns(&call->req->principal->grant); i++) {
+        struct mlt_bytes pair;
+        status = check_entry(call, entries[i], &ok, why, &pair, err);
+        if (status == MLT_OK && ok && pair.len > 0 && !mlt_bytes_equal(pair, done)) {
+            status = check_halves(call, pair, &ok, why, err);
+            done = pair;
+        }
+    }
+    if (status != MLT_OK) {
+        mlt_call_fail(call, status, err);
+    } else if (!ok) {
+        mlt_call_refuse(call, why);
+    }
+    return ok && status == MLT_OK;
 }
 
 static enum mlt_status make_dossier(struct mlt_call *call, struct mlt_bytes request_id, struct mlt_shown *shown,

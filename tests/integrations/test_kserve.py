@@ -10,8 +10,11 @@ import json
 import subprocess
 import sys
 import threading
+import time
+import urllib.error
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -25,6 +28,8 @@ from cloudevents.core.v1.event import CloudEvent  # noqa: E402
 EXAMPLE = Path(__file__).resolve().parents[2] / "examples" / "kserve"
 sys.path.insert(0, str(EXAMPLE))
 
+from conftest import Trail  # noqa: E402
+from served import until  # noqa: E402
 from inference_service import InferenceService, Logger, Model, Sink  # noqa: E402
 
 PAIRS = 10_000
@@ -200,6 +205,8 @@ def test_rows(trail, sent):
         assert prediction["row"] == row
         assert prediction["feature_values"] == asked[row]
     assert trail.run("report", "req-00020#3", "--trail", trail.dir).returncode == 1
+    with pytest.raises(urllib.error.HTTPError, match="404"):
+        trail.ask("/v1/predictions/req-00020%233", trail.token)
     items = json.loads(trail.ask("/v1/predictions/req-00020%231", trail.token))["items"]
     assert {i["entry"]["facts"]["row"] for i in items} == {1}
     assert {i["entry"]["facts"]["half"] for i in items} == {"request", "response"}
@@ -249,6 +256,22 @@ def test_the_trail_resolves_the_version(trail, sent, tmp_path):
     assert again[0] == again[1] and again[0]
 
 
+def test_a_grant_covers_both_halves(trail, sent):
+    """Who may not see a model does not see its answer by the id of the request, which names no model."""
+    logger = Logger("bank", "granted", "pod-1")
+    request = {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP64", "data": [1, 2]}]}
+    post(trail, *InferenceService(Model(), logger).handle(request, "granted-1"))
+    read = {}
+    for name, model in (("may", "credit"), ("may-not", "other")):
+        made = trail.run("token", "create", name, "--allow", "read", "--payloads", "--models", model, "--trail", trail.dir, "--quiet")
+        assert made.returncode == 0, made.stderr
+        read[name] = made.stdout.strip()
+        until(lambda: trail.knows(read[name]), 10)
+    assert json.loads(trail.ask("/v1/predictions/granted-1/dossier", read["may"]))["predictions"][0]["prediction"]
+    with pytest.raises(urllib.error.HTTPError, match="403"):
+        trail.ask("/v1/predictions/granted-1/dossier", read["may-not"])
+
+
 def test_other_events_are_kept(trail):
     """An event of a type that nobody knows is kept as it came, and found by its name."""
     event = CloudEvent({"id": "1", "source": "/orders", "type": "com.example.done", "subject": "é \"x\" %",
@@ -278,3 +301,96 @@ def test_the_example_runs(trail):
                           "--token", trail.token, "--requests", "4"], capture_output=True, text=True, timeout=60)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.count("'accepted'") == 8
+
+
+class Downstream:
+    """Whom events are forwarded to, as TrustyAI would be: it keeps what comes, and can be slow, refuse or be away."""
+
+    def __init__(self):
+        self.got: list[tuple[dict, bytes]] = []
+        self.statuses: list[int] = []  # of the next answers; then 200
+        self.wait = threading.Event()
+        self.wait.set()
+        downstream = self
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):  # noqa: N802
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                downstream.wait.wait(30)
+                status = downstream.statuses.pop(0) if downstream.statuses else 200
+                if status == 200:
+                    downstream.got.append(({k.lower(): v for k, v in self.headers.items()}, body))
+                self.send_response(status)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}/consumer"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.wait.set()
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@pytest.fixture
+def program(request):
+    """The fixture `binary`, whose name is that of a mode here."""
+    return request.getfixturevalue("binary")
+
+
+@pytest.fixture
+def downstream():
+    there = Downstream()
+    yield there
+    there.close()
+
+
+def metric(trail, name: str) -> int:
+    line = next(l for l in trail.ask("/metrics", trail.token).decode().splitlines() if l.startswith(f"mltrail_{name}{{"))
+    return int(line.rsplit(" ", 1)[1])
+
+
+def test_forwarding(program, tmp_path, downstream):
+    """Events go on as they came, with tries; a receiver that hangs delays no answer; what it never got is recorded."""
+    trail = Trail(program, tmp_path / "f", serve=["--forward-cloudevents", downstream.url])
+    try:
+        logger, sink = Logger("bank", "credit", "pod-1"), Sink(trail.url + "/v1/cloudevents", trail.token)
+        downstream.statuses = [503, 500]  # taken at the third try
+        headers = {"X-Request-Id": "é%20\""}
+        events = list(InferenceService(Model(), logger).handle({"instances": [[1, 2]]}, "f-1", headers))
+        for event in events:
+            sink.post(binary(event))
+        until(lambda: len(downstream.got) == 2, 20, "the events were not forwarded")
+        for event, (got, body) in zip(events, downstream.got):
+            came = binary(event)
+            assert body == came.body
+            assert {k: v for k, v in got.items() if k.startswith("ce-")} == {
+                k.lower(): v for k, v in came.headers.items() if k.lower().startswith("ce-")}
+            assert got["content-type"] == "application/json"
+            assert "authorization" not in got
+        assert metric(trail, "forwarded_total") == 2
+        downstream.statuses = [400]  # refused for good
+        sink.post(binary(events[0]))
+        until(lambda: metric(trail, "forward_dropped_total") == 1, 20, "the refusal was not counted")
+        downstream.wait.clear()  # it hangs
+        began = time.monotonic()
+        for i in range(20):
+            sink.post(binary(logger.event("request", f"hang-{i}", b"{}", BASE)))
+        assert time.monotonic() - began < 10
+        until(lambda: metric(trail, "forward_queued") >= 19, 20, "nothing is queued")
+        assert trail.stop() == 0  # and the end does not wait for it
+        downstream.wait.set()
+        trail.start()
+        lost = [i["entry"]["facts"] for i in trail.search(kind="control")
+                if i["entry"]["facts"]["control"] == "forward-lost"]
+        assert sum(f["count"] for f in lost) == 21
+        assert all(f["name"] == downstream.url for f in lost)
+    finally:
+        trail.stop()

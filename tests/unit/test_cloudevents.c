@@ -31,6 +31,13 @@ static const char *header_of(void *arg, const char *name) {
     return NULL;
 }
 
+static void each_header(void *arg, mlt_header_take *take, void *take_arg) {
+    (void)arg;
+    for (const struct named *n = sent; n->name != NULL; n++) {
+        take(take_arg, n->name, n->value);
+    }
+}
+
 static int tear_down(void **state) {
     (void)state;
     mlt_capture_clear(&capture);
@@ -40,8 +47,12 @@ static int tear_down(void **state) {
 static enum mlt_status take(const struct named *headers, const char *content_type, const char *body) {
     struct mlt_error err = {0};
     static const struct named none[] = {{NULL, NULL}};
-    const struct mlt_foreign msg = {
-        .body = mlt_str(body), .content_type = content_type, .header = header_of, .address = "", .received = RECEIVED};
+    const struct mlt_foreign msg = {.body = mlt_str(body),
+                                    .content_type = content_type,
+                                    .header = header_of,
+                                    .each_header = each_header,
+                                    .address = "",
+                                    .received = RECEIVED};
     sent = headers != NULL ? headers : none;
     mlt_capture_clear(&capture);
     return mlt_capture_cloudevents(&capture, &msg, &err);
@@ -123,6 +134,26 @@ static void test_binary_bytes(void **state) {
     assert_non_null(strstr(written(), "\"correlation\":\"e-1\""));
     assert_int_equal(take(headers, "", ""), MLT_OK);
     assert_null(strstr(written(), "\"data"));
+}
+
+static void test_attributes_that_nobody_knows(void **state) {
+    // Every ce- header is an attribute, whatever its name and case; other headers are none.
+    static const struct named headers[] = {
+        NAMES, {"Ce-MyExt1", "a%20b"}, {"ce-", "x"}, {"ce-not_one", "x"}, {"X-Other", "x"}, {NULL, NULL}};
+    static const struct named bad[] = {NAMES, {"ce-myext1", "%"}, {NULL, NULL}};
+    struct named many[80] = {NAMES};
+    char names[64][16];
+    (void)state;
+    assert_int_equal(take(headers, "", ""), MLT_OK);
+    assert_non_null(strstr(written(), "\"type\":\"com.example.done\",\"myext1\":\"a b\"}"));
+    assert_int_equal(take(bad, "", ""), MLT_INVALID);
+    refused("cloudevent-header", "/myext1");
+    for (size_t i = 0; i < 64; i++) {
+        snprintf(names[i], sizeof(names[i]), "ce-e%zu", i);
+        many[4 + i] = (struct named){names[i], "x"};
+    }
+    assert_int_equal(take(many, "", ""), MLT_INVALID);
+    refused("cloudevent-attribute", "");
 }
 
 static void test_binary_refused(void **state) {
@@ -228,6 +259,7 @@ int main(void) {
         cmocka_unit_test(test_header_decoding),
         cmocka_unit_test_teardown(test_binary, tear_down),
         cmocka_unit_test_teardown(test_binary_bytes, tear_down),
+        cmocka_unit_test_teardown(test_attributes_that_nobody_knows, tear_down),
         cmocka_unit_test_teardown(test_binary_refused, tear_down),
         cmocka_unit_test_teardown(test_structured, tear_down),
         cmocka_unit_test_teardown(test_structured_refused, tear_down),

@@ -128,6 +128,21 @@ static void test_halves_that_disagree(void **state) {
     }
 }
 
+static void test_messages_that_disagree(void **state) {
+    // A message with other rows under the same id contradicts the first, though no row of it contradicts a row.
+    (void)state;
+    add(REQUEST("r", DIGEST("aa")));
+    add(RESPONSE("r", ROW(0) DIGEST("bb")));
+    add(RESPONSE("r", ROW(1) DIGEST("bb")));
+    assert_int_equal(predictions("r"), 3);
+    assert_null(finding("conflicting-records"));
+    add(RESPONSE("r", ROW(2) DIGEST("cc")));
+    assert_int_equal(predictions("r"), 4);
+    assert_non_null(finding("conflicting-records"));
+    assert_int_equal(finding("conflicting-records")->entries[0], 1);
+    assert_int_equal(finding("conflicting-records")->entries[1], 3);
+}
+
 static void test_only_one_half(void **state) {
     // What never came is a finding that names the half which did.
     (void)state;
@@ -319,6 +334,7 @@ int main(void) {
         T(test_response_first),
         T(test_the_same_message_twice),
         T(test_halves_that_disagree),
+        T(test_messages_that_disagree),
         T(test_only_one_half),
         T(test_services_apart),
         T(test_ids_of_the_server),

@@ -192,6 +192,12 @@ static void test_identity(void **state) {
     // Rows of one request stand side by side.
     compare("{\"kind\":\"prediction\",\"request_id\":\"r\"," TIME ",\"row\":1}",
             "{\"kind\":\"prediction\",\"request_id\":\"r\"," TIME ",\"row\":2}", true, false, false);
+    // So do halves: one that is erased is not the other.
+    compare("{\"kind\":\"prediction\",\"request_id\":\"r\"," TIME ",\"half\":\"request\"}",
+            "{\"kind\":\"prediction\",\"request_id\":\"r\"," TIME ",\"half\":\"response\"}", true, false, false);
+    compare("{\"kind\":\"prediction\",\"request_id\":\"r\"," TIME ",\"half\":\"request\",\"event_id\":\"1\"}",
+            "{\"kind\":\"prediction\",\"request_id\":\"r\"," TIME ",\"half\":\"request\",\"event_id\":\"2\"}", true,
+            false, false);
     compare("{\"kind\":\"dataset.version\",\"dataset\":\"d\",\"version\":\"1\"}",
             "{\"kind\":\"dataset.version\",\"dataset\":\"d\",\"version\":\"2\"}", false, true, false);
     compare("{\"kind\":\"model.version\",\"model\":\"a\",\"model_version\":\"1\"}",
