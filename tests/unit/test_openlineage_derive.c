@@ -98,6 +98,18 @@ static void test_runs_chain(void **state) {
     says(f, "\"sources\":[{\"system\":\"db\",\"table\":\"a\"}]");
 }
 
+static void test_symlinks(void **state) {
+    // What was written under one name and is read under another, which the event gives, is the same dataset.
+    struct fixture *f = *state;
+    take(f, PRODUCER, EVENT("r1", "COMPLETE", "2026-11-23T08:00:00Z", OUT("path")), false);
+    take(f, PRODUCER,
+         EVENT("r2", "COMPLETE", "2026-11-23T10:00:00Z",
+               ",\"inputs\":[{\"namespace\":\"hive\",\"name\":\"table\",\"facets\":{\"symlinks\":{\"identifiers\":["
+               "{\"namespace\":\"hive\"},7,{\"namespace\":\"db\",\"name\":\"path\",\"type\":\"TABLE\"}]}}}]" OUT("o")),
+         false);
+    says(f, "\"sources\":[],\"inputs\":[{\"dataset\":\"db/path\",\"version\":\"r1\"}]");
+}
+
 static void test_runs_chain_within_a_batch(void **state) {
     // What an earlier run of a batch made is not in the log yet, and known all the same.
     struct fixture *f = *state;
@@ -200,6 +212,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_events_meet_in_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_runs_chain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_symlinks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_runs_chain_within_a_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_table_that_a_run_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_retry_does_not_read_itself, set_up, tear_down),
