@@ -177,6 +177,12 @@ static void put_step(struct mlt_json_writer *w, const char *step, struct mlt_byt
     w->out->failed = w->out->failed || text->failed;
 }
 
+// Makes the scratch text empty; that one before could not be held is not forgotten.
+static void begin_text(struct mlt_json_writer *w, struct mlt_buf *text) {
+    w->out->failed = w->out->failed || text->failed;
+    mlt_buf_reset(text);
+}
+
 static void put_subset_step(struct mlt_json_writer *w, const struct mlt_openlineage_dataset *input,
                             struct mlt_buf *text, struct mlt_arena *arena) {
     struct mlt_openlineage_value subset = mlt_openlineage_dataset_facet(input, "subset");
@@ -184,7 +190,7 @@ static void put_subset_step(struct mlt_json_writer *w, const struct mlt_openline
     if (!condition.json) {
         return;
     }
-    mlt_buf_reset(text);
+    begin_text(w, text);
     mlt_buf_put_bytes(text, input->full);
     mlt_buf_put_str(text, ": ");
     mlt_openlineage_condition(text, condition, arena);
@@ -228,7 +234,7 @@ static void put_column_steps(struct mlt_json_writer *w, struct mlt_openlineage_v
                              struct mlt_arena *arena) {
     struct mlt_openlineage_value dataset = mlt_openlineage_get(lineage, "dataset");
     struct mlt_openlineage_value fields = mlt_openlineage_get(lineage, "fields");
-    mlt_buf_reset(text);
+    begin_text(w, text);
     put_fields(text, dataset, arena);
     if (text->len > 0) {
         put_step(w, "all rows", (struct mlt_bytes){0}, text);
@@ -236,7 +242,7 @@ static void put_column_steps(struct mlt_json_writer *w, struct mlt_openlineage_v
     for (mlt_json_at n = mlt_openlineage_first(fields); n != MLT_JSON_NONE; n = mlt_openlineage_next(fields, n)) {
         struct mlt_openlineage_value field = mlt_openlineage_of(fields, n + 1);
         struct mlt_bytes said = mlt_openlineage_text(field, "transformationDescription", arena);
-        mlt_buf_reset(text);
+        begin_text(w, text);
         put_fields(text, mlt_openlineage_get(field, "inputFields"), arena);
         mlt_buf_put_str(text, said.len > 0 && text->len > 0 ? "; " : "");
         mlt_buf_put_bytes(text, said);
@@ -262,6 +268,7 @@ void mlt_openlineage_put_transformations(struct mlt_json_writer *w, const struct
         put_column_steps(w, mlt_openlineage_dataset_facet(made, "columnLineage"), &text, run->arena);
     }
     mlt_jw_end_array(w);
+    begin_text(w, &text);
     mlt_buf_clear(&text);
 }
 

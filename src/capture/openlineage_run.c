@@ -148,7 +148,9 @@ bool mlt_openlineage_names(struct mlt_bytes ns, struct mlt_bytes name) {
 // False: it is no event that was ever accepted.
 static bool read_event(struct mlt_openlineage_event *e, struct mlt_bytes raw, struct mlt_arena *arena) {
     *e = (struct mlt_openlineage_event){.raw = raw};
-    if (mlt_json_scan(&e->json, raw, NULL) != MLT_OK) {
+    enum mlt_status status = mlt_json_scan(&e->json, raw, NULL);
+    if (status != MLT_OK) {
+        arena->failed = arena->failed || status == MLT_NOMEM;
         return false;
     }
     struct mlt_openlineage_value job = mlt_openlineage_get(whole(e), "job");

@@ -436,7 +436,7 @@ static enum mlt_status tell(struct telling *t, struct mlt_error *err) {
     if (mlt_bytes_is(t->run.end->type, "COMPLETE")) {
         tell_outputs(t);
     }
-    if (t->out->lines.failed) {
+    if (t->out->lines.failed || t->out->arena.failed) { // a text that was not given would be a member left out
         return mlt_fail(err, MLT_NOMEM, "no memory for the records of a run");
     }
     return !t->cut ? MLT_OK
@@ -452,6 +452,9 @@ enum mlt_status mlt_openlineage_tell(struct mlt_capture *out, const struct mlt_b
     if (status == MLT_OK && t.run.end) {
         status = tell(&t, err);
         status = status == MLT_INVALID ? MLT_OK : status; // noted
+    }
+    if (status == MLT_OK && out->arena.failed) {
+        status = mlt_fail(err, MLT_NOMEM, "no memory to put a run together");
     }
     mlt_openlineage_run_clear(&t.run);
     return status;

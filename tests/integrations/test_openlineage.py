@@ -29,6 +29,7 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "openlineage"
 SCHEMAS = ROOT / "docs" / "schemas" / "openlineage"
 WAREHOUSE = "sqlite://warehouse.example.org/clinic.db"
+
 from served import until  # noqa: E402
 from mltrail import openlineage as facets  # noqa: E402
 
