@@ -56,17 +56,33 @@ static bool is_hex_digest(struct mlt_bytes value) {
     return mlt_hex_decode(hash, sizeof hash, value);
 }
 
+// A digest that a record takes: of sha256 the form is checked.
+static bool is_digest(struct mlt_bytes algorithm, struct mlt_bytes value) {
+    return algorithm.len > 0 && value.len > 0 && (!mlt_bytes_is(algorithm, "sha256") || is_hex_digest(value));
+}
+
 void mlt_openlineage_put_digest(struct mlt_json_writer *w, const char *member, struct mlt_openlineage_value digest,
                                 struct mlt_arena *arena) {
     struct mlt_bytes algorithm = mlt_openlineage_text(digest, "algorithm", arena);
     struct mlt_bytes value = mlt_openlineage_text(digest, "value", arena);
-    if (algorithm.len == 0 || value.len == 0 || (mlt_bytes_is(algorithm, "sha256") && !is_hex_digest(value))) {
+    struct mlt_openlineage_value others = mlt_openlineage_get(digest, "others");
+    if (!is_digest(algorithm, value)) {
         return;
     }
     mlt_jw_name(w, member);
     mlt_jw_object(w);
     mlt_jw_name_bytes(w, algorithm);
     mlt_jw_string(w, value);
+    bool object = others.json && mlt_json_is(others.json, others.at, MLT_JSON_OBJECT);
+    for (mlt_json_at n = object ? mlt_openlineage_first(others) : MLT_JSON_NONE; n != MLT_JSON_NONE;
+         n = mlt_openlineage_next(others, n)) {
+        struct mlt_bytes name = mlt_json_string(others.json, n, arena);
+        struct mlt_bytes other = mlt_json_string(others.json, n + 1, arena);
+        if (is_digest(name, other) && !mlt_bytes_equal(name, algorithm)) {
+            mlt_jw_name_bytes(w, name);
+            mlt_jw_string(w, other);
+        }
+    }
     mlt_jw_end_object(w);
 }
 

@@ -344,6 +344,7 @@ def test_a_server_that_is_away_is_tried_again(trail, client):
 @pytest.mark.parametrize("name, facet", [
     ("mltrail_datasetDigest", facets.dataset_digest("sha256:" + "a" * 64, "bytes of the file", 7)),
     ("mltrail_datasetDigest", facets.dataset_digest("oms:00ff")),
+    ("mltrail_datasetDigest", facets.dataset_digest({"oms": "00ff", "dirHash": "11"})),
     ("mltrail_exclusions", facets.exclusions()),
     ("mltrail_exclusions", facets.exclusions(facets.exclusion("age < 18", "minors", 3, "board"))),
     ("mltrail_actor", facets.actor("ana", "manual", "bo", "cy", "di")),

@@ -6,7 +6,7 @@
 #define PIPELINE "tests/vectors/openlineage/pipeline.ndjson" // what the real client sent for examples/openlineage
 #define DBT "tests/vectors/openlineage/dbt.ndjson"           // what `dbt-ol run` sent for two models
 #define RECORDED_EVENTS 6
-#define RUN_ID "01a2103a-5a80-7c32-9b09-049e96b0a7b3"
+#define RUN_ID "01a21067-37e0-7e30-aeb7-4e697f355f08"
 
 // --- saying things shortly ---
 
@@ -214,7 +214,7 @@ static void test_extract(void **state) {
     says("\"rows\":569}]");
     says("\"exclusions\":[]");
     says("\"created_by\":\"ana@example.org\"");
-    says("\"hash\":{\"sha256\":\"");
+    says("\"hash\":{\"mltrail-rows-1\":\"");
     says("biopsy_date >= '2022-01-01' AND biopsy_date < '2024-07-01')\"");
     says("\"rows_in\":569,\"rows_out\":456");
     says("\"git_commit\":\"");
@@ -390,6 +390,17 @@ static void test_facets_that_say_nonsense(void **state) {
     says("\"dataset\":\"db/o\",\"version\":\"r\"");
 }
 
+static void test_several_digests(void **state) {
+    // Digests of one content by several algorithms are one set; what is none is left out.
+    (void)state;
+    tell((const char *const[]){COMPLETE(
+             "", "",
+             OUTPUT("o", "\"mltrail_datasetDigest\":{\"algorithm\":\"dirHash\",\"value\":\"11\","
+                         "\"others\":{\"oms\":\"22\",\"sha256\":\"zz\",\"dirHash\":\"33\",\"x\":7}}"))},
+         1, NULL);
+    says("\"hash\":{\"dirHash\":\"11\",\"oms\":\"22\"}");
+}
+
 static void test_deleted_facets(void **state) {
     // `_deleted` takes a facet back.
     (void)state;
@@ -500,6 +511,7 @@ int main(void) {
         cmocka_unit_test(test_failed_runs),
         cmocka_unit_test(test_dbt_models_are_no_models),
         cmocka_unit_test(test_facets_that_say_nonsense),
+        cmocka_unit_test(test_several_digests),
         cmocka_unit_test(test_deleted_facets),
         cmocka_unit_test(test_date_ranges),
         cmocka_unit_test(test_other_ranges),

@@ -31,7 +31,13 @@ def test_a_digest_is_taken_apart():
     assert (facet["algorithm"], facet["value"], facet["method"], facet["rowCount"]) == ("oms", "00ff", "model_signing", 3)
 
 
+def test_a_set_of_digests_stays_one():
+    facet = facets.dataset_digest({"oms": "00ff", "dirHash": "11"})
+    assert (facet["algorithm"], facet["value"], facet["others"]) == ("dirHash", "11", {"oms": "00ff"})
+
+
 @pytest.mark.parametrize("make", [
+    lambda: facets.dataset_digest({}),
     lambda: facets.dataset_digest("9f86"), lambda: facets.dataset_digest(":9f86"), lambda: facets.actor("ana", trigger="whim"),
     lambda: facets.dataset_role("toy"),
 ])
