@@ -102,7 +102,7 @@ def made(db: sqlite3.Connection, table: str, **more: Any) -> OutputDataset:
     rows = hash_rows(columns, db.execute(f"SELECT * FROM {table} ORDER BY id"))
     return OutputDataset(WAREHOUSE, table, facets={
         "schema": schema_dataset.SchemaDatasetFacet(fields=[schema_dataset.SchemaDatasetFacetFields(name) for name in columns]),
-        "mltrail_datasetDigest": facets.dataset_digest(rows.digest, "rows in order of id", rows.rows), **more},
+        "mltrail_datasetDigest": facets.dataset_digest(rows.digests, "rows in order of id", rows.rows), **more},
         outputFacets={"outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(rowCount=rows.rows)})
 
 

@@ -47,6 +47,7 @@ static struct mlt_arena_block *arena_grow(struct mlt_arena *arena, size_t len) {
 
 void *mlt_arena_take(struct mlt_arena *arena, size_t len) {
     if (len > SIZE_MAX / 2) {
+        arena->failed = true;
         return NULL;
     }
     // A request for nothing still gets an address of its own, so that NULL always means "no memory".
@@ -55,6 +56,7 @@ void *mlt_arena_take(struct mlt_arena *arena, size_t len) {
     if (!block || block->cap - block->len < rounded) {
         block = arena_grow(arena, rounded);
         if (!block) {
+            arena->failed = true;
             return NULL;
         }
     }
@@ -85,7 +87,7 @@ struct mlt_bytes mlt_arena_copy(struct mlt_arena *arena, struct mlt_bytes b) {
 }
 
 char *mlt_arena_cstr(struct mlt_arena *arena, struct mlt_bytes b) {
-    char *taken = b.len < SIZE_MAX ? mlt_arena_take(arena, b.len + 1) : NULL;
+    char *taken = mlt_arena_take(arena, b.len < SIZE_MAX ? b.len + 1 : SIZE_MAX);
     if (taken) {
         if (b.len > 0) {
             memcpy(taken, b.ptr, b.len);

@@ -134,6 +134,7 @@ struct mlt_arena {
     struct mlt_arena_block *blocks;
     size_t used;                   // bytes handed out, for limits
     struct mlt_arena_block *spare; // empty blocks that mlt_arena_recycle kept
+    bool failed;                   // something was not given, since the last reset: for who checks once at the end
 };
 void *mlt_arena_take(struct mlt_arena *arena, size_t len);
 void *mlt_arena_zero(struct mlt_arena *arena, size_t len);

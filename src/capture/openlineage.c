@@ -198,10 +198,15 @@ static void keep(const struct arriving *a, enum event_type type) {
 static enum mlt_status arrive(struct arriving *a, struct mlt_error *err) {
     enum event_type type = type_of(a);
     enum mlt_status status = check(a, type);
+    if (status == MLT_OK) {
+        keep(a, type);
+    }
+    if (a->out->arena.failed) { // what was not given looks like what is not there
+        return mlt_fail(err, MLT_NOMEM, "no memory for an event");
+    }
     if (status != MLT_OK) {
         return status;
     }
-    keep(a, type);
     if (type == DATASET_EVENT) {
         status = mlt_openlineage_tell_dataset(a->out, a->json, a->event, err);
     }

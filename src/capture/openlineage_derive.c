@@ -64,7 +64,9 @@ static struct mlt_bytes copied_text(struct deriving *d, const struct mlt_json *j
 // The event of a capture record, if it is one of a run.
 static bool read_fresh(struct deriving *d, struct fresh *out, struct mlt_bytes line) {
     struct mlt_json json = {0};
-    bool is = mlt_json_scan(&json, line, NULL) == MLT_OK;
+    enum mlt_status status = mlt_json_scan(&json, line, NULL);
+    bool is = status == MLT_OK;
+    d->arena.failed = d->arena.failed || status == MLT_NOMEM;
     mlt_json_at message = is ? mlt_json_get(&json, 0, "message") : MLT_JSON_NONE;
     mlt_json_at run = mlt_json_get(&json, message, "run");
     is = mlt_json_is(&json, run, MLT_JSON_OBJECT);
@@ -111,7 +113,10 @@ static enum mlt_status read_logged(struct deriving *d, uint64_t index, struct ml
     enum mlt_status status = d->src->entry(d->src->ctx, index, arena, &bytes, d->err);
     status = status == MLT_OK ? mlt_entry_parse(&entry, arena, bytes, d->err) : status;
     status = status == MLT_OK ? d->src->payload(d->src->ctx, index, &entry, arena, &state, &plain, d->err) : status;
-    if (status == MLT_OK && state == MLT_PAYLOAD_OPEN && mlt_json_scan(&payload, plain, NULL) == MLT_OK) {
+    if (status == MLT_OK && state == MLT_PAYLOAD_OPEN) {
+        status = mlt_json_scan(&payload, plain, d->err);
+    }
+    if (status == MLT_OK && state == MLT_PAYLOAD_OPEN) {
         mlt_json_at message = mlt_json_get(&payload, 0, "message");
         if (mlt_json_is(&payload, message, MLT_JSON_OBJECT)) {
             add_event(d, mlt_json_raw(&payload, message));
@@ -216,11 +221,13 @@ static enum mlt_status remember_made(struct deriving *d, size_t from) {
     while (status == MLT_OK && next_line(&rest, &line)) {
         struct mlt_json json = {0};
         struct made one = {0};
-        if (mlt_json_scan(&json, line, NULL) == MLT_OK) {
+        status = mlt_json_scan(&json, line, d->err);
+        if (status == MLT_OK) {
             one.dataset = copied_text(d, &json, 0, "dataset");
             one.version = copied_text(d, &json, 0, "version");
         }
-        if (one.dataset.len > 0 && mlt_time_parse(&one.time, copied_text(d, &json, 0, "timestamp"))) {
+        if (status == MLT_OK && one.dataset.len > 0 &&
+            mlt_time_parse(&one.time, copied_text(d, &json, 0, "timestamp"))) {
             if (d->num_made == d->cap_made) {
                 size_t cap = d->cap_made > 0 ? 2 * d->cap_made : 16;
                 struct made *grown = realloc(d->made, cap * sizeof *grown);
@@ -237,6 +244,19 @@ static enum mlt_status remember_made(struct deriving *d, size_t from) {
     return status;
 }
 
+// Events are kept in any case: a log that cannot be read in one place must not refuse what comes after. That a run was
+// not told is told.
+static enum mlt_status note_failure(struct deriving *d, const struct fresh *fresh, enum mlt_status status) {
+    if (status == MLT_OK || status == MLT_NOMEM) {
+        return status;
+    }
+    struct mlt_bytes raw = mlt_arena_copy(&d->out->arena, fresh->event); // ours ends with this message
+    return mlt_capture_reject(d->out, 1, raw, "run-not-told", "", "what is recorded of this run could not be read: %s",
+                              d->err ? d->err->text : "") == MLT_NOMEM
+               ? no_memory(d)
+               : MLT_OK;
+}
+
 static enum mlt_status derive_run(struct deriving *d, const struct fresh *fresh, size_t num) {
     const struct mlt_openlineage_log log = {d, find_dataset};
     struct mlt_arena arena = {0}; // of this run
@@ -250,8 +270,9 @@ static enum mlt_status derive_run(struct deriving *d, const struct fresh *fresh,
     }
     status = status == MLT_OK ? mlt_openlineage_tell(d->out, d->events, d->num_events, &log, d->err) : status;
     status = status == MLT_OK ? remember_made(d, before) : status;
+    status = status == MLT_OK && (arena.failed || d->arena.failed) ? no_memory(d) : status;
     mlt_arena_clear(&arena);
-    return status;
+    return note_failure(d, fresh, status);
 }
 
 struct span {

@@ -56,17 +56,33 @@ static bool is_hex_digest(struct mlt_bytes value) {
     return mlt_hex_decode(hash, sizeof hash, value);
 }
 
+// A digest that a record takes: of sha256 the form is checked.
+static bool is_digest(struct mlt_bytes algorithm, struct mlt_bytes value) {
+    return algorithm.len > 0 && value.len > 0 && (!mlt_bytes_is(algorithm, "sha256") || is_hex_digest(value));
+}
+
 void mlt_openlineage_put_digest(struct mlt_json_writer *w, const char *member, struct mlt_openlineage_value digest,
                                 struct mlt_arena *arena) {
     struct mlt_bytes algorithm = mlt_openlineage_text(digest, "algorithm", arena);
     struct mlt_bytes value = mlt_openlineage_text(digest, "value", arena);
-    if (algorithm.len == 0 || value.len == 0 || (mlt_bytes_is(algorithm, "sha256") && !is_hex_digest(value))) {
+    struct mlt_openlineage_value others = mlt_openlineage_get(digest, "others");
+    if (!is_digest(algorithm, value)) {
         return;
     }
     mlt_jw_name(w, member);
     mlt_jw_object(w);
     mlt_jw_name_bytes(w, algorithm);
     mlt_jw_string(w, value);
+    bool object = others.json && mlt_json_is(others.json, others.at, MLT_JSON_OBJECT);
+    for (mlt_json_at n = object ? mlt_openlineage_first(others) : MLT_JSON_NONE; n != MLT_JSON_NONE;
+         n = mlt_openlineage_next(others, n)) {
+        struct mlt_bytes name = mlt_json_string(others.json, n, arena);
+        struct mlt_bytes other = mlt_json_string(others.json, n + 1, arena);
+        if (is_digest(name, other) && !mlt_bytes_equal(name, algorithm)) {
+            mlt_jw_name_bytes(w, name);
+            mlt_jw_string(w, other);
+        }
+    }
     mlt_jw_end_object(w);
 }
 
@@ -177,6 +193,12 @@ static void put_step(struct mlt_json_writer *w, const char *step, struct mlt_byt
     w->out->failed = w->out->failed || text->failed;
 }
 
+// Makes the scratch text empty; that one before could not be held is not forgotten.
+static void begin_text(struct mlt_json_writer *w, struct mlt_buf *text) {
+    w->out->failed = w->out->failed || text->failed;
+    mlt_buf_reset(text);
+}
+
 static void put_subset_step(struct mlt_json_writer *w, const struct mlt_openlineage_dataset *input,
                             struct mlt_buf *text, struct mlt_arena *arena) {
     struct mlt_openlineage_value subset = mlt_openlineage_dataset_facet(input, "subset");
@@ -184,7 +206,7 @@ static void put_subset_step(struct mlt_json_writer *w, const struct mlt_openline
     if (!condition.json) {
         return;
     }
-    mlt_buf_reset(text);
+    begin_text(w, text);
     mlt_buf_put_bytes(text, input->full);
     mlt_buf_put_str(text, ": ");
     mlt_openlineage_condition(text, condition, arena);
@@ -228,7 +250,7 @@ static void put_column_steps(struct mlt_json_writer *w, struct mlt_openlineage_v
                              struct mlt_arena *arena) {
     struct mlt_openlineage_value dataset = mlt_openlineage_get(lineage, "dataset");
     struct mlt_openlineage_value fields = mlt_openlineage_get(lineage, "fields");
-    mlt_buf_reset(text);
+    begin_text(w, text);
     put_fields(text, dataset, arena);
     if (text->len > 0) {
         put_step(w, "all rows", (struct mlt_bytes){0}, text);
@@ -236,7 +258,7 @@ static void put_column_steps(struct mlt_json_writer *w, struct mlt_openlineage_v
     for (mlt_json_at n = mlt_openlineage_first(fields); n != MLT_JSON_NONE; n = mlt_openlineage_next(fields, n)) {
         struct mlt_openlineage_value field = mlt_openlineage_of(fields, n + 1);
         struct mlt_bytes said = mlt_openlineage_text(field, "transformationDescription", arena);
-        mlt_buf_reset(text);
+        begin_text(w, text);
         put_fields(text, mlt_openlineage_get(field, "inputFields"), arena);
         mlt_buf_put_str(text, said.len > 0 && text->len > 0 ? "; " : "");
         mlt_buf_put_bytes(text, said);
@@ -262,6 +284,7 @@ void mlt_openlineage_put_transformations(struct mlt_json_writer *w, const struct
         put_column_steps(w, mlt_openlineage_dataset_facet(made, "columnLineage"), &text, run->arena);
     }
     mlt_jw_end_array(w);
+    begin_text(w, &text);
     mlt_buf_clear(&text);
 }
 

@@ -141,15 +141,16 @@ static int by_time(const void *x, const void *y) {
     return a->rank != b->rank ? (int)a->rank - (int)b->rank : mlt_bytes_compare(a->raw, b->raw);
 }
 
-// Names as they are accepted when an event arrives.
-static bool fits(struct mlt_bytes ns, struct mlt_bytes name) {
+bool mlt_openlineage_names(struct mlt_bytes ns, struct mlt_bytes name) {
     return ns.len > 0 && name.len > 0 && ns.len + name.len < MLT_OPENLINEAGE_NAME_MAX;
 }
 
 // False: it is no event that was ever accepted.
 static bool read_event(struct mlt_openlineage_event *e, struct mlt_bytes raw, struct mlt_arena *arena) {
     *e = (struct mlt_openlineage_event){.raw = raw};
-    if (mlt_json_scan(&e->json, raw, NULL) != MLT_OK) {
+    enum mlt_status status = mlt_json_scan(&e->json, raw, NULL);
+    if (status != MLT_OK) {
+        arena->failed = arena->failed || status == MLT_NOMEM;
         return false;
     }
     struct mlt_openlineage_value job = mlt_openlineage_get(whole(e), "job");
@@ -158,7 +159,8 @@ static bool read_event(struct mlt_openlineage_event *e, struct mlt_bytes raw, st
     e->time_text = mlt_openlineage_text(whole(e), "eventTime", arena);
     e->rank = rank_of(e->type);
     return mlt_time_parse(&e->time, e->time_text) && run.len > 0 && run.len <= MLT_NAME_MAX &&
-           fits(mlt_openlineage_text(job, "namespace", arena), mlt_openlineage_text(job, "name", arena));
+           mlt_openlineage_names(mlt_openlineage_text(job, "namespace", arena),
+                                 mlt_openlineage_text(job, "name", arena));
 }
 
 static int by_name(const void *x, const void *y) {
@@ -188,7 +190,7 @@ static size_t find_mentions(struct mlt_openlineage_mention *out, size_t max, con
             struct mlt_openlineage_mention m = {.value = mlt_openlineage_of(list, at), .order = num};
             m.ns = mlt_openlineage_text(m.value, "namespace", run->arena);
             m.name = mlt_openlineage_text(m.value, "name", run->arena);
-            if (fits(m.ns, m.name)) {
+            if (mlt_openlineage_names(m.ns, m.name)) {
                 out[num++] = m;
             }
         }

@@ -75,6 +75,8 @@ static inline struct mlt_openlineage_value mlt_openlineage_of(struct mlt_openlin
     return (struct mlt_openlineage_value){v.json, at};
 }
 
+// mlt_openlineage_names: whether a namespace and a name are such as are accepted when an event arrives.
+bool mlt_openlineage_names(struct mlt_bytes ns, struct mlt_bytes name);
 bool mlt_openlineage_type_known(struct mlt_bytes event_type);
 // mlt_openlineage_full_name joins namespace and name with a slash, unless there is one already.
 struct mlt_bytes mlt_openlineage_full_name(struct mlt_arena *arena, struct mlt_bytes ns, struct mlt_bytes name);

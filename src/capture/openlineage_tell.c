@@ -24,6 +24,7 @@ struct telling {
     const struct mlt_openlineage_log *log;
     struct mlt_openlineage_run run;
     struct mlt_openlineage_known *known; // of each input
+    struct mlt_bytes *known_as;          // its name in the trail: its own, or that of a symlink
     bool trains;
     bool cut;                      // there was no room for a record
     size_t num_before, len_before; // records and bytes of the capture that are of other runs
@@ -85,19 +86,45 @@ static struct mlt_bytes own_version(const struct telling *t, const struct mlt_op
     return (struct mlt_bytes){0};
 }
 
+static enum mlt_status look_up(struct telling *t, size_t i, struct mlt_bytes name, struct mlt_error *err) {
+    const struct mlt_openlineage_dataset *d = &t->run.inputs[i];
+    struct mlt_openlineage_known *known = &t->known[i];
+    struct mlt_bytes version = version_facet(d, t->run.arena);
+    enum mlt_status status =
+        t->log->find(t->log->ctx, name, own_version(t, d), began(&t->run), t->run.arena, known, err);
+    known->version = version.len > 0 ? version : known->version;
+    // All its versions are later: this run read what was there before the trail knew of it.
+    known->dataset = known->dataset && known->version.len > 0;
+    t->known_as[i] = name;
+    return status;
+}
+
+// By its own name, else by the other names that the event gives it: what Spark writes as a path is read as a table.
+static enum mlt_status look_up_input(struct telling *t, size_t i, struct mlt_error *err) {
+    struct mlt_openlineage_value symlinks =
+        mlt_openlineage_get(mlt_openlineage_dataset_facet(&t->run.inputs[i], "symlinks"), "identifiers");
+    enum mlt_status status = look_up(t, i, t->run.inputs[i].full, err);
+    for (mlt_json_at at = mlt_openlineage_first(symlinks);
+         status == MLT_OK && !t->known[i].dataset && at != MLT_JSON_NONE; at = mlt_openlineage_next(symlinks, at)) {
+        struct mlt_openlineage_value other = mlt_openlineage_of(symlinks, at);
+        struct mlt_bytes ns = mlt_openlineage_text(other, "namespace", t->run.arena);
+        struct mlt_bytes name = mlt_openlineage_text(other, "name", t->run.arena);
+        if (mlt_openlineage_names(ns, name)) {
+            status = look_up(t, i, mlt_openlineage_full_name(t->run.arena, ns, name), err);
+        }
+    }
+    return status;
+}
+
 static enum mlt_status look_up_inputs(struct telling *t, struct mlt_error *err) {
     t->known = mlt_arena_zero(t->run.arena, (t->run.num_inputs + 1) * sizeof *t->known);
-    if (!t->known) {
+    t->known_as = mlt_arena_zero(t->run.arena, (t->run.num_inputs + 1) * sizeof *t->known_as);
+    if (!t->known || !t->known_as) {
         return mlt_fail(err, MLT_NOMEM, "no memory for the inputs of a run");
     }
     enum mlt_status status = MLT_OK;
     for (size_t i = 0; status == MLT_OK && t->log && i < t->run.num_inputs; i++) {
-        const struct mlt_openlineage_dataset *d = &t->run.inputs[i];
-        struct mlt_bytes version = version_facet(d, t->run.arena);
-        status = t->log->find(t->log->ctx, d->full, own_version(t, d), began(&t->run), t->run.arena, &t->known[i], err);
-        t->known[i].version = version.len > 0 ? version : t->known[i].version;
-        // All its versions are later: this run read what was there before the trail knew of it.
-        t->known[i].dataset = t->known[i].dataset && t->known[i].version.len > 0;
+        status = look_up_input(t, i, err);
     }
     return status;
 }
@@ -153,7 +180,8 @@ static void put_inputs(struct mlt_json_writer *w, const struct telling *t, const
     bool any = false;
     for (size_t i = 0; i < t->run.num_inputs; i++) {
         const struct mlt_openlineage_dataset *d = &t->run.inputs[i];
-        bool itself = mlt_bytes_equal(d->full, made->full) && mlt_bytes_equal(t->known[i].version, version_of(t, made));
+        bool itself =
+            mlt_bytes_equal(t->known_as[i], made->full) && mlt_bytes_equal(t->known[i].version, version_of(t, made));
         if (!t->known[i].dataset || itself) {
             continue;
         }
@@ -163,7 +191,7 @@ static void put_inputs(struct mlt_json_writer *w, const struct telling *t, const
             any = true;
         }
         mlt_jw_object(w);
-        mlt_jw_member_bytes(w, "dataset", d->full);
+        mlt_jw_member_bytes(w, "dataset", t->known_as[i]);
         mlt_jw_member_bytes(w, "version", t->known[i].version);
         put_hash(w, d, "hash", t->run.arena);
         mlt_jw_end_object(w);
@@ -277,7 +305,7 @@ static void put_training_data(struct mlt_json_writer *w, const struct telling *t
         const struct mlt_openlineage_dataset *d = &t->run.inputs[i];
         mlt_jw_object(w);
         put_role(w, d, t->run.arena);
-        mlt_jw_member_bytes(w, "dataset", t->known[i].dataset ? d->full : read_name(t, d));
+        mlt_jw_member_bytes(w, "dataset", t->known[i].dataset ? t->known_as[i] : read_name(t, d));
         mlt_jw_member_bytes(w, "version", t->known[i].dataset ? t->known[i].version : t->run.id);
         put_hash(w, d, "hash", t->run.arena);
         mlt_jw_end_object(w);
@@ -408,7 +436,7 @@ static enum mlt_status tell(struct telling *t, struct mlt_error *err) {
     if (mlt_bytes_is(t->run.end->type, "COMPLETE")) {
         tell_outputs(t);
     }
-    if (t->out->lines.failed) {
+    if (t->out->lines.failed || t->out->arena.failed) { // a text that was not given would be a member left out
         return mlt_fail(err, MLT_NOMEM, "no memory for the records of a run");
     }
     return !t->cut ? MLT_OK
@@ -424,6 +452,9 @@ enum mlt_status mlt_openlineage_tell(struct mlt_capture *out, const struct mlt_b
     if (status == MLT_OK && t.run.end) {
         status = tell(&t, err);
         status = status == MLT_INVALID ? MLT_OK : status; // noted
+    }
+    if (status == MLT_OK && out->arena.failed) {
+        status = mlt_fail(err, MLT_NOMEM, "no memory to put a run together");
     }
     mlt_openlineage_run_clear(&t.run);
     return status;

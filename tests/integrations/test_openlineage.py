@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -19,7 +20,7 @@ jsonschema = pytest.importorskip("jsonschema")
 requests = pytest.importorskip("requests")
 
 from openlineage.client import OpenLineageClient  # noqa: E402
-from openlineage.client.event_v2 import (Dataset, DatasetEvent, InputDataset, Job, JobEvent, OutputDataset, Run,  # noqa: E402
+from openlineage.client.event_v2 import (DatasetEvent, InputDataset, Job, JobEvent, OutputDataset, Run,  # noqa: E402
                                          RunEvent, RunState, StaticDataset)
 from openlineage.client.facet_v2 import dataset_version_dataset, tags_run  # noqa: E402
 from openlineage.client.serde import Serde  # noqa: E402
@@ -28,9 +29,8 @@ ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "examples" / "openlineage"
 SCHEMAS = ROOT / "docs" / "schemas" / "openlineage"
 WAREHOUSE = "sqlite://warehouse.example.org/clinic.db"
-sys.path[:0] = [str(EXAMPLE), str(ROOT / "sdk" / "python")]
 
-import pipeline  # noqa: E402
+from served import until  # noqa: E402
 from mltrail import openlineage as facets  # noqa: E402
 
 
@@ -220,7 +220,36 @@ def test_runs_of_other_producers_stay_apart(trail, token):
     assert "private-table" not in json.dumps(versions(trail, "db/stolen"))
 
 
-def test_gzip(trail, token, monkeypatch):
+def test_the_two_ends_of_a_run_at_once(trail, token):
+    """START and COMPLETE on their way at the same time: whichever is second sees the other."""
+    runs, start, end = [str(uuid.uuid4()) for _ in range(12)], a_time(), a_time(5)
+
+    def send(body: str) -> int:
+        return post(trail, token, "/api/v1/lineage", body.encode()).status_code
+
+    bodies = [Serde.to_json(made) for run in runs for made in (
+        event(RunState.START, run, when=start, inputs=[InputDataset("db", "at-once-source")]),
+        event(RunState.COMPLETE, run, when=end, outputs=[OutputDataset("db", "at-once")]))]
+    with ThreadPoolExecutor(max_workers=8) as pool:
+        assert set(pool.map(send, bodies)) == {200}
+    told = {}
+    for made in versions(trail, "db/at-once"):
+        told.setdefault(made["version"], []).append("sources" in made)
+    assert set(told) == set(runs) and all(any(sources) for sources in told.values())
+
+
+def test_a_token_for_messages_alone(trail):
+    """A grant that covers events and not what follows from them: the event is kept, the client goes on, the trail knows why."""
+    made = trail.run("token", "create", "messages", "--trail", trail.dir, "--quiet", "--kinds", "capture")
+    assert made.returncode == 0, made.stderr
+    token, run = made.stdout.strip(), str(uuid.uuid4())
+    until(lambda: trail.knows(token), 10, "the server did not take notice of the token")
+    sent = post(trail, token, "/api/v1/lineage", Serde.to_json(event(RunState.COMPLETE, run, outputs=[OutputDataset("db", "not-granted")])).encode())
+    assert sent.status_code == 200 and sent.json()["records"] == 1
+    assert of_run(trail.search(kind="capture"), run) and not versions(trail, "db/not-granted")
+
+
+def test_gzip(trail, token):
     """The client's own compression; and a body that is no gzip is refused."""
     config = {"transport": {"type": "http", "url": url_of(trail, token), "compression": "gzip"}}
     client, run = OpenLineageClient(config=config), str(uuid.uuid4())
@@ -315,6 +344,7 @@ def test_a_server_that_is_away_is_tried_again(trail, client):
 @pytest.mark.parametrize("name, facet", [
     ("mltrail_datasetDigest", facets.dataset_digest("sha256:" + "a" * 64, "bytes of the file", 7)),
     ("mltrail_datasetDigest", facets.dataset_digest("oms:00ff")),
+    ("mltrail_datasetDigest", facets.dataset_digest({"oms": "00ff", "dirHash": "11"})),
     ("mltrail_exclusions", facets.exclusions()),
     ("mltrail_exclusions", facets.exclusions(facets.exclusion("age < 18", "minors", 3, "board"))),
     ("mltrail_actor", facets.actor("ana", "manual", "bo", "cy", "di")),

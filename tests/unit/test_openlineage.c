@@ -4,8 +4,9 @@
 #include "lib/drafting.h"
 
 #define PIPELINE "tests/vectors/openlineage/pipeline.ndjson" // what the real client sent for examples/openlineage
-#define PIPELINE_EVENTS 6
-#define RUN_ID "01a2103a-5a80-7c32-9b09-049e96b0a7b3"
+#define DBT "tests/vectors/openlineage/dbt.ndjson"           // what `dbt-ol run` sent for two models
+#define RECORDED_EVENTS 6
+#define RUN_ID "01a21067-37e0-7e30-aeb7-4e697f355f08"
 
 // --- saying things shortly ---
 
@@ -163,12 +164,12 @@ static void test_batch(void **state) {
 
 // --- runs ---
 
-static char recorded[PIPELINE_EVENTS][8192];
+static char recorded[RECORDED_EVENTS][8192];
 
-static void read_recorded(void) {
-    FILE *f = fopen(PIPELINE, "rb");
+static void read_recorded(const char *file) {
+    FILE *f = fopen(file, "rb");
     assert_non_null(f);
-    for (size_t i = 0; i < PIPELINE_EVENTS; i++) {
+    for (size_t i = 0; i < RECORDED_EVENTS; i++) {
         assert_non_null(fgets(recorded[i], sizeof recorded[i], f));
         recorded[i][strcspn(recorded[i], "\n")] = '\0';
     }
@@ -203,7 +204,7 @@ static void tell(const char *const *events, size_t num, const struct mlt_openlin
 static void test_extract(void **state) {
     // The source table with its dates and query, an exclusion list that is empty, the digest of the rows.
     (void)state;
-    read_recorded();
+    read_recorded(PIPELINE);
     tell((const char *const[]){recorded[0], recorded[1]}, 2, &made_before);
     assert_int_equal(capture.num_records, 1);
     says("\"kind\":\"dataset.version\",\"dataset\":\"sqlite://warehouse.example.org/clinic.db/extracted\"");
@@ -213,7 +214,7 @@ static void test_extract(void **state) {
     says("\"rows\":569}]");
     says("\"exclusions\":[]");
     says("\"created_by\":\"ana@example.org\"");
-    says("\"hash\":{\"sha256\":\"");
+    says("\"hash\":{\"mltrail-rows-1\":\"");
     says("biopsy_date >= '2022-01-01' AND biopsy_date < '2024-07-01')\"");
     says("\"rows_in\":569,\"rows_out\":456");
     says("\"git_commit\":\"");
@@ -223,7 +224,7 @@ static void test_extract(void **state) {
 static void test_clean(void **state) {
     // A dataset that the trail knows is an input, not a source; exclusions with their reasons; what became of columns.
     (void)state;
-    read_recorded();
+    read_recorded(PIPELINE);
     tell((const char *const[]){recorded[2], recorded[3]}, 2, &made_before);
     says("\"sources\":[],\"inputs\":[{\"dataset\":\"sqlite://warehouse.example.org/clinic.db/"
          "extracted\",\"version\":\"before\"");
@@ -239,7 +240,7 @@ static void test_clean(void **state) {
 static void test_train(void **state) {
     // A run that trains: the run with its parameters, metrics, data and person, and the model with its digest.
     (void)state;
-    read_recorded();
+    read_recorded(PIPELINE);
     tell((const char *const[]){recorded[4], recorded[5]}, 2, &made_before);
     assert_int_equal(capture.num_records, 2);
     says("\"kind\":\"training.run\",\"training_job_id\":\"" RUN_ID "\"");
@@ -256,7 +257,7 @@ static void test_train(void **state) {
 static void test_training_on_raw_tables(void **state) {
     // A training run on tables that the trail knows nothing of: what it read of them is a dataset version of its own.
     (void)state;
-    read_recorded();
+    read_recorded(PIPELINE);
     tell((const char *const[]){recorded[4], recorded[5]}, 2, NULL);
     assert_int_equal(capture.num_records, 3);
     says("\"dataset\":\"clinic/train/reads/sqlite://warehouse.example.org/clinic.db/measured\",\"version\":\"" RUN_ID
@@ -265,11 +266,36 @@ static void test_training_on_raw_tables(void **state) {
     says("\"datasets\":[{\"role\":\"train\",\"dataset\":\"clinic/train/reads/");
 }
 
+static enum mlt_status find_dbt(void *ctx, struct mlt_bytes dataset, struct mlt_bytes but, int64_t by,
+                                struct mlt_arena *arena, struct mlt_openlineage_known *out, struct mlt_error *err) {
+    (void)ctx;
+    (void)but;
+    (void)by;
+    (void)arena;
+    (void)err;
+    bool made = mlt_bytes_is(dataset, "duckdb://clinic.duckdb/clinic.main.raw");
+    *out = (struct mlt_openlineage_known){made, mlt_str(made ? "before" : NULL)};
+    return MLT_OK;
+}
+
+static void test_dbt(void **state) {
+    // What dbt's wrapper sends of a model: a dataset version with its SQL and columns, no machine-learning model.
+    (void)state;
+    static const struct mlt_openlineage_log log = {NULL, find_dbt};
+    read_recorded(DBT);
+    tell((const char *const[]){recorded[2], recorded[4]}, 2, &log);
+    assert_int_equal(capture.num_records, 1);
+    says("\"dataset\":\"duckdb://clinic.duckdb/clinic.main.clean\"");
+    says("\"sources\":[],\"inputs\":[{\"dataset\":\"duckdb://clinic.duckdb/clinic.main.raw\",\"version\":\"before\"}]");
+    says("\"step\":\"dbt/clinic.main.clinic.clean\",\"description\":\"select id, v from");
+    says("{\"step\":\"column v\",\"description\":\"duckdb://clinic.duckdb/clinic.main.raw.v\"}");
+}
+
 static void test_order_does_not_matter(void **state) {
     // The same events in any order, and some of them twice, give the same bytes.
     (void)state;
-    read_recorded();
-    for (size_t run = 0; run < PIPELINE_EVENTS; run += 2) {
+    read_recorded(PIPELINE);
+    for (size_t run = 0; run < RECORDED_EVENTS; run += 2) {
         tell((const char *const[]){recorded[run], recorded[run + 1]}, 2, &made_before);
         struct mlt_bytes first = mlt_arena_copy(&t.arena, mlt_buf_bytes(&capture.lines));
         tell((const char *const[]){recorded[run + 1], recorded[run]}, 2, &made_before);
@@ -362,6 +388,17 @@ static void test_facets_that_say_nonsense(void **state) {
     says_not("rows_in");
     says_not("model_artifact_hash");
     says("\"dataset\":\"db/o\",\"version\":\"r\"");
+}
+
+static void test_several_digests(void **state) {
+    // Digests of one content by several algorithms are one set; what is none is left out.
+    (void)state;
+    tell((const char *const[]){COMPLETE(
+             "", "",
+             OUTPUT("o", "\"mltrail_datasetDigest\":{\"algorithm\":\"dirHash\",\"value\":\"11\","
+                         "\"others\":{\"oms\":\"22\",\"sha256\":\"zz\",\"dirHash\":\"33\",\"x\":7}}"))},
+         1, NULL);
+    says("\"hash\":{\"dirHash\":\"11\",\"oms\":\"22\"}");
 }
 
 static void test_deleted_facets(void **state) {
@@ -467,12 +504,14 @@ int main(void) {
         cmocka_unit_test(test_clean),
         cmocka_unit_test(test_train),
         cmocka_unit_test(test_training_on_raw_tables),
+        cmocka_unit_test(test_dbt),
         cmocka_unit_test(test_order_does_not_matter),
         cmocka_unit_test(test_a_run_that_goes_on_says_nothing),
         cmocka_unit_test(test_late_events_add),
         cmocka_unit_test(test_failed_runs),
         cmocka_unit_test(test_dbt_models_are_no_models),
         cmocka_unit_test(test_facets_that_say_nonsense),
+        cmocka_unit_test(test_several_digests),
         cmocka_unit_test(test_deleted_facets),
         cmocka_unit_test(test_date_ranges),
         cmocka_unit_test(test_other_ranges),

@@ -98,6 +98,18 @@ static void test_runs_chain(void **state) {
     says(f, "\"sources\":[{\"system\":\"db\",\"table\":\"a\"}]");
 }
 
+static void test_symlinks(void **state) {
+    // What was written under one name and is read under another, which the event gives, is the same dataset.
+    struct fixture *f = *state;
+    take(f, PRODUCER, EVENT("r1", "COMPLETE", "2026-11-23T08:00:00Z", OUT("path")), false);
+    take(f, PRODUCER,
+         EVENT("r2", "COMPLETE", "2026-11-23T10:00:00Z",
+               ",\"inputs\":[{\"namespace\":\"hive\",\"name\":\"table\",\"facets\":{\"symlinks\":{\"identifiers\":["
+               "{\"namespace\":\"hive\"},7,{\"namespace\":\"db\",\"name\":\"path\",\"type\":\"TABLE\"}]}}}]" OUT("o")),
+         false);
+    says(f, "\"sources\":[],\"inputs\":[{\"dataset\":\"db/path\",\"version\":\"r1\"}]");
+}
+
 static void test_runs_chain_within_a_batch(void **state) {
     // What an earlier run of a batch made is not in the log yet, and known all the same.
     struct fixture *f = *state;
@@ -163,6 +175,35 @@ static void test_erased_events(void **state) {
     assert_false(contains(mlt_buf_bytes(&f->capture.lines), "erased"));
 }
 
+static enum mlt_status damaged(void *ctx, uint64_t index, const struct mlt_entry *entry, struct mlt_arena *arena,
+                               enum mlt_payload_state *state, struct mlt_bytes *plain, struct mlt_error *err) {
+    (void)ctx;
+    (void)entry;
+    (void)arena;
+    (void)state;
+    (void)plain;
+    return mlt_fail(err, MLT_CORRUPT, "entry %llu: the seal is broken", (unsigned long long)index);
+}
+
+static void test_damage_does_not_stop_events(void **state) {
+    // A payload that cannot be opened: the new event is kept, nothing is told of the run, and that is told.
+    struct fixture *f = *state;
+    take(f, PRODUCER, EVENT("r1", "START", "2026-11-23T09:00:00Z", IN("a")), false);
+    struct mlt_foreign msg = {.body = mlt_str(EVENT("r1", "COMPLETE", "2026-11-23T10:00:00Z", OUT("o"))),
+                              .content_type = "",
+                              .address = "",
+                              .received = ""};
+    struct mlt_source src = mlt_memsource_source(f->log);
+    src.payload = damaged;
+    mlt_capture_clear(&f->capture);
+    assert_int_equal(mlt_openlineage_event(&f->capture, &msg, &f->err), MLT_OK);
+    assert_int_equal(mlt_openlineage_derive(&f->capture, &src, mlt_str(PRODUCER), &f->err), MLT_OK);
+    assert_int_equal(f->capture.num_records, 1);
+    assert_int_equal(f->capture.num_rejected, 1);
+    assert_string_equal(f->capture.rejected[0].problem.code, "run-not-told");
+    assert_non_null(strstr(f->capture.rejected[0].problem.detail, "the seal is broken"));
+}
+
 static void test_a_run_with_many_events(void **state) {
     // The first events and the last are read; those between repeat them.
     struct fixture *f = *state;
@@ -200,11 +241,13 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_events_meet_in_the_log, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_runs_chain, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_symlinks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_runs_chain_within_a_batch, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_table_that_a_run_changes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_retry_does_not_read_itself, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_producers_stay_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_erased_events, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_damage_does_not_stop_events, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_run_with_many_events, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_static_events_are_no_runs, set_up, tear_down),
     };

@@ -11,7 +11,7 @@ The names of the facets are the keys above; docs/schemas/openlineage/ has their 
 """
 from __future__ import annotations
 
-from typing import Any, Dict, Mapping, Optional
+from typing import Any, Dict, Mapping, Optional, Union
 
 PRODUCER = "urn:mltrail:sdk:python"
 VERSION = "1-0-0"
@@ -29,16 +29,23 @@ def _facet(name: str, members: Mapping[str, Any]) -> Dict[str, Any]:
     return {"_producer": PRODUCER, "_schemaURL": schema_url(name), **given}
 
 
-def dataset_digest(digest: str, method: Optional[str] = None, row_count: Optional[int] = None) -> Dict[str, Any]:
-    """`mltrail_datasetDigest`, of a dataset or model: `digest` is `algorithm:value`, as `hash_file` and `hash_rows` give it.
+def dataset_digest(digest: Union[str, Mapping[str, str]], method: Optional[str] = None,
+                   row_count: Optional[int] = None) -> Dict[str, Any]:
+    """`mltrail_datasetDigest`, of a dataset or model: `algorithm:value`, as `hash_file` gives it, or digests by algorithm, as
+    `digests` of `hash_data`, `hash_rows` and `hash_directory` are.
 
     `method` says how it is made ("bytes of the file", "rows in order of id"), so that others can make it again.
     """
-    algorithm, colon, value = digest.partition(":")
-    if not (algorithm and colon and value):
-        raise ValueError(f"{digest!r} is no digest: algorithm:value would be, such as sha256:9f86…")
-    return _facet("mltrail_datasetDigest",
-                  {"algorithm": algorithm, "value": value, "method": method, "rowCount": row_count})
+    if isinstance(digest, str):
+        algorithm, colon, value = digest.partition(":")
+        if not (algorithm and colon and value):
+            raise ValueError(f"{digest!r} is no digest: algorithm:value would be, such as sha256:9f86…")
+        digest = {algorithm: value}
+    if not digest or not all(algorithm and value for algorithm, value in digest.items()):
+        raise ValueError("no digest is given, or an empty one")
+    (algorithm, value), *others = sorted(digest.items())
+    return _facet("mltrail_datasetDigest", {"algorithm": algorithm, "value": value, "others": dict(others) or None,
+                                            "method": method, "rowCount": row_count})
 
 
 def exclusion(condition: str, reason: str, rows_removed: Optional[int] = None,
