@@ -67,7 +67,8 @@ static void take_record(struct survey *s, struct mlt_bytes record, bool sent) {
     if (own != MLT_JSON_NONE && !text_is(s, 0, "stream", stream)) {
         return;
     }
-    if (text_is(s, 0, "kind", "prediction") && mlt_json_u64(&s->json, mlt_json_get(&s->json, 0, "sequence"), &sequence)) {
+    if (text_is(s, 0, "kind", "prediction") &&
+        mlt_json_u64(&s->json, mlt_json_get(&s->json, 0, "sequence"), &sequence)) {
         see(s, sequence, sent);
     }
     s->o->finished = sent && text_is(s, 0, "kind", "tally") &&
@@ -369,9 +370,9 @@ static enum mlt_status append_at_end(struct mlt_orphan *o, struct mlt_bytes byte
     struct mlt_buf path = {0};
     struct mlt_file *file = NULL;
     const char *name = mlt_spool_segment_path(&path, o->dir, o->stream, o->end.segment);
-    enum mlt_status status =
-        name ? env->open(env, &file, name, MLT_OPEN_WRITE | MLT_OPEN_CREATE | MLT_OPEN_PRIVATE, err)
-             : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+    enum mlt_status status = name
+                                 ? env->open(env, &file, name, MLT_OPEN_WRITE | MLT_OPEN_CREATE | MLT_OPEN_PRIVATE, err)
+                                 : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
     if (status == MLT_OK) {
         status = env->truncate(env, file, o->end.offset, err);
         status = status == MLT_OK ? env->write(env, file, bytes.ptr, bytes.len, o->end.offset, err) : status;
@@ -446,9 +447,8 @@ enum mlt_status mlt_orphan_acked(struct mlt_orphan *o, const struct mlt_spool_pl
     struct mlt_buf line = {0}, path = {0};
     mlt_spool_ack_put(&line, place);
     const char *name = mlt_spool_path(&path, o->dir, o->stream, ".ack");
-    enum mlt_status status = name && !line.failed
-                                 ? mlt_env_replace_file(o->env, name, mlt_buf_bytes(&line), true, err)
-                                 : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+    enum mlt_status status = name && !line.failed ? mlt_env_replace_file(o->env, name, mlt_buf_bytes(&line), true, err)
+                                                  : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
     mlt_buf_clear(&line);
     mlt_buf_clear(&path);
     o->at = *place;
