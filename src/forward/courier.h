@@ -13,6 +13,7 @@
 
 struct mlt_courier_event {
     enum mlt_courier_event_kind {
+        MLT_COURIER_BEGUN,   // a stream of this process; told by who opened it, and not by the courier
         MLT_COURIER_UP,      // the server answers again
         MLT_COURIER_DOWN,    // it does not, or not as it should
         MLT_COURIER_ADOPTED, // a dead writer's stream was taken over

@@ -519,6 +519,14 @@ uint64_t mlt_spool_writer_bytes(struct mlt_spool_writer *w) {
     return bytes;
 }
 
+bool mlt_spool_writer_room(struct mlt_spool_writer *w, uint64_t len, uint64_t num) {
+    pthread_mutex_lock(&w->lock);
+    uint64_t heads = (len / w->segment_max + 2) * MLT_SPOOL_HEADER_MAX;
+    bool room = w->bytes + len + num * (MLT_FRAME_HEAD_LEN + NUMBER_DIGITS_MAX) + heads <= w->bytes_max;
+    pthread_mutex_unlock(&w->lock);
+    return room;
+}
+
 uint64_t mlt_spool_writer_sequence(struct mlt_spool_writer *w) {
     pthread_mutex_lock(&w->lock);
     uint64_t sequence = w->sequence;

@@ -65,6 +65,8 @@ enum mlt_status mlt_spool_writer_sync(struct mlt_spool_writer *w, struct mlt_err
 // mlt_spool_writer_place is where the next frame goes: readers read up to it.
 struct mlt_spool_place mlt_spool_writer_place(struct mlt_spool_writer *w);
 uint64_t mlt_spool_writer_bytes(struct mlt_spool_writer *w); // on disk
+// mlt_spool_writer_room says whether `len` more bytes of bodies, in `num` frames, would fit under its limit.
+bool mlt_spool_writer_room(struct mlt_spool_writer *w, uint64_t len, uint64_t num);
 uint64_t mlt_spool_writer_sequence(struct mlt_spool_writer *w);
 uint64_t mlt_spool_writer_lost(struct mlt_spool_writer *w);
 bool mlt_spool_writer_ended(struct mlt_spool_writer *w);
