@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile proxy witness index digest completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile proxy agent witness index digest completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -123,6 +123,19 @@ _mltrail() {
     proxy:--trust-user-header) return ;;
     proxy:--upstream-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     proxy:--digest-max) return ;;
+    agent:--spool|agent:-s) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    agent:--to) return ;;
+    agent:--listen|agent:-l) COMPREPLY=($(compgen -W 'none' -- "$cur")); return ;;
+    agent:--socket) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    agent:--socket-mode) COMPREPLY=($(compgen -W '0600 0660' -- "$cur")); return ;;
+    agent:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    agent:--serving-node|agent:-n) return ;;
+    agent:--adopt|agent:-a) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    agent:--max-bytes) return ;;
+    agent:--on-full) COMPREPLY=($(compgen -W 'block error drop' -- "$cur")); return ;;
+    agent:--sync) return ;;
+    agent:--gzip) COMPREPLY=($(compgen -W 'auto on off' -- "$cur")); return ;;
+    agent:--drain) return ;;
     witness:--name|witness:-n) return ;;
     witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     witness:--listen|witness:-l) return ;;
@@ -158,6 +171,7 @@ _mltrail() {
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
     reconcile) options=' --from --to --endpoint --limit' ;;
     proxy) options=' --upstream --listen --port-file --insecure --fail-closed --fail-open --name --trust-user-header --upstream-cacert --digest-max --record-all' ;;
+    agent) options=' --spool --to --listen --socket --socket-mode --port-file --serving-node --adopt --max-bytes --on-full --sync --gzip --drain' ;;
     witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
     digest) options=' --manifest --check --ignore' ;;

@@ -221,6 +221,13 @@ enum mlt_status mlt_orphan_survey(struct mlt_orphan *o, struct mlt_error *err) {
         return status;
     }
     read_ack(&s);
+    if (num > 0 && s.has_ack && s.acked.segment > segments[num - 1]) {
+        // A power loss while it was removed brought some back: all of it was acknowledged.
+        o->at = o->until = o->end = s.acked;
+        o->finished = true;
+        free(segments);
+        return MLT_OK;
+    }
     o->end = (struct mlt_spool_place){1, 0, 1};
     for (size_t i = 0; i < num && status == MLT_OK; i++) {
         if (i > 0 && segments[i] != segments[i - 1] + 1) {
@@ -456,7 +463,8 @@ enum mlt_status mlt_orphan_acked(struct mlt_orphan *o, const struct mlt_spool_pl
 }
 
 void mlt_orphan_remove(struct mlt_orphan *o) {
-    if (drop_below(o, UINT64_MAX, NULL) == MLT_OK) {
+    // The segments are gone for good before .ack goes, by which they are known to be done with.
+    if (drop_below(o, UINT64_MAX, NULL) == MLT_OK && o->env->sync_dir(o->env, o->dir, NULL) == MLT_OK) {
         remove_file(o, ".ack.tmp");
         remove_file(o, ".ack");
         remove_file(o, ".lock");

@@ -349,20 +349,25 @@ enum mlt_status mlt_spool_writer_acked(struct mlt_spool_writer *w, const struct 
     return status;
 }
 
-void mlt_spool_writer_remove(struct mlt_spool_writer *w) {
-    struct mlt_buf path = {0};
-    const char *name;
+static bool remove_segments(struct mlt_spool_writer *w, struct mlt_buf *path) {
     for (uint64_t segment = w->first; segment <= w->segment; segment++) {
-        name = mlt_spool_segment_path(&path, w->dir, w->stream, segment);
-        if (!name || (w->env->unlink(w->env, name, NULL) != MLT_OK)) {
-            break; // the rest is adopted, and known to be at the server by its .ack
+        const char *name = mlt_spool_segment_path(path, w->dir, w->stream, segment);
+        if (!name || w->env->unlink(w->env, name, NULL) != MLT_OK) {
+            return false; // the rest is adopted, and known to be at the server by its .ack
         }
     }
-    if ((name = mlt_spool_path(&path, w->dir, w->stream, ".ack")) != NULL) {
-        (void)w->env->unlink(w->env, name, NULL);
-    }
-    if ((name = mlt_spool_path(&path, w->dir, w->stream, ".lock")) != NULL) {
-        (void)w->env->unlink(w->env, name, NULL);
+    return w->env->sync_dir(w->env, w->dir, NULL) == MLT_OK; // before .ack goes: see mlt_orphan_remove
+}
+
+void mlt_spool_writer_remove(struct mlt_spool_writer *w) {
+    static const char *const rest[] = {".ack", ".lock"};
+    struct mlt_buf path = {0};
+    bool removed = remove_segments(w, &path);
+    for (size_t i = 0; removed && i < sizeof rest / sizeof *rest; i++) {
+        const char *name = mlt_spool_path(&path, w->dir, w->stream, rest[i]);
+        if (name) {
+            (void)w->env->unlink(w->env, name, NULL);
+        }
     }
     mlt_buf_clear(&path);
     mlt_spool_writer_free(w);
