@@ -42,7 +42,8 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/mltrail-verify-config-versi
 
 install(TARGETS mltrail-verify mltrail-verify-static EXPORT mltrail-verify-targets
   LIBRARY COMPONENT verify NAMELINK_COMPONENT verify ARCHIVE COMPONENT verify)
-install(FILES include/mltrail/verify.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mltrail COMPONENT verify)
+install(FILES include/mltrail/verify.h include/mltrail/status.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/mltrail
+  COMPONENT verify)
 install(FILES ${CMAKE_BINARY_DIR}/mltrail-verify.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT verify)
 install(EXPORT mltrail-verify-targets NAMESPACE mltrail:: DESTINATION ${verifier_cmake_dir} COMPONENT verify)
 install(FILES ${CMAKE_BINARY_DIR}/mltrail-verify-config.cmake ${CMAKE_BINARY_DIR}/mltrail-verify-config-version.cmake

@@ -18,20 +18,10 @@
 #ifndef MLTRAIL_VERIFY_H
 #define MLTRAIL_VERIFY_H
 
-#include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
+#include <mltrail/status.h>
 
 #ifdef __cplusplus
 extern "C" {
-#endif
-
-#if defined(__GNUC__) || defined(__clang__)
-#define MLTRAIL_API __attribute__((visibility("default")))
-#define MLTRAIL_MUST_USE __attribute__((warn_unused_result))
-#else
-#define MLTRAIL_API
-#define MLTRAIL_MUST_USE
 #endif
 
 #define MLTRAIL_HASH_LEN 32      // SHA-256
@@ -40,23 +30,11 @@ extern "C" {
 #define MLTRAIL_KEY_TEXT_MAX 310 // "name+hash+base64" with its terminator
 #define MLTRAIL_WITNESSES_MAX 64 // of one policy
 #define MLTRAIL_NAME_MAX 65535   // bytes of a payload member's name
-#define MLTRAIL_ERROR_TEXT_LEN 1024
 #define MLTRAIL_WHY_LEN 256
 
 // ---- status: could it be checked? ----
 
-enum mltrail_status {
-    MLTRAIL_OK = 0,
-    MLTRAIL_INVALID,  // the input is not what it should be; the text says what would be right
-    MLTRAIL_LIMIT,    // the input is over a limit of this library
-    MLTRAIL_NOMEM,    // memory ran out; nothing changed
-    MLTRAIL_INTERNAL, // a mistake in this library
-};
-
-struct mltrail_error {
-    enum mltrail_status status;
-    char text[MLTRAIL_ERROR_TEXT_LEN]; // one sentence, cut if longer, always terminated
-};
+// Functions of this library return MLTRAIL_OK, MLTRAIL_INVALID, MLTRAIL_LIMIT, MLTRAIL_NOMEM or MLTRAIL_INTERNAL.
 
 // ---- verdict: is it true? ----
 
@@ -95,7 +73,8 @@ struct mltrail_verdict {
 // mltrail_verify_version returns the version of the library, e.g. "0.1.0". The text is static.
 MLTRAIL_API const char *mltrail_verify_version(void);
 
-// mltrail_status_name returns a stable word for a status: "ok", "invalid", "limit", "no-memory", "internal".
+// mltrail_status_name returns a stable word for a status: "ok", "invalid", "limit", "no-memory", "internal", "io",
+// "no-space", "timeout", "rejected"; "unknown" for other numbers.
 MLTRAIL_API const char *mltrail_status_name(enum mltrail_status status);
 
 // mltrail_reason_name returns a stable word for a reason, e.g. "holds", "no-quorum"; "unknown" for other numbers.

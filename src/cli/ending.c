@@ -16,7 +16,10 @@ static void say_where(struct mlt_cli *cli, const struct mlt_cli_place *at) {
         int host_len = colon ? (int)(colon - at->listen) : (int)strlen(at->listen);
         mlt_cli_outf(cli, "%s %s at %s://%.*s:%u\n", at->what, at->dir, at->scheme, host_len > 0 ? host_len : 1,
                      host_len > 0 ? at->listen : "*", at->port);
-    } else {
+    }
+    if (at->socket) {
+        mlt_cli_outf(cli, "%s %s at %s\n", at->what, at->dir, at->socket);
+    } else if (!at->listen) {
         mlt_cli_outf(cli, "%s %s at %s/sock\n", at->what, at->dir, at->dir);
     }
     (void)mlt_cli_flush(cli);

@@ -8,10 +8,10 @@
 
 // mlt_cli_hold_ending keeps SIGTERM and SIGINT for sigwait and its like, here and in every thread that starts later.
 void mlt_cli_hold_ending(sigset_t *ending);
-// Where something is served; `listen` NULL: at its socket alone.
+// Where something is served; `listen` NULL: at its socket alone, which is `socket`, or <dir>/sock.
 struct mlt_cli_place {
     const char *what, *dir; // as in "serving", "trail"
-    const char *scheme, *listen;
+    const char *scheme, *listen, *socket;
     unsigned port;
 };
 // mlt_cli_serve_until says where in a line, writes --port-file, and returns when one of the signals has come: the exit

@@ -153,3 +153,48 @@ enum mlt_status mlt_listen_local(int *out_fd, const char *dir, struct mlt_error 
     *out_fd = status == MLT_OK ? fd : -1;
     return status;
 }
+
+// What an earlier process left goes; a file that is no socket, or a socket with somebody behind it, stays.
+static enum mlt_status clear_way(const struct sockaddr_un *sa, struct mlt_error *err) {
+    struct stat st;
+    if (lstat(sa->sun_path, &st) != 0) {
+        return MLT_OK;
+    }
+    if (!S_ISSOCK(st.st_mode)) {
+        return mlt_fail(err, MLT_INVALID, "%s is there and is no socket; give another path", sa->sun_path);
+    }
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    bool taken = fd >= 0 && connect(fd, (const struct sockaddr *)sa, sizeof *sa) == 0;
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (taken) {
+        return mlt_fail(err, MLT_BUSY, "another process listens on %s", sa->sun_path);
+    }
+    return unlink(sa->sun_path) == 0 ? MLT_OK : mlt_fail_errno(err, errno, NULL, "replace %s", sa->sun_path);
+}
+
+enum mlt_status mlt_listen_socket(int *out_fd, const char *path, unsigned mode, struct mlt_error *err) {
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    *out_fd = -1;
+    if (strlen(path) >= sizeof sa.sun_path) {
+        return mlt_fail(err, MLT_INVALID, "the path of a socket has at most %zu bytes, this one %zu",
+                        sizeof sa.sun_path - 1, strlen(path));
+    }
+    memcpy(sa.sun_path, path, strlen(path) + 1);
+    enum mlt_status status = clear_way(&sa, err);
+    int fd = status == MLT_OK ? socket(AF_UNIX, SOCK_STREAM, 0) : -1;
+    if (status == MLT_OK) {
+        status = fd < 0 ? mlt_fail_errno(err, errno, NULL, "make a socket") : prepare(fd, err);
+    }
+    // Until listen nobody can connect, so the mode is in force before anybody could.
+    if (status == MLT_OK && (bind(fd, (struct sockaddr *)&sa, sizeof sa) != 0 || chmod(path, (mode_t)mode) != 0 ||
+                             listen(fd, MLT_LISTEN_BACKLOG) != 0)) {
+        status = mlt_fail_errno(err, errno, NULL, "listen on %s", path);
+    }
+    if (status != MLT_OK && fd >= 0) {
+        close(fd);
+    }
+    *out_fd = status == MLT_OK ? fd : -1;
+    return status;
+}

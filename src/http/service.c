@@ -29,7 +29,7 @@ struct exchange {
     struct client *client;
     bool started; // headers are read
     bool too_long;
-    char *path;
+    char *path, *query;
     struct mlt_buf body;
 };
 
@@ -130,7 +130,10 @@ static void *take_target(void *cls, const char *uri, struct MHD_Connection *conn
     ex->client = info ? info->socket_context : NULL;
     ex->path = strdup(uri);
     if (ex->path) {
-        ex->path[strcspn(ex->path, "?")] = '\0';
+        ex->query = ex->path + strcspn(ex->path, "?");
+        if (*ex->query) {
+            *ex->query++ = '\0';
+        }
     }
     if (ex->client) {
         atomic_store(&ex->client->begun, mlt_wait_now());
@@ -169,6 +172,9 @@ static enum MHD_Result respond(struct exchange *ex, struct MHD_Connection *conne
     MHD_add_response_header(r, "Content-Type", a->content_type ? a->content_type : "text/plain; charset=utf-8");
     MHD_add_response_header(r, "Cache-Control", a->cache_control ? a->cache_control : "no-store");
     MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+    if (a->retry_after) {
+        MHD_add_response_header(r, "Retry-After", a->retry_after);
+    }
     if (a->allow) {
         MHD_add_response_header(r, "Allow", a->allow);
     }
@@ -202,10 +208,38 @@ static void receive(struct exchange *ex, const char *data, size_t len) {
     }
 }
 
+static const char *request_header(void *arg, const char *name) {
+    return MHD_lookup_connection_value(arg, MHD_HEADER_KIND, name);
+}
+
+struct each_header {
+    void (*each)(void *arg, const char *name, const char *value);
+    void *arg;
+};
+
+static enum MHD_Result give_header(void *cls, enum MHD_ValueKind kind, const char *name, const char *value) {
+    const struct each_header *e = cls;
+    (void)kind;
+    e->each(e->arg, name, value ? value : "");
+    return MHD_YES;
+}
+
+static void request_headers(void *arg, void (*each)(void *, const char *, const char *), void *each_arg) {
+    struct each_header e = {each, each_arg};
+    (void)MHD_get_connection_values(arg, MHD_HEADER_KIND, give_header, &e);
+}
+
 static enum MHD_Result answer(struct exchange *ex, struct MHD_Connection *connection, const char *method) {
     struct mlt_service *s = ex->service;
     struct mlt_service_answer a = {0};
-    const struct mlt_service_request req = {.method = method, .path = ex->path, .body = mlt_buf_bytes(&ex->body)};
+    const struct mlt_service_request req = {.method = method,
+                                            .path = ex->path,
+                                            .query = ex->query,
+                                            .body = mlt_buf_bytes(&ex->body),
+                                            .fd = ex->client->fd,
+                                            .header = request_header,
+                                            .each_header = request_headers,
+                                            .header_arg = connection};
     if (ex->body.failed) {
         return MHD_NO;
     }
@@ -249,7 +283,8 @@ static struct MHD_Daemon *start_daemon(struct mlt_service *s) {
 }
 
 static enum mlt_status start(struct mlt_service *s, struct mlt_error *err) {
-    enum mlt_status status = mlt_listen_tcp(&s->fd, &s->port, s->opt.listen, s->opt.allow_remote, err);
+    enum mlt_status status = s->opt.socket ? mlt_listen_socket(&s->fd, s->opt.socket, s->opt.socket_mode, err)
+                                           : mlt_listen_tcp(&s->fd, &s->port, s->opt.listen, s->opt.allow_remote, err);
     if (status != MLT_OK) {
         return status;
     }
@@ -259,7 +294,9 @@ static enum mlt_status start(struct mlt_service *s, struct mlt_error *err) {
     }
     s->watching = true;
     s->daemon = start_daemon(s);
-    return s->daemon ? MLT_OK : mlt_fail(err, MLT_INTERNAL, "the HTTP server does not start on %s", s->opt.listen);
+    return s->daemon ? MLT_OK
+                     : mlt_fail(err, MLT_INTERNAL, "the HTTP server does not start on %s",
+                                s->opt.socket ? s->opt.socket : s->opt.listen);
 }
 
 enum mlt_status mlt_service_start(struct mlt_service **out, const struct mlt_service_options *opt,
@@ -305,6 +342,9 @@ void mlt_service_stop(struct mlt_service *s) {
     }
     if (s->fd >= 0 && !s->daemon) {
         close(s->fd);
+    }
+    if (s->opt.socket && s->daemon) {
+        (void)unlink(s->opt.socket);
     }
     if (s->watching) {
         pthread_join(s->watcher, NULL);

@@ -67,7 +67,8 @@ static void take_record(struct survey *s, struct mlt_bytes record, bool sent) {
     if (own != MLT_JSON_NONE && !text_is(s, 0, "stream", stream)) {
         return;
     }
-    if (text_is(s, 0, "kind", "prediction") && mlt_json_u64(&s->json, mlt_json_get(&s->json, 0, "sequence"), &sequence)) {
+    if (text_is(s, 0, "kind", "prediction") &&
+        mlt_json_u64(&s->json, mlt_json_get(&s->json, 0, "sequence"), &sequence)) {
         see(s, sequence, sent);
     }
     s->o->finished = sent && text_is(s, 0, "kind", "tally") &&
@@ -220,6 +221,13 @@ enum mlt_status mlt_orphan_survey(struct mlt_orphan *o, struct mlt_error *err) {
         return status;
     }
     read_ack(&s);
+    if (num > 0 && s.has_ack && s.acked.segment > segments[num - 1]) {
+        // A power loss while it was removed brought some back: all of it was acknowledged.
+        o->at = o->until = o->end = s.acked;
+        o->finished = true;
+        free(segments);
+        return MLT_OK;
+    }
     o->end = (struct mlt_spool_place){1, 0, 1};
     for (size_t i = 0; i < num && status == MLT_OK; i++) {
         if (i > 0 && segments[i] != segments[i - 1] + 1) {
@@ -369,9 +377,9 @@ static enum mlt_status append_at_end(struct mlt_orphan *o, struct mlt_bytes byte
     struct mlt_buf path = {0};
     struct mlt_file *file = NULL;
     const char *name = mlt_spool_segment_path(&path, o->dir, o->stream, o->end.segment);
-    enum mlt_status status =
-        name ? env->open(env, &file, name, MLT_OPEN_WRITE | MLT_OPEN_CREATE | MLT_OPEN_PRIVATE, err)
-             : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+    enum mlt_status status = name
+                                 ? env->open(env, &file, name, MLT_OPEN_WRITE | MLT_OPEN_CREATE | MLT_OPEN_PRIVATE, err)
+                                 : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
     if (status == MLT_OK) {
         status = env->truncate(env, file, o->end.offset, err);
         status = status == MLT_OK ? env->write(env, file, bytes.ptr, bytes.len, o->end.offset, err) : status;
@@ -446,9 +454,8 @@ enum mlt_status mlt_orphan_acked(struct mlt_orphan *o, const struct mlt_spool_pl
     struct mlt_buf line = {0}, path = {0};
     mlt_spool_ack_put(&line, place);
     const char *name = mlt_spool_path(&path, o->dir, o->stream, ".ack");
-    enum mlt_status status = name && !line.failed
-                                 ? mlt_env_replace_file(o->env, name, mlt_buf_bytes(&line), true, err)
-                                 : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+    enum mlt_status status = name && !line.failed ? mlt_env_replace_file(o->env, name, mlt_buf_bytes(&line), true, err)
+                                                  : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
     mlt_buf_clear(&line);
     mlt_buf_clear(&path);
     o->at = *place;
@@ -456,7 +463,8 @@ enum mlt_status mlt_orphan_acked(struct mlt_orphan *o, const struct mlt_spool_pl
 }
 
 void mlt_orphan_remove(struct mlt_orphan *o) {
-    if (drop_below(o, UINT64_MAX, NULL) == MLT_OK) {
+    // The segments are gone for good before .ack goes, by which they are known to be done with.
+    if (drop_below(o, UINT64_MAX, NULL) == MLT_OK && o->env->sync_dir(o->env, o->dir, NULL) == MLT_OK) {
         remove_file(o, ".ack.tmp");
         remove_file(o, ".ack");
         remove_file(o, ".lock");

@@ -11,16 +11,16 @@ struct mlt_orphan {
     char *dir;
     char stream[MLT_SPOOL_STREAM_LEN];
     struct mlt_file *lock_file;
-    struct mlt_spool_header header;   // of the last segment that has one
-    struct mlt_spool_place at;        // what the server has
-    struct mlt_spool_place until;     // for mlt_spool_read
-    struct mlt_spool_place end;       // behind the last good frame: where the owed tally goes
-    uint64_t count, lost;             // highest prediction number, and numbers that no readable frame has
-    bool finished;                    // the last frame is the final tally
-    uint64_t torn;                    // bytes of a torn tail
-    uint64_t bytes;                   // of its segments
-    struct mlt_spool_damage *damage;  // MLT_ORPHAN_DAMAGE_MAX
-    size_t num_damage;                // may exceed it
+    struct mlt_spool_header header;  // of the last segment that has one
+    struct mlt_spool_place at;       // what the server has
+    struct mlt_spool_place until;    // for mlt_spool_read
+    struct mlt_spool_place end;      // behind the last good frame: where the owed tally goes
+    uint64_t count, lost;            // highest prediction number, and numbers that no readable frame has
+    bool finished;                   // the last frame is the final tally
+    uint64_t torn;                   // bytes of a torn tail
+    uint64_t bytes;                  // of its segments
+    struct mlt_spool_damage *damage; // MLT_ORPHAN_DAMAGE_MAX
+    size_t num_damage;               // may exceed it
 };
 
 // mlt_orphan_find takes over the next stream of the directory whose writer is gone, in order of their names after

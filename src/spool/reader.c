@@ -2,8 +2,8 @@
 
 #include <stdio.h>
 
-#define CHUNK_LEN ((size_t)1024 * 1024)      // read at once: some thousand predictions
-#define KEPT_CHUNK_MAX (4 * CHUNK_LEN)       // one huge frame must not pin its memory
+#define CHUNK_LEN ((size_t)1024 * 1024) // read at once: some thousand predictions
+#define KEPT_CHUNK_MAX (4 * CHUNK_LEN)  // one huge frame must not pin its memory
 
 struct reading {
     struct mlt_spool_reader *r;
@@ -171,7 +171,8 @@ enum mlt_status mlt_spool_read(struct mlt_spool_reader *r, struct mlt_spool_plac
         status = open_segment(&g, until);
         if (status == MLT_OK) {
             status = read_segment(&g, take, arg);
-        } else if (status == MLT_NOTFOUND) { // acknowledged and removed, or missing: whoever surveyed the stream told it
+        } else if (status ==
+                   MLT_NOTFOUND) { // acknowledged and removed, or missing: whoever surveyed the stream told it
             status = MLT_OK;
         }
         if (g.file) {

@@ -97,8 +97,8 @@ enum mlt_status mlt_spool_header_read(struct mlt_spool_header *out, size_t *len,
     }
     enum mlt_status status = mlt_json_scan(&json, line, err);
     if (status == MLT_OK && !read_members(out, &json, &arena)) {
-        status = mlt_fail(err, MLT_INVALID,
-                          "a segment's head has stream, serving_node, segment, first_frame and created");
+        status =
+            mlt_fail(err, MLT_INVALID, "a segment's head has stream, serving_node, segment, first_frame and created");
     }
     *len = (size_t)(c.at - text.ptr);
     mlt_arena_clear(&arena);
@@ -133,8 +133,8 @@ bool mlt_spool_ack_read(struct mlt_spool_place *out, struct mlt_bytes text) {
     struct mlt_spool_place p = {0};
     *out = p;
     if (!take_decimal(&p.segment, &rest, ' ') || !take_decimal(&p.offset, &rest, ' ') ||
-        !take_decimal(&p.frame, &rest, '\n') || rest.len != 0 || p.segment == 0 ||
-        p.segment > MLT_SPOOL_SEGMENT_MAX || p.frame == 0) {
+        !take_decimal(&p.frame, &rest, '\n') || rest.len != 0 || p.segment == 0 || p.segment > MLT_SPOOL_SEGMENT_MAX ||
+        p.frame == 0) {
         return false;
     }
     *out = p;
@@ -171,10 +171,10 @@ enum mlt_spool_file mlt_spool_name_read(const char *name, char stream[static MLT
     }
     memcpy(stream, name, len);
     stream[len] = '\0';
-    return strcmp(name + len, ".lock") == 0        ? MLT_SPOOL_LOCK
-           : strcmp(name + len, ".ack") == 0       ? MLT_SPOOL_ACK
-           : is_segment(name + len, segment)       ? MLT_SPOOL_SEGMENT
-                                                   : MLT_SPOOL_OTHER;
+    return strcmp(name + len, ".lock") == 0  ? MLT_SPOOL_LOCK
+           : strcmp(name + len, ".ack") == 0 ? MLT_SPOOL_ACK
+           : is_segment(name + len, segment) ? MLT_SPOOL_SEGMENT
+                                             : MLT_SPOOL_OTHER;
 }
 
 const char *mlt_spool_path(struct mlt_buf *out, const char *dir, const char *stream, const char *suffix) {

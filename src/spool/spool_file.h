@@ -5,9 +5,9 @@
 #include "base/env.h"
 #include "base/time.h"
 
-#define MLT_SPOOL_STREAM_LEN 32      // "<pid>-<12 hex>" with its terminator: a pid has at most 10 digits
-#define MLT_SPOOL_NODE_LEN 256       // a name of a serving node with its terminator
-#define MLT_SPOOL_TIME_LEN 64        // RFC 3339 with its terminator
+#define MLT_SPOOL_STREAM_LEN 32 // "<pid>-<12 hex>" with its terminator: a pid has at most 10 digits
+#define MLT_SPOOL_NODE_LEN 256  // a name of a serving node with its terminator
+#define MLT_SPOOL_TIME_LEN 64   // RFC 3339 with its terminator
 #define MLT_SPOOL_SEGMENT_MAX 99999999
 #define MLT_SPOOL_HEADER_MAX 4112    // both lines of a segment; the second one has at most 4096 bytes
 #define MLT_SPOOL_ACK_MAX 64         // three numbers
@@ -23,8 +23,8 @@ struct mlt_spool_header {
     char serving_node[MLT_SPOOL_NODE_LEN];
     uint64_t segment, first_frame;
     char created[MLT_SPOOL_TIME_LEN], started[MLT_SPOOL_TIME_LEN]; // as whoever wrote them did
-    uint64_t sequence; // the last prediction number before this segment
-    uint64_t lost;     // numbers that were dropped before it
+    uint64_t sequence;                                             // the last prediction number before this segment
+    uint64_t lost;                                                 // numbers that were dropped before it
 };
 
 void mlt_spool_header_put(struct mlt_buf *out, const struct mlt_spool_header *h);

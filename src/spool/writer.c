@@ -36,9 +36,9 @@ struct mlt_spool_writer {
     uint64_t frame;    // the next one
     uint64_t sequence; // the last one taken
     uint64_t lost;
-    uint64_t bytes;   // of all segments
-    uint64_t first;   // the lowest segment that is there
-    uint64_t *sizes;  // of the segments from `first` to `segment`, the last one as of its making
+    uint64_t bytes;  // of all segments
+    uint64_t first;  // the lowest segment that is there
+    uint64_t *sizes; // of the segments from `first` to `segment`, the last one as of its making
     size_t sizes_cap;
     bool tail_unknown; // a write failed: what is behind `len` has to be cut off first
     bool dirty;        // written since the last sync
@@ -54,10 +54,8 @@ static void now_text(struct mlt_env *env, char out[static MLT_SPOOL_TIME_LEN]) {
 }
 
 static void put_header(const struct mlt_spool_writer *w, struct mlt_buf *out) {
-    struct mlt_spool_header h = {.segment = w->segment + 1,
-                                 .first_frame = w->frame,
-                                 .sequence = w->sequence,
-                                 .lost = w->lost};
+    struct mlt_spool_header h = {
+        .segment = w->segment + 1, .first_frame = w->frame, .sequence = w->sequence, .lost = w->lost};
     memcpy(h.stream, w->stream, sizeof h.stream);
     memcpy(h.serving_node, w->node, sizeof h.serving_node);
     memcpy(h.started, w->started, sizeof h.started);
@@ -260,8 +258,9 @@ static enum mlt_status put_tally(struct mlt_spool_writer *w, struct mlt_error *e
     uint64_t limit = w->bytes_max;
     w->bytes_max += MLT_SPOOL_HEADER_MAX + tally.len + MLT_FRAME_HEAD_LEN; // the count of a full spool still goes in
     enum mlt_status status =
-        tally.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a tally")
-                     : put_locked(w, &(struct mlt_spool_item){MLT_FRAME_RECORD, mlt_buf_bytes(&tally), 0, {0}}, &put, err);
+        tally.failed
+            ? mlt_fail(err, MLT_NOMEM, "no memory for a tally")
+            : put_locked(w, &(struct mlt_spool_item){MLT_FRAME_RECORD, mlt_buf_bytes(&tally), 0, {0}}, &put, err);
     w->bytes_max = limit;
     mlt_buf_clear(&tally);
     return status;
@@ -324,9 +323,8 @@ enum mlt_status mlt_spool_writer_acked(struct mlt_spool_writer *w, const struct 
     struct mlt_buf path = {0};
     mlt_spool_ack_put(&line, place);
     const char *name = mlt_spool_path(&path, w->dir, w->stream, ".ack");
-    enum mlt_status status = name && !line.failed
-                                 ? mlt_env_replace_file(w->env, name, mlt_buf_bytes(&line), true, err)
-                                 : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+    enum mlt_status status = name && !line.failed ? mlt_env_replace_file(w->env, name, mlt_buf_bytes(&line), true, err)
+                                                  : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
     mlt_buf_clear(&line);
     while (status == MLT_OK) {
         pthread_mutex_lock(&w->lock);
@@ -351,20 +349,25 @@ enum mlt_status mlt_spool_writer_acked(struct mlt_spool_writer *w, const struct 
     return status;
 }
 
-void mlt_spool_writer_remove(struct mlt_spool_writer *w) {
-    struct mlt_buf path = {0};
-    const char *name;
+static bool remove_segments(struct mlt_spool_writer *w, struct mlt_buf *path) {
     for (uint64_t segment = w->first; segment <= w->segment; segment++) {
-        name = mlt_spool_segment_path(&path, w->dir, w->stream, segment);
-        if (!name || (w->env->unlink(w->env, name, NULL) != MLT_OK)) {
-            break; // the rest is adopted, and known to be at the server by its .ack
+        const char *name = mlt_spool_segment_path(path, w->dir, w->stream, segment);
+        if (!name || w->env->unlink(w->env, name, NULL) != MLT_OK) {
+            return false; // the rest is adopted, and known to be at the server by its .ack
         }
     }
-    if ((name = mlt_spool_path(&path, w->dir, w->stream, ".ack")) != NULL) {
-        (void)w->env->unlink(w->env, name, NULL);
-    }
-    if ((name = mlt_spool_path(&path, w->dir, w->stream, ".lock")) != NULL) {
-        (void)w->env->unlink(w->env, name, NULL);
+    return w->env->sync_dir(w->env, w->dir, NULL) == MLT_OK; // before .ack goes: see mlt_orphan_remove
+}
+
+void mlt_spool_writer_remove(struct mlt_spool_writer *w) {
+    static const char *const rest[] = {".ack", ".lock"};
+    struct mlt_buf path = {0};
+    bool removed = remove_segments(w, &path);
+    for (size_t i = 0; removed && i < sizeof rest / sizeof *rest; i++) {
+        const char *name = mlt_spool_path(&path, w->dir, w->stream, rest[i]);
+        if (name) {
+            (void)w->env->unlink(w->env, name, NULL);
+        }
     }
     mlt_buf_clear(&path);
     mlt_spool_writer_free(w);
@@ -425,7 +428,8 @@ static void undo_stream(struct mlt_spool_writer *w) {
 static enum mlt_status check_options(const struct mlt_spool_options *opt, struct mlt_error *err) {
     size_t len = opt->serving_node ? strlen(opt->serving_node) : 0;
     if (len == 0 || len >= MLT_SPOOL_NODE_LEN || !mlt_utf8_valid(mlt_str(opt->serving_node))) {
-        return mlt_fail(err, MLT_INVALID, "a serving node has a name of 1 to %d bytes of UTF-8", MLT_SPOOL_NODE_LEN - 1);
+        return mlt_fail(err, MLT_INVALID, "a serving node has a name of 1 to %d bytes of UTF-8",
+                        MLT_SPOOL_NODE_LEN - 1);
     }
     if (opt->bytes_max != 0 && opt->bytes_max < MLT_SPOOL_BYTES_MIN) {
         return mlt_fail(err, MLT_INVALID, "a spool of %llu bytes is too small; %llu or more would be right",
@@ -518,6 +522,14 @@ uint64_t mlt_spool_writer_bytes(struct mlt_spool_writer *w) {
     uint64_t bytes = w->bytes;
     pthread_mutex_unlock(&w->lock);
     return bytes;
+}
+
+bool mlt_spool_writer_room(struct mlt_spool_writer *w, uint64_t len, uint64_t num) {
+    pthread_mutex_lock(&w->lock);
+    uint64_t heads = (len / w->segment_max + 2) * MLT_SPOOL_HEADER_MAX;
+    bool room = w->bytes + len + num * (MLT_FRAME_HEAD_LEN + NUMBER_DIGITS_MAX) + heads <= w->bytes_max;
+    pthread_mutex_unlock(&w->lock);
+    return room;
 }
 
 uint64_t mlt_spool_writer_sequence(struct mlt_spool_writer *w) {

@@ -50,8 +50,8 @@ struct mlt_spool_put {
 // mlt_spool_writer_put appends a frame: one write.
 //
 // MLT_NOSPACE: the stream is as long as it may be or the disk is full; nothing was written, no number taken. MLT_LIMIT:
-// the body is too long. MLT_IO: the frame does not count, and the next put overwrites it; only a crash may bring it back.
-// MLT_CONFLICT: the stream was ended.
+// the body is too long. MLT_IO: the frame does not count, and the next put overwrites it; only a crash may bring it
+// back. MLT_CONFLICT: the stream was ended.
 enum mlt_status mlt_spool_writer_put(struct mlt_spool_writer *w, const struct mlt_spool_item *item,
                                      struct mlt_spool_put *out, struct mlt_error *err) MLT_MUST_USE;
 // mlt_spool_writer_drop takes a prediction number that will not be sent.
@@ -65,6 +65,8 @@ enum mlt_status mlt_spool_writer_sync(struct mlt_spool_writer *w, struct mlt_err
 // mlt_spool_writer_place is where the next frame goes: readers read up to it.
 struct mlt_spool_place mlt_spool_writer_place(struct mlt_spool_writer *w);
 uint64_t mlt_spool_writer_bytes(struct mlt_spool_writer *w); // on disk
+// mlt_spool_writer_room says whether `len` more bytes of bodies, in `num` frames, would fit under its limit.
+bool mlt_spool_writer_room(struct mlt_spool_writer *w, uint64_t len, uint64_t num);
 uint64_t mlt_spool_writer_sequence(struct mlt_spool_writer *w);
 uint64_t mlt_spool_writer_lost(struct mlt_spool_writer *w);
 bool mlt_spool_writer_ended(struct mlt_spool_writer *w);

@@ -64,6 +64,14 @@ const char *mltrail_status_name(enum mltrail_status status) {
         return "no-memory";
     case MLTRAIL_INTERNAL:
         return "internal";
+    case MLTRAIL_IO:
+        return "io";
+    case MLTRAIL_NOSPACE:
+        return "no-space";
+    case MLTRAIL_TIMEOUT:
+        return "timeout";
+    case MLTRAIL_REJECTED:
+        return "rejected";
     }
     return "unknown";
 }

@@ -55,7 +55,8 @@ static enum mlt_status put(struct mlt_spool_writer *w, const char *body) {
 
 static enum mlt_status put_prediction(struct mlt_spool_writer *w, struct mlt_spool_put *done) {
     return mlt_spool_writer_put(w,
-                                &(struct mlt_spool_item){MLT_FRAME_RECORD, mlt_str("{\"kind\":\"prediction\",\"sequence\":"),
+                                &(struct mlt_spool_item){MLT_FRAME_RECORD,
+                                                         mlt_str("{\"kind\":\"prediction\",\"sequence\":"),
                                                          MLT_SPOOL_SEQUENCE, mlt_str(",\"request_id\":\"r\"}")},
                                 done, NULL);
 }
@@ -323,10 +324,12 @@ static void test_a_request_is_read_as_it_was_put(void **state) {
     assert_string_equal(back.path, req.path);
     assert_string_equal(back.headers[0].value, "1");
     assert_true(mlt_bytes_equal(back.body, req.body));
-    static const char *const bad[] = {
-        "{\"method\":\"POST\",\"path\":\"/a\\r\\nX: y\"}", "{\"method\":\"POST\",\"path\":\"a\"}",
-        "{\"method\":\"P T\",\"path\":\"/a\"}", "{\"method\":\"POST\",\"path\":\"/a\",\"headers\":{\"a\":\"b\\n\"}}",
-        "{\"method\":\"POST\",\"path\":\"/a\",\"headers\":{\"a:\":\"b\"}}", "[]"};
+    static const char *const bad[] = {"{\"method\":\"POST\",\"path\":\"/a\\r\\nX: y\"}",
+                                      "{\"method\":\"POST\",\"path\":\"a\"}",
+                                      "{\"method\":\"P T\",\"path\":\"/a\"}",
+                                      "{\"method\":\"POST\",\"path\":\"/a\",\"headers\":{\"a\":\"b\\n\"}}",
+                                      "{\"method\":\"POST\",\"path\":\"/a\",\"headers\":{\"a:\":\"b\"}}",
+                                      "[]"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         mlt_buf_reset(&b);
         mlt_buf_put_u32be(&b, (uint32_t)strlen(bad[i]));
@@ -349,9 +352,14 @@ static void test_names(void **state) {
     assert_string_equal(stream, "1-0123456789ab");
     assert_int_equal(mlt_spool_name_read("1-0123456789ab.lock", stream, &segment), MLT_SPOOL_LOCK);
     assert_int_equal(mlt_spool_name_read("1-0123456789ab.ack", stream, &segment), MLT_SPOOL_ACK);
-    static const char *const others[] = {"rejected.ndjson", "1-0123456789ab.ack.tmp", "1-0123456789ab.00000000.seg",
-                                         "1-0123456789ab.1.seg", "-0123456789ab.lock", "1-0123456789abc.lock",
-                                         "12345678901-0123456789ab.lock", "1-0123456789AB.lock",
+    static const char *const others[] = {"rejected.ndjson",
+                                         "1-0123456789ab.ack.tmp",
+                                         "1-0123456789ab.00000000.seg",
+                                         "1-0123456789ab.1.seg",
+                                         "-0123456789ab.lock",
+                                         "1-0123456789abc.lock",
+                                         "12345678901-0123456789ab.lock",
+                                         "1-0123456789AB.lock",
                                          "1-0123456789ab.00000001.damaged"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
         assert_int_equal(mlt_spool_name_read(others[i], stream, &segment), MLT_SPOOL_OTHER);
@@ -365,7 +373,8 @@ static void test_acks(void **state) {
     assert_int_equal(p.segment, 2);
     assert_int_equal(p.offset, 300);
     assert_int_equal(p.frame, 17);
-    static const char *const bad[] = {"", "1 2", "1 2\n", "1 2 3", "1 2 3\n4", "0 0 1\n", "1 0 0\n", "01 2 3\n", "a b c\n"};
+    static const char *const bad[] = {"",        "1 2",     "1 2\n",    "1 2 3",  "1 2 3\n4",
+                                      "0 0 1\n", "1 0 0\n", "01 2 3\n", "a b c\n"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         assert_false(mlt_spool_ack_read(&p, mlt_str(bad[i])));
     }
@@ -379,8 +388,12 @@ static void test_what_was_refused_is_appended(void **state) {
     struct mlt_buf lines = {0}, content = {0};
     char path[512];
     mlt_refused_put(&lines, env,
-                    &(struct mlt_refused){.stream = "1-0123456789ab", .frame = 3, .type = MLT_FRAME_RECORD, .status = 422,
-                                          .problem = mlt_str("{\"code\":\"x\"}"), .body = mlt_str("{\"a\":1}")});
+                    &(struct mlt_refused){.stream = "1-0123456789ab",
+                                          .frame = 3,
+                                          .type = MLT_FRAME_RECORD,
+                                          .status = 422,
+                                          .problem = mlt_str("{\"code\":\"x\"}"),
+                                          .body = mlt_str("{\"a\":1}")});
     assert_int_equal(mlt_refused_keep(env, dir, mlt_buf_bytes(&lines), NULL), MLT_OK);
     assert_int_equal(mlt_refused_keep(env, dir, mlt_buf_bytes(&lines), NULL), MLT_OK);
     (void)snprintf(path, sizeof path, "%s/rejected.ndjson", dir);
