@@ -70,7 +70,7 @@ struct mlt_cli {
 extern const struct mlt_cli_command mlt_cmd_init, mlt_cmd_serve, mlt_cmd_append, mlt_cmd_show, mlt_cmd_search,
     mlt_cmd_report, mlt_cmd_ask, mlt_cmd_lineage, mlt_cmd_verify, mlt_cmd_monitor, mlt_cmd_prove, mlt_cmd_access,
     mlt_cmd_export, mlt_cmd_approve, mlt_cmd_settings, mlt_cmd_token, mlt_cmd_anchor, mlt_cmd_key, mlt_cmd_recover,
-    mlt_cmd_reconcile, mlt_cmd_proxy, mlt_cmd_witness, mlt_cmd_index, mlt_cmd_digest, mlt_cmd_completion, mlt_cmd_help,
+    mlt_cmd_import, mlt_cmd_reconcile, mlt_cmd_proxy, mlt_cmd_witness, mlt_cmd_index, mlt_cmd_digest, mlt_cmd_completion, mlt_cmd_help,
     mlt_cmd_version;
 extern const struct mlt_cli_command *const mlt_cli_commands[]; // ends with NULL
 extern const struct mlt_cli_option mlt_cli_global_options[];   // ends with a NULL name

@@ -27,6 +27,7 @@ const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_anchor,
     &mlt_cmd_key,
     &mlt_cmd_recover,
+    &mlt_cmd_import,
     &mlt_cmd_reconcile,
     &mlt_cmd_proxy,
     &mlt_cmd_witness,
