@@ -50,7 +50,8 @@ const struct mlt_cli_command mlt_cmd_reconcile = {
     .text =
         "Holds the log against what it should have. `requests` walks the predictions that inference loggers sent as "
         "requests and responses and lists the ids of requests without a response, of responses without a request, "
-        "of halves that were sent with different bodies, and of halves that were sent again. `mlflow` reads the registry of "
+        "of halves that were sent with different bodies, and of halves that were sent again. `mlflow` reads the "
+        "registry of "
         "an MLflow server: versions, stages, aliases and digests of models that the trail lacks or has otherwise, and "
         "webhooks that no recorded request answers to, or the other way round. Exits with 1 when "
         "something is missing or contradicts; what was merely sent again is told and is no fault.",
