@@ -200,13 +200,14 @@ struct tally {
     struct mlt_bytes key, model, version;
     const struct witness *what;
     uint64_t delivered, recorded;
+    uint64_t due; // of those recorded, for which a delivery must have come by now
 };
 struct tallies {
     struct mlt_arena arena;
     struct tally *items;
     size_t num, cap;
     bool any;          // there are deliveries at all
-    int64_t since, to; // of the first delivery, by its own time, and until when
+    int64_t since, to; // of the first delivery, by its own time, and of the last that must have come
 };
 
 static struct tally *tally_of(struct tallies *t, const struct witness *what, struct mlt_bytes model,
@@ -305,8 +306,7 @@ static void take_access(struct tallies *t, const struct mlt_json *json, mlt_json
     struct mlt_bytes id = mlt_mlflow_text(json, mlt_json_get(json, facts, "resource"), "id", arena);
     int64_t at;
     bool allowed = mlt_bytes_is(mlt_mlflow_text(json, facts, "outcome", arena), "allowed");
-    if (!allowed || id.len == 0 || !mlt_time_parse(&at, mlt_mlflow_text(json, facts, "timestamp", arena)) ||
-        at < t->since || at > t->to) {
+    if (!allowed || id.len == 0 || !mlt_time_parse(&at, mlt_mlflow_text(json, facts, "timestamp", arena))) {
         return;
     }
     for (size_t i = 0; i < NUM_WITNESSES; i++) {
@@ -321,6 +321,7 @@ static void take_access(struct tallies *t, const struct mlt_json *json, mlt_json
             mlt_bytes_is(native, witnesses[i].native) ? tally_of(t, &witnesses[i], whole ? id : model, version) : NULL;
         if (tally) {
             tally->recorded++;
+            tally->due += at >= t->since && at <= t->to ? 1u : 0u;
         }
     }
 }
@@ -350,7 +351,7 @@ static void compare(struct reconciling *r, const struct tallies *t) {
             d.code = "webhook-unrecorded";
             d.action = "MLflow says that it happened, and no request is on record: somebody went past whoever records.";
             add(r, &d);
-        } else if (c->recorded > c->delivered && !(registration && c->version.len == 0)) {
+        } else if (c->due > c->delivered && !(registration && c->version.len == 0)) {
             d.code = "webhook-missing";
             d.action = "It is on record and no webhook came: deliveries are lost silently; see MLflow's log.";
             add(r, &d);
