@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile proxy agent witness index digest completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover import reconcile proxy witness index digest completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -112,10 +112,23 @@ _mltrail() {
     recover:--reason|recover:-r) return ;;
     recover:--origin|recover:-o) return ;;
     recover:--pkcs11) return ;;
+    import:--user|import:-u) return ;;
+    import:--password-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--bearer-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--source-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--max-bytes) return ;;
+    import:--model|import:-m) return ;;
+    import:--experiment|import:-e) return ;;
     reconcile:--from) return ;;
     reconcile:--to) return ;;
     reconcile:--endpoint) return ;;
     reconcile:--limit|reconcile:-n) return ;;
+    reconcile:--user|reconcile:-u) return ;;
+    reconcile:--password-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    reconcile:--bearer-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    reconcile:--source-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    reconcile:--max-bytes) return ;;
+    reconcile:--model|reconcile:-m) return ;;
     proxy:--upstream|proxy:-u) return ;;
     proxy:--listen|proxy:-l) return ;;
     proxy:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -123,19 +136,6 @@ _mltrail() {
     proxy:--trust-user-header) return ;;
     proxy:--upstream-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     proxy:--digest-max) return ;;
-    agent:--spool|agent:-s) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-    agent:--to) return ;;
-    agent:--listen|agent:-l) COMPREPLY=($(compgen -W 'none' -- "$cur")); return ;;
-    agent:--socket) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    agent:--socket-mode) COMPREPLY=($(compgen -W '0600 0660' -- "$cur")); return ;;
-    agent:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    agent:--serving-node|agent:-n) return ;;
-    agent:--adopt|agent:-a) COMPREPLY=($(compgen -d -- "$cur")); return ;;
-    agent:--max-bytes) return ;;
-    agent:--on-full) COMPREPLY=($(compgen -W 'block error drop' -- "$cur")); return ;;
-    agent:--sync) return ;;
-    agent:--gzip) COMPREPLY=($(compgen -W 'auto on off' -- "$cur")); return ;;
-    agent:--drain) return ;;
     witness:--name|witness:-n) return ;;
     witness:--policy) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     witness:--listen|witness:-l) return ;;
@@ -169,9 +169,9 @@ _mltrail() {
     anchor) options=' --tsa --roots --output --limit' ;;
     key) options=' --reason --pkcs11 --in-file --yes' ;;
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
-    reconcile) options=' --from --to --endpoint --limit' ;;
+    import) options=' --user --password-file --bearer-file --source-cacert --max-bytes --local-files --no-digests --model --experiment --dry-run' ;;
+    reconcile) options=' --from --to --endpoint --limit --user --password-file --bearer-file --source-cacert --max-bytes --local-files --no-digests --model' ;;
     proxy) options=' --upstream --listen --port-file --insecure --fail-closed --fail-open --name --trust-user-header --upstream-cacert --digest-max --record-all' ;;
-    agent) options=' --spool --to --listen --socket --socket-mode --port-file --serving-node --adopt --max-bytes --on-full --sync --gzip --drain' ;;
     witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
     digest) options=' --manifest --check --ignore' ;;
@@ -197,7 +197,8 @@ _mltrail() {
     anchor) COMPREPLY=($(compgen -W 'now list verify save' -- "$cur")) ;;
     key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;
     recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
-    reconcile) COMPREPLY=($(compgen -W 'requests' -- "$cur")) ;;
+    import) COMPREPLY=($(compgen -W 'mlflow' -- "$cur")) ;;
+    reconcile) COMPREPLY=($(compgen -W 'requests mlflow' -- "$cur")) ;;
     witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;
     digest) COMPREPLY=($(compgen -d -- "$cur")) ;;

@@ -11,6 +11,7 @@
 #include "cli/import.h"
 #include "cli/json_text.h"
 #include "cli/lines.h"
+#include "cli/mlflow_source.h"
 #include "cli/transport.h"
 #include "dossier/visible.h"
 
@@ -32,6 +33,9 @@ static const struct mlt_cli_option options[] = {
      NULL},
     {"schema", 0, "FILE", "bentoml: the schema log (default: beside the data, ../schema/schema.N.log).", "<file>"},
     {"zone", 'z', "ZONE", "bentoml: zone of times that have none, Z (default) or such as +01:00.", NULL},
+    MLT_MLFLOW_SOURCE_OPTIONS,
+    {"experiment", 'e', "NAME", "mlflow: the runs of this experiment alone; may be given several times.", NULL},
+    {"dry-run", 0, NULL, "mlflow: read everything and say what would be appended.", NULL},
     {0},
 };
 static const struct mlt_cli_example examples[] = {
@@ -41,6 +45,9 @@ static const struct mlt_cli_example examples[] = {
      "captured calls of an endpoint; its name is taken from the path"},
     {"mltrail import kserve-blob logs/credit/predictor/*.json", "requests and responses that KServe's logger stored"},
     {"mltrail import ndjson --json records.ndjson", "records as they are"},
+    {"mltrail import mlflow http://127.0.0.1:5000", "runs, models, versions, stages and aliases of an MLflow server"},
+    {"mltrail import mlflow https://mlflow.example.com --user audit --password-file pw --dry-run",
+     "what that would append"},
     {0},
 };
 
@@ -404,6 +411,7 @@ static const struct mlt_import_format formats[] = {
     {.name = "kserve-blob", .translate = mlt_capture_kserve_blob, .unit = MLT_IMPORT_WHOLE},
     {.name = "cloudevents", .translate = mlt_capture_event_lines},
     {.name = "ndjson", .translate = mlt_capture_records},
+    {.name = "mlflow", .max_args = 1, .run = mlt_import_mlflow},
     {.name = NULL},
 };
 
@@ -531,8 +539,10 @@ const struct mlt_cli_command mlt_cmd_import = {
             "ndjson (records, as append takes them). What cannot be read is named on standard error and kept in the "
             "trail as "
             "rejected input; the rest is appended, and the exit status is then 1. Records have the identities of their "
-            "source: an import that was broken off is run again, and adds what is missing.",
-    .words = "bentoml sagemaker kserve-blob cloudevents ndjson",
+            "source: an import that was broken off is run again, and adds what is missing. mlflow reads an MLflow server "
+            "over its API instead: runs that are over, versions with digests of their files, and stages and aliases "
+            "where the trail has them otherwise, at the times that MLflow claims.",
+    .words = "bentoml sagemaker kserve-blob cloudevents ndjson mlflow",
     .min_args = 2,
     .max_args = 1000000,
     .options = options,

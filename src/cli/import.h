@@ -27,4 +27,6 @@ struct mlt_import_format {
     bool (*belongs)(struct mlt_bytes a, struct mlt_bytes b);
 };
 
+int mlt_import_mlflow(struct mlt_cli *cli); // import_mlflow.c
+
 #endif

@@ -11,5 +11,6 @@ struct mlt_reconcile {
     int (*run)(struct mlt_cli *cli); // cli->args[0] is the name
 };
 int mlt_reconcile_requests(struct mlt_cli *cli); // reconcile_requests.c
+int mlt_reconcile_mlflow(struct mlt_cli *cli);   // reconcile_mlflow.c
 
 #endif
