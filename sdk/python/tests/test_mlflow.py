@@ -173,6 +173,13 @@ def test_a_user_whom_nobody_authenticated_is_claimed():
     assert (told.exchanges[0].get("principal"), told.exchanges[0]["claimed_user"]) == (None, "mallory")
 
 
+def test_strangers_do_not_fill_the_spool_with_what_they_send():
+    told, body = Told(), json.dumps({"run_id": "r", "key": "k", "value": "x" * 5000}).encode()
+    visit(answering(b"{}"), told, "POST", "/api/2.0/mlflow/runs/set-tag", body)
+    visit(answering(b"", status=401), told, "POST", "/api/2.0/mlflow/runs/set-tag", body)
+    assert ["request" in one for one in told.exchanges] == [True, False]
+
+
 def test_a_header_names_the_user_only_where_its_sender_is_trusted():
     told, headers = Told(), [("x-forwarded-user", "carol")]
     env = {"MLTRAIL_MLFLOW_USER_HEADER": "X-Forwarded-User"}
@@ -248,6 +255,7 @@ def test_an_exchange_has_a_largest_size():
 
 def test_a_reason_is_read_as_it_was_said():
     assert said("gepr%C3%BCft, 100% sicher") == "geprüft, 100% sicher"
+    assert said("geprüft".encode().decode("latin-1")) == "geprüft"
     assert said("") is None
 
 

@@ -4,6 +4,7 @@ uvicorn imports `mltrail.mlflow.app:app`. Importing the module alone does nothin
 """
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from . import inner
@@ -34,5 +35,4 @@ def _make() -> Recorder:
     application, flask_app = inner.load(settings)
     Hooks(settings).install(flask_app)
     from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR
-    import os
     return Recorder(application, settings, Delivery(settings), os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/"))

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from .artifact import Artifact
@@ -38,16 +40,16 @@ class Hooks:
         """The request is allowed and about to be done."""
         visit = current.get()
         if visit is not None and visit.route.moves:
-            _guarded(visit, "the state before it", lambda: self._before(visit))
+            _guarded(visit, "the state before it", self._before, visit)
 
     def after(self, response: Any) -> Any:
         """The request has been done, or refused."""
         visit = current.get()
         if visit is None:
             return response
-        _guarded(visit, "the user", lambda: _learn_user(visit, response))
+        _guarded(visit, "the user", _learn_user, visit, response)
         if response.status_code < 300:
-            _guarded(visit, "what it made", lambda: self._after(visit, response))
+            _guarded(visit, "what it made", self._after, visit, response)
         return response
 
     def _before(self, visit: Visit) -> None:
@@ -85,13 +87,13 @@ class Hooks:
             self._made(visit, _answer(response).get("model_version") or {})
         elif route == ("POST", "runs/update") and visit.request_json().get("status") in ENDED:
             asked = visit.request_json()
-            visit.extra["run"] = _run(asked.get("run_id") or asked.get("run_uuid"))
+            _learn_run(visit, asked.get("run_id") or asked.get("run_uuid"))
 
     def _made(self, visit: Visit, version: Dict[str, Any]) -> None:
         """A version was registered: what run it comes from, and what its artifact amounts to."""
         _learn_reason(visit, {tag.get("key"): tag.get("value") for tag in version.get("tags") or []})
         if version.get("run_id"):
-            _guarded(visit, "the run", lambda: visit.extra.__setitem__("run", _run(version["run_id"])))
+            _guarded(visit, "the run", _learn_run, visit, version["run_id"])
         if self._settings.artifact_hash == "off":
             return
         artifact = _artifact(str(version.get("name")), str(version.get("version")))
@@ -103,10 +105,10 @@ class Hooks:
             visit.artifact = artifact
 
 
-def _guarded(visit: Visit, what: str, read: Callable[[], Any]) -> None:
+def _guarded(visit: Visit, what: str, read: Callable[..., Any], *of: Any) -> None:
     """Runs `read`. What it raises is told with the exchange and is no concern of MLflow's client."""
     try:
-        read()
+        read(*of)
     except Exception as error:
         text = f"{what} could not be read: {type(error).__name__}: {error}"[:500]
         _log.warning("%s %s: %s", visit.route.method, visit.route.name, text)
@@ -123,8 +125,7 @@ def _learn_user(visit: Visit, response: Any) -> None:
 
 
 def _user_of_older(request: Any) -> Optional[str]:
-    """Releases of MLflow before 3.10 or so do not leave the user anywhere: they are asked once more."""
-    import sys
+    """Older releases of MLflow do not leave the user anywhere: they are asked once more."""
     auth = sys.modules.get("mlflow.server.auth")
     if auth is None or hasattr(auth, "_authenticate_cached") or auth.is_unprotected_route(request.path):
         return None
@@ -153,10 +154,9 @@ def _staged(registry: Any, name: str) -> List[Dict[str, str]]:
     return found
 
 
-def _run(run_id: Any) -> Dict[str, Any]:
+def _learn_run(visit: Visit, run_id: Any) -> None:
     from mlflow.utils.proto_json_utils import message_to_json
-    run = json.loads(message_to_json(_tracking_store().get_run(str(run_id)).to_proto()))
-    return run if isinstance(run, dict) else {}
+    visit.extra["run"] = json.loads(message_to_json(_tracking_store().get_run(str(run_id)).to_proto()))
 
 
 def _artifact(name: str, version: str) -> Optional[Artifact]:
@@ -176,7 +176,6 @@ def _artifact(name: str, version: str) -> Optional[Artifact]:
         repository = get_artifact_repository(uri)
     folder = getattr(repository, "artifact_dir", None)
     if isinstance(folder, str):
-        import os
         return Artifact(path=os.path.normpath(os.path.join(folder, path)))
     return Artifact(path=None, fetch=lambda into: str(repository.download_artifacts(path, into)))
 

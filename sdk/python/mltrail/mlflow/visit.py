@@ -18,6 +18,7 @@ from .settings import Settings
 REQUEST_KEPT_MAX = 256 * 1024  # a body of the registry is a few hundred bytes; a transition in a larger one is not parsed
 RESPONSE_KEPT_MAX = 64 * 1024  # a model version with its tags; lists that are longer are counted, not kept
 EXCHANGE_MAX = 1024 * 1024  # so that a batch of a few always fits the trail's largest body
+REFUSED_KEPT_MAX = 4096  # of the body of a request that was denied: strangers shall not fill the spool
 HEADER_KEPT_MAX = 4096  # a reason is a sentence
 
 # The visit that the code runs for. Flask handles requests in other threads, with a copy of the context.
@@ -129,7 +130,8 @@ class Visit:
         return members
 
     def _request(self) -> Any:
-        if not self.route.keeps_request or not self.request.whole:
+        most = REFUSED_KEPT_MAX if self.status in (401, 403) else REQUEST_KEPT_MAX
+        if not self.route.keeps_request or self.request.size > most:
             return None
         return request_members(self.route.name, self.request.bytes())
 
@@ -162,16 +164,17 @@ class Visit:
 
 
 def said(value: Optional[str]) -> Optional[str]:
-    """A header's text. Clients percent-encode UTF-8, since headers are ASCII; a bare `%` stays what it is."""
+    """A header's text. Clients percent-encode UTF-8, since headers are ASCII, or send it as it is; a bare `%` stays."""
     if not value:
         return None
-    return urllib.parse.unquote(value[:HEADER_KEPT_MAX]).strip() or None
+    sent = value[:HEADER_KEPT_MAX].encode("latin-1")
+    return urllib.parse.unquote_to_bytes(sent).decode("utf-8", "replace").strip() or None
 
 
 def _path(scope: Mapping[str, Any]) -> str:
     """The path as it was sent, percent-encoded."""
     raw = scope.get("raw_path")
-    return raw.decode("latin-1") if raw else urllib.parse.quote(scope.get("path", ""))
+    return bytes(raw).decode("latin-1") if raw else urllib.parse.quote(scope.get("path", ""))
 
 
 def _headers(scope: Mapping[str, Any]) -> Dict[str, str]:

@@ -23,6 +23,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 HELD_MAX = 64 * 1024  # of an answer: all of MLflow's own answers but lists and artifacts are shorter
+SENDS_PAST_US = ("http.response.pathsend", "http.response.zerocopysend")
 _log = logging.getLogger("mltrail.mlflow")
 
 
@@ -59,6 +60,9 @@ class Recorder:
 
     async def _visit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         scope["state"] = dict(scope.get("state") or {})  # where native routes leave the user that they authenticated
+        # A server that sends files by itself would send them past us.
+        scope["extensions"] = {name: value for name, value in (scope.get("extensions") or {}).items()
+                               if name not in SENDS_PAST_US}
         route = route_of(scope["method"], scope["path"], self._static_prefix)
         visit = Visit(scope, route, self._settings)
         token = current.set(visit)
