@@ -173,6 +173,16 @@ def test_a_user_whom_nobody_authenticated_is_claimed():
     assert (told.exchanges[0].get("principal"), told.exchanges[0]["claimed_user"]) == (None, "mallory")
 
 
+def test_both_parts_of_an_exchange_claim_the_same():
+    told = Told()
+    body = b'{"experiment_id": "1", "user_id": "root"}'
+    for path, sent in (("runs/create", body), ("runs/update", b"{}")):
+        visit(answering(b"{}", state={"username": "alice"}), told, "POST", "/api/2.0/mlflow/" + path, sent, headers=[basic("alice")],
+              env={"MLTRAIL_MLFLOW_ON_FAILURE": "closed"})
+    assert [(one["phase"], one.get("principal"), one["claimed_user"]) for one in told.exchanges] == [
+        ("begin", None, "root"), ("end", "alice", "root"), ("begin", None, "alice"), ("end", "alice", "alice")]
+
+
 def test_strangers_do_not_fill_the_spool_with_what_they_send():
     told, body = Told(), json.dumps({"run_id": "r", "key": "k", "value": "x" * 5000}).encode()
     visit(answering(b"{}"), told, "POST", "/api/2.0/mlflow/runs/set-tag", body)
@@ -249,7 +259,7 @@ def test_an_exchange_has_a_largest_size():
     big = Visit(scope, route_of("POST", "/api/2.0/mlflow/model-versions/create"), from_environment(URL))
     big.extra["run"] = {"data": "x" * EXCHANGE_MAX}
     big.extra["artifact"] = {"hash": {"oms": "a"}, "manifest": []}
-    told = json.loads(big.whole())
+    told = json.loads(big.end())
     assert "run" not in told and told["artifact"] == {"hash": {"oms": "a"}} and told["shortened"] is True
 
 

@@ -33,6 +33,8 @@ def __getattr__(name: str) -> Any:
 def _make() -> Recorder:
     settings = from_environment()
     application, flask_app = inner.load(settings)
-    Hooks(settings).install(flask_app)
+    hooks = Hooks(settings)
+    hooks.install(flask_app)
     from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR
-    return Recorder(application, settings, Delivery(settings), os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/"))
+    static_prefix = os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/")
+    return Recorder(application, settings, Delivery(settings), static_prefix, hooks.read_ahead)

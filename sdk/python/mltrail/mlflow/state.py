@@ -2,7 +2,8 @@
 about to end, and what a new version was made from.
 
 These are hooks of MLflow's Flask application. They run after MLflow's own: whoever is refused causes no reading, and
-what is read is of the workspace that the request is for. None of them ever changes an answer.
+what is read is of the workspace that the request is for. None of them ever changes an answer. Where changes fail closed,
+the state is read ahead instead, since the trail has the beginning of a change before MLflow sees it.
 """
 from __future__ import annotations
 
@@ -39,8 +40,12 @@ class Hooks:
     def before(self) -> None:
         """The request is allowed and about to be done."""
         visit = current.get()
-        if visit is not None and visit.route.moves:
+        if visit is not None and visit.route.moves and "before" not in visit.extra:
             _guarded(visit, "the state before it", self._before, visit)
+
+    def read_ahead(self, visit: Visit) -> None:
+        """Reads that state before MLflow sees the request, and so before it says whether it is allowed."""
+        _guarded(visit, "the state before it", self._read_ahead, visit)
 
     def after(self, response: Any) -> Any:
         """The request has been done, or refused."""
@@ -51,6 +56,17 @@ class Hooks:
         if response.status_code < 300:
             _guarded(visit, "what it made", self._after, visit, response)
         return response
+
+    def _read_ahead(self, visit: Visit) -> None:
+        try:
+            from mlflow.server.workspace_helpers import resolve_workspace_for_request_if_enabled
+            from mlflow.utils.workspace_context import set_server_request_workspace
+        except ImportError:  # a release without workspaces
+            self._before(visit)
+            return
+        workspace = resolve_workspace_for_request_if_enabled("", visit.header("x-mlflow-workspace"))
+        set_server_request_workspace(workspace.name if workspace else None)  # of this thread's context alone
+        self._before(visit)
 
     def _before(self, visit: Visit) -> None:
         registry = _registry_store()
