@@ -235,8 +235,15 @@ static enum mlt_status put_dataset_versions(struct mlt_capture *out, const struc
 
 // -- the run ----------------------------------------------------------------------------------------------------------
 
-static bool is_over(struct mlt_bytes status) {
-    return mlt_bytes_is(status, "FINISHED") || mlt_bytes_is(status, "FAILED") || mlt_bytes_is(status, "KILLED");
+// How a run ended, in the words of training.run; NULL: it goes on.
+static const char *end_of(struct mlt_bytes status) {
+    static const char *const ends[][2] = {{"FINISHED", "finished"}, {"FAILED", "failed"}, {"KILLED", "killed"}};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+        if (mlt_bytes_is(status, ends[i][0])) {
+            return ends[i][1];
+        }
+    }
+    return NULL;
 }
 
 static void put_environment(struct mlt_json_writer *w, const struct mlt_json *json, mlt_json_at tags,
@@ -263,7 +270,23 @@ static void put_begun(struct mlt_json_writer *w, const struct mlt_json *json, ml
     }
 }
 
-static void put_over(struct mlt_json_writer *w, const struct mlt_json *json, mlt_json_at run, struct mlt_arena *arena) {
+// MLflow's tags, or else those of mltrail.mlflow.plugins, which also say whether the commit is all that ran.
+static void put_code(struct mlt_json_writer *w, const struct mlt_json *json, mlt_json_at tags,
+                     struct mlt_arena *arena) {
+    static const char *const keys[][3] = {{"git_commit", "mlflow.source.git.commit", "mltrail.git_commit"},
+                                          {"git_repository", "mlflow.source.git.repoURL", "mltrail.git_repository"}};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) {
+        bool known = mlt_mlflow_tag(json, tags, keys[i][1], arena).len > 0;
+        put_tag(w, keys[i][0], json, tags, keys[i][known ? 1 : 2], arena);
+    }
+    struct mlt_bytes dirty = mlt_mlflow_tag(json, tags, "mltrail.git_dirty", arena);
+    if (mlt_bytes_is(dirty, "true") || mlt_bytes_is(dirty, "false")) {
+        mlt_jw_member_bool(w, "git_dirty", mlt_bytes_is(dirty, "true"));
+    }
+}
+
+static void put_over(struct mlt_json_writer *w, const struct mlt_json *json, mlt_json_at run, const char *how,
+                     struct mlt_arena *arena) {
     mlt_json_at info = mlt_json_get(json, run, "info"), data = mlt_json_get(json, run, "data");
     mlt_json_at tags = mlt_json_get(json, data, "tags");
     char at[MLT_TIME_TEXT_LEN + 1];
@@ -271,12 +294,11 @@ static void put_over(struct mlt_json_writer *w, const struct mlt_json *json, mlt
         mlt_jw_member(w, "ended_at", at);
     }
     put_datasets(w, json, run, arena);
-    put_tag(w, "git_commit", json, tags, "mlflow.source.git.commit", arena);
-    put_tag(w, "git_repository", json, tags, "mlflow.source.git.repoURL", arena);
+    put_code(w, json, tags, arena);
     put_pairs(w, "hyperparameters", json, mlt_json_get(json, data, "params"), arena);
     put_pairs(w, "metrics", json, mlt_json_get(json, data, "metrics"), arena);
     put_environment(w, json, tags, arena);
-    put_member(w, "status", json, info, "status", arena);
+    mlt_jw_member(w, "status", how);
 }
 
 static struct mlt_bytes claimed_user(const struct mlt_json *json, mlt_json_at run, struct mlt_arena *arena) {
@@ -290,7 +312,7 @@ enum mlt_status mlt_mlflow_put_run(struct mlt_capture *out, const struct mlt_jso
     struct mlt_arena arena = {0};
     mlt_json_at info = mlt_json_get(json, run, "info");
     struct mlt_bytes id = mlt_mlflow_text(json, info, "run_id", &arena);
-    bool over = is_over(mlt_mlflow_text(json, info, "status", &arena));
+    const char *over = end_of(mlt_mlflow_text(json, info, "status", &arena));
     enum mlt_status status = id.len > 0 ? MLT_OK : MLT_INVALID;
     if (status == MLT_OK && over) {
         status = put_dataset_versions(out, json, run, &arena);
@@ -304,7 +326,7 @@ enum mlt_status mlt_mlflow_put_run(struct mlt_capture *out, const struct mlt_jso
             mlt_jw_member_bytes(w, "triggered_by", mlt_mlflow_clip(who));
         }
         if (over) {
-            put_over(w, json, run, &arena);
+            put_over(w, json, run, over, &arena);
         }
         mlt_capture_end(out);
     }

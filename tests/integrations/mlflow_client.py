@@ -66,6 +66,16 @@ def up_and_down(experiment: str, size: str) -> list:
     return [hashlib.sha256(data).hexdigest(), hashlib.sha256(got).hexdigest()]
 
 
+def move_an_alias(model: str) -> str:
+    client = MlflowClient()
+    with mlflow.start_run() as run:
+        mlflow.log_text("weights", "model/weights.txt")
+    version = client.create_model_version(model, f"{run.info.artifact_uri}/model", run.info.run_id).version
+    client.set_registered_model_alias(model, "a", version)
+    client.delete_registered_model_alias(model, "a")
+    return version
+
+
 def try_to_create(name: str) -> str:
     try:
         MlflowClient().create_registered_model(name)
@@ -75,5 +85,6 @@ def try_to_create(name: str) -> str:
 
 
 if __name__ == "__main__":
-    command = {"train-and-move": train_and_move, "up-and-down": up_and_down, "try-to-create": try_to_create}[sys.argv[1]]
+    command = {"train-and-move": train_and_move, "up-and-down": up_and_down, "move-an-alias": move_an_alias,
+               "try-to-create": try_to_create}[sys.argv[1]]
     print(json.dumps(command(*sys.argv[2:])))

@@ -192,6 +192,23 @@ static void test_names_that_do_not_fit(void **state) {
     mlt_buf_clear(&body);
 }
 
+static void test_code_of_run(void **state) {
+    // What MLflow says of the code counts; the client's plugin fills in what it leaves out, and says what no commit
+    // has.
+    (void)state;
+    struct mlt_capture out = {0};
+    struct mlt_foreign msg = message(
+        "{\"exchange\":\"a\",\"method\":\"POST\",\"path\":\"/api/2.0/mlflow/runs/update\","
+        "\"started_at\":\"2026-11-25T01:00:00Z\",\"status\":200,\"run\":{\"info\":{\"run_id\":\"r\",\"status\":"
+        "\"FINISHED\"},\"data\":{\"tags\":[{\"key\":\"mlflow.source.git.commit\",\"value\":\"c1\"},"
+        "{\"key\":\"mltrail.git_commit\",\"value\":\"c2\"},{\"key\":\"mltrail.git_repository\",\"value\":\"u\"},"
+        "{\"key\":\"mltrail.git_dirty\",\"value\":\"true\"}]}}}");
+    assert_int_equal(mlt_capture_mlflow_exchanges(&out, &msg, NULL), MLT_OK);
+    const char *text = mlt_buf_cstr(&out.lines);
+    assert_non_null(strstr(text, "\"git_commit\":\"c1\",\"git_repository\":\"u\",\"git_dirty\":true"));
+    mlt_capture_clear(&out);
+}
+
 static const char *delivery_header(void *arg, const char *name) {
     return strcmp(name, "X-MLflow-Delivery-Id") == 0 ? arg : NULL;
 }
@@ -230,6 +247,7 @@ int main(void) {
         cmocka_unit_test(test_encoded_path),
         cmocka_unit_test(test_webhook),
         cmocka_unit_test(test_names_that_do_not_fit),
+        cmocka_unit_test(test_code_of_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

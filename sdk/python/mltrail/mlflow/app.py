@@ -4,6 +4,7 @@ uvicorn imports `mltrail.mlflow.app:app`. Importing the module alone does nothin
 """
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from . import inner
@@ -32,7 +33,8 @@ def __getattr__(name: str) -> Any:
 def _make() -> Recorder:
     settings = from_environment()
     application, flask_app = inner.load(settings)
-    Hooks(settings).install(flask_app)
+    hooks = Hooks(settings)
+    hooks.install(flask_app)
     from mlflow.server.handlers import STATIC_PREFIX_ENV_VAR
-    import os
-    return Recorder(application, settings, Delivery(settings), os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/"))
+    static_prefix = os.environ.get(STATIC_PREFIX_ENV_VAR, "").rstrip("/")
+    return Recorder(application, settings, Delivery(settings), static_prefix, hooks.read_ahead)

@@ -2,11 +2,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Dict, List, Optional
 
 # The names under which MLflow's requests and answers carry secrets.
 _SECRET = frozenset({"password", "new_password", "old_password", "secret", "secret_value", "api_key", "token", "access_token",
                      "auth_config", "credentials"})
+_OF_USERS = ("username", "is_admin")
 REDACTED = "[not recorded]"
 # These hold measurements by the thousand. What a run amounts to is read from MLflow when it ends.
 _BULKY = ("metrics", "params", "tags")
@@ -37,6 +39,8 @@ def request_members(route: str, body: bytes) -> Any:
     if route == "runs/log-batch" and isinstance(value, dict):
         return {name: f"{len(member)} of them" if name in _BULKY and isinstance(member, list) else member
                 for name, member in value.items()}
+    if re.match(r"users/(?!permissions/)", route) and isinstance(value, dict):
+        return {name: value[name] for name in _OF_USERS if name in value}
     return without_secrets(value)
 
 

@@ -20,8 +20,8 @@ _READS_BY_POST = re.compile(r"(?:^|/)(?:search|get-latest-versions|search-datase
 
 # Bodies that say what the registry and the tracking store were asked. Everything else may hold secrets (gateway keys),
 # people's words (traces, dataset records) or the data itself, and stays out: the request is recorded, its body is not.
-_KEPT_REQUESTS = re.compile(r"(?:registered-models|model-versions|runs|experiments|logged-models|metrics|artifacts|users|"
-                            r"roles|workspaces|webhooks)(?:/|$)|datasets/(?:create|search)$")
+_KEPT_REQUESTS = re.compile(r"(?:registered-models|model-versions|runs|experiments|logged-models|metrics|artifacts|users)(?:/|$)|"
+                            r"datasets/search$")
 _KEPT_RESPONSES = re.compile(r"(?:registered-models|model-versions|runs|experiments)/create$|model-versions/transition-stage$|"
                              r"registered-models/alias$|logged-models$")
 

@@ -2,12 +2,15 @@
 about to end, and what a new version was made from.
 
 These are hooks of MLflow's Flask application. They run after MLflow's own: whoever is refused causes no reading, and
-what is read is of the workspace that the request is for. None of them ever changes an answer.
+what is read is of the workspace that the request is for. None of them ever changes an answer. Where changes fail closed,
+the state is read ahead instead, since the trail has the beginning of a change before MLflow sees it.
 """
 from __future__ import annotations
 
 import json
 import logging
+import os
+import sys
 from typing import Any, Callable, Dict, List, Optional
 
 from .artifact import Artifact
@@ -37,18 +40,33 @@ class Hooks:
     def before(self) -> None:
         """The request is allowed and about to be done."""
         visit = current.get()
-        if visit is not None and visit.route.moves:
-            _guarded(visit, "the state before it", lambda: self._before(visit))
+        if visit is not None and visit.route.moves and "before" not in visit.extra:
+            _guarded(visit, "the state before it", self._before, visit)
+
+    def read_ahead(self, visit: Visit) -> None:
+        """Reads that state before MLflow sees the request, and so before it says whether it is allowed."""
+        _guarded(visit, "the state before it", self._read_ahead, visit)
 
     def after(self, response: Any) -> Any:
         """The request has been done, or refused."""
         visit = current.get()
         if visit is None:
             return response
-        _guarded(visit, "the user", lambda: _learn_user(visit, response))
+        _guarded(visit, "the user", _learn_user, visit, response)
         if response.status_code < 300:
-            _guarded(visit, "what it made", lambda: self._after(visit, response))
+            _guarded(visit, "what it made", self._after, visit, response)
         return response
+
+    def _read_ahead(self, visit: Visit) -> None:
+        try:
+            from mlflow.server.workspace_helpers import resolve_workspace_for_request_if_enabled
+            from mlflow.utils.workspace_context import set_server_request_workspace
+        except ImportError:  # a release without workspaces
+            self._before(visit)
+            return
+        workspace = resolve_workspace_for_request_if_enabled("", visit.header("x-mlflow-workspace"))
+        set_server_request_workspace(workspace.name if workspace else None)  # of this thread's context alone
+        self._before(visit)
 
     def _before(self, visit: Visit) -> None:
         registry = _registry_store()
@@ -85,13 +103,13 @@ class Hooks:
             self._made(visit, _answer(response).get("model_version") or {})
         elif route == ("POST", "runs/update") and visit.request_json().get("status") in ENDED:
             asked = visit.request_json()
-            visit.extra["run"] = _run(asked.get("run_id") or asked.get("run_uuid"))
+            _learn_run(visit, asked.get("run_id") or asked.get("run_uuid"))
 
     def _made(self, visit: Visit, version: Dict[str, Any]) -> None:
         """A version was registered: what run it comes from, and what its artifact amounts to."""
         _learn_reason(visit, {tag.get("key"): tag.get("value") for tag in version.get("tags") or []})
         if version.get("run_id"):
-            _guarded(visit, "the run", lambda: visit.extra.__setitem__("run", _run(version["run_id"])))
+            _guarded(visit, "the run", _learn_run, visit, version["run_id"])
         if self._settings.artifact_hash == "off":
             return
         artifact = _artifact(str(version.get("name")), str(version.get("version")))
@@ -103,10 +121,10 @@ class Hooks:
             visit.artifact = artifact
 
 
-def _guarded(visit: Visit, what: str, read: Callable[[], Any]) -> None:
+def _guarded(visit: Visit, what: str, read: Callable[..., Any], *of: Any) -> None:
     """Runs `read`. What it raises is told with the exchange and is no concern of MLflow's client."""
     try:
-        read()
+        read(*of)
     except Exception as error:
         text = f"{what} could not be read: {type(error).__name__}: {error}"[:500]
         _log.warning("%s %s: %s", visit.route.method, visit.route.name, text)
@@ -123,8 +141,7 @@ def _learn_user(visit: Visit, response: Any) -> None:
 
 
 def _user_of_older(request: Any) -> Optional[str]:
-    """Releases of MLflow before 3.10 or so do not leave the user anywhere: they are asked once more."""
-    import sys
+    """Older releases of MLflow do not leave the user anywhere: they are asked once more."""
     auth = sys.modules.get("mlflow.server.auth")
     if auth is None or hasattr(auth, "_authenticate_cached") or auth.is_unprotected_route(request.path):
         return None
@@ -153,10 +170,9 @@ def _staged(registry: Any, name: str) -> List[Dict[str, str]]:
     return found
 
 
-def _run(run_id: Any) -> Dict[str, Any]:
+def _learn_run(visit: Visit, run_id: Any) -> None:
     from mlflow.utils.proto_json_utils import message_to_json
-    run = json.loads(message_to_json(_tracking_store().get_run(str(run_id)).to_proto()))
-    return run if isinstance(run, dict) else {}
+    visit.extra["run"] = json.loads(message_to_json(_tracking_store().get_run(str(run_id)).to_proto()))
 
 
 def _artifact(name: str, version: str) -> Optional[Artifact]:
@@ -176,7 +192,6 @@ def _artifact(name: str, version: str) -> Optional[Artifact]:
         repository = get_artifact_repository(uri)
     folder = getattr(repository, "artifact_dir", None)
     if isinstance(folder, str):
-        import os
         return Artifact(path=os.path.normpath(os.path.join(folder, path)))
     return Artifact(path=None, fetch=lambda into: str(repository.download_artifacts(path, into)))
 

@@ -18,6 +18,7 @@ from .settings import Settings
 REQUEST_KEPT_MAX = 256 * 1024  # a body of the registry is a few hundred bytes; a transition in a larger one is not parsed
 RESPONSE_KEPT_MAX = 64 * 1024  # a model version with its tags; lists that are longer are counted, not kept
 EXCHANGE_MAX = 1024 * 1024  # so that a batch of a few always fits the trail's largest body
+REFUSED_KEPT_MAX = 4096  # of the body of a request that was denied: strangers shall not fill the spool
 HEADER_KEPT_MAX = 4096  # a reason is a sentence
 
 # The visit that the code runs for. Flask handles requests in other threads, with a copy of the context.
@@ -62,6 +63,7 @@ class Visit:
         self.status: Optional[int] = None
         self.error: Optional[str] = None
         self.user: Optional[str] = None
+        self.begun = False  # a begin was told: what it said stays as it is
         self.extra: Dict[str, Any] = {}  # before, after, run, artifact, reason and approval_reference from tags
         self.artifact: Optional[Artifact] = None  # to be digested after the answer, when that takes long
         self.request = Body(REQUEST_KEPT_MAX if route.keeps_request else 0)
@@ -83,15 +85,13 @@ class Visit:
         return dict(urllib.parse.parse_qsl(self._scope.get("query_string", b"").decode("latin-1")))
 
     def begin(self) -> bytes:
-        """The exchange as known before MLflow sees the request, as JSON."""
-        return _encoded({**self._asked(), "phase": "begin"})
+        """The exchange as known before the answer, as JSON."""
+        self.begun = True
+        return _encoded({**self._asked(), "before": self.extra.get("before"), "phase": "begin"})
 
-    def whole(self, phase: Optional[str] = None) -> bytes:
-        """The exchange as known at its end, as JSON. `phase` is "end" when a begin was told."""
-        told = {**self._asked(), **self._answered()}
-        if phase is not None:
-            told["phase"] = phase
-        return _encoded(told)
+    def end(self) -> bytes:
+        """The exchange as known at its end, as JSON: all of it, or what completes a begin."""
+        return _encoded({**self._asked(), **self._answered(), "phase": "end" if self.begun else None})
 
     def _asked(self) -> Dict[str, Any]:
         client = self._scope.get("client")
@@ -129,7 +129,9 @@ class Visit:
         return members
 
     def _request(self) -> Any:
-        if not self.route.keeps_request or not self.request.whole:
+        refused = self.status in (401, 403) and not self.begun
+        most = REFUSED_KEPT_MAX if refused else REQUEST_KEPT_MAX
+        if not self.route.keeps_request or self.request.size > most:
             return None
         return request_members(self.route.name, self.request.bytes())
 
@@ -143,14 +145,18 @@ class Visit:
         return without_secrets(value) if self.route.keeps_response else None
 
     def _who(self) -> Dict[str, Any]:
-        scheme, claimed = _credentials(self.header("authorization"))
-        forwarded = self.header(self._settings.user_header) if self._settings.user_header else None
+        scheme, named = _credentials(self.header("authorization"))
+        header = self.header(self._settings.user_header) if self._settings.user_header else None
+        claimed = self._claimed_in_body() or named or header
         if self.user is not None:
-            return {"principal": self.user, "auth": _way(scheme, self._settings.inner),
-                    "claimed_user": claimed if claimed not in (None, self.user) else self._claimed_in_body()}
-        if forwarded and self._settings.trusts(self._scope.get("client")):
-            return {"principal": forwarded, "auth": "header", "claimed_user": claimed or self._claimed_in_body()}
-        return {"principal": None, "auth": "none", "claimed_user": claimed or forwarded or self._claimed_in_body()}
+            principal, auth = self.user, _way(scheme, self._settings.inner)
+        elif header and self._settings.trusts(self._scope.get("client")):
+            principal, auth = header, "header"
+        else:
+            principal, auth = None, "none"
+        # Both parts of an exchange claim the same: at its beginning nobody knows yet who it was.
+        repeats = claimed == principal and not self.begun
+        return {"principal": principal, "auth": auth, "claimed_user": None if repeats else claimed}
 
     def _claimed_in_body(self) -> Optional[str]:
         """Whom a new run says it is of: the client's login name, which nobody checks."""
@@ -162,16 +168,17 @@ class Visit:
 
 
 def said(value: Optional[str]) -> Optional[str]:
-    """A header's text. Clients percent-encode UTF-8, since headers are ASCII; a bare `%` stays what it is."""
+    """A header's text. Clients percent-encode UTF-8, since headers are ASCII, or send it as it is; a bare `%` stays."""
     if not value:
         return None
-    return urllib.parse.unquote(value[:HEADER_KEPT_MAX]).strip() or None
+    sent = value[:HEADER_KEPT_MAX].encode("latin-1")
+    return urllib.parse.unquote_to_bytes(sent).decode("utf-8", "replace").strip() or None
 
 
 def _path(scope: Mapping[str, Any]) -> str:
     """The path as it was sent, percent-encoded."""
     raw = scope.get("raw_path")
-    return raw.decode("latin-1") if raw else urllib.parse.quote(scope.get("path", ""))
+    return bytes(raw).decode("latin-1") if raw else urllib.parse.quote(scope.get("path", ""))
 
 
 def _headers(scope: Mapping[str, Any]) -> Dict[str, str]:

@@ -23,14 +23,18 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 HELD_MAX = 64 * 1024  # of an answer: all of MLflow's own answers but lists and artifacts are shorter
+SENDS_PAST_US = ("http.response.pathsend", "http.response.zerocopysend")
 _log = logging.getLogger("mltrail.mlflow")
 
 
 class Recorder:
-    """Passes requests on to `inner` and tells `delivery` of each."""
+    """Passes requests on to `inner` and tells `delivery` of each. `read_ahead` reads the state that a change is about to
+    end, where the trail has to know of the change before MLflow does."""
 
-    def __init__(self, inner: Application, settings: Settings, delivery: Delivery, static_prefix: str = "") -> None:
+    def __init__(self, inner: Application, settings: Settings, delivery: Delivery, static_prefix: str = "",
+                 read_ahead: Optional[Callable[[Visit], None]] = None) -> None:
         self._inner = inner
+        self._read_ahead = read_ahead
         self._settings = settings
         self._delivery = delivery
         self._digests = Digests()
@@ -59,6 +63,9 @@ class Recorder:
 
     async def _visit(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
         scope["state"] = dict(scope.get("state") or {})  # where native routes leave the user that they authenticated
+        # A server that sends files by itself would send them past us.
+        scope["extensions"] = {name: value for name, value in (scope.get("extensions") or {}).items()
+                               if name not in SENDS_PAST_US}
         route = route_of(scope["method"], scope["path"], self._static_prefix)
         visit = Visit(scope, route, self._settings)
         token = current.set(visit)
@@ -74,6 +81,8 @@ class Recorder:
         """Fail closed: the trail has the request before MLflow sees it, or MLflow does not see it."""
         passage = self._passage(visit, scope, receive, send)
         await passage.read_small_body()
+        if self._read_ahead is not None and visit.route.moves:
+            await asyncio.to_thread(self._read_ahead, visit)
         try:
             await asyncio.to_thread(self._delivery.confirm, visit.begin())
         except NotInTrail as error:
@@ -81,9 +90,8 @@ class Recorder:
             await _refuse(send, self._settings.refusal_status, str(error))
             visit.status, visit.ended_at = self._settings.refusal_status, now()
             visit.error = f"refused, since the trail does not have it: {error}"
-            self._delivery.keep(visit.whole())
+            self._delivery.keep(visit.end())
             return
-        passage.begun = True
         await self._forward(passage)
 
     def _passage(self, visit: Visit, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> "_Passage":
@@ -105,7 +113,6 @@ class _Passage:
     def __init__(self, visit: Visit, delivery: Delivery, digests: Digests, scope: MutableMapping[str, Any],
                  receive: Receive, send: Send) -> None:
         self.scope = scope
-        self.begun = False  # the trail has been told that it began
         self._told = False
         self._visit = visit
         self._delivery = delivery
@@ -174,11 +181,10 @@ class _Passage:
 
     def _announce(self) -> None:
         """Says that the request began, unless its end has been told or it is nothing to tell."""
-        if self.begun or self._told or not self._to_tell():
+        if self._visit.begun or self._told or not self._to_tell():
             return
         self._learn_user()
         self._delivery.keep(self._visit.begin())
-        self.begun = True
 
     def _tell(self) -> None:
         if self._told:
@@ -188,15 +194,14 @@ class _Passage:
             return
         self._learn_user()
         self._visit.ended_at = now()
-        phase = "end" if self.begun else None
-        self._delivery.keep(self._visit.whole(phase))
+        self._delivery.keep(self._visit.end())
         if self._visit.artifact is not None:
-            self._digests.later(self._visit.artifact, lambda digest: self._complete(digest, phase))
+            self._digests.later(self._visit.artifact, self._complete)
 
-    def _complete(self, digest: Dict[str, Any], phase: Optional[str]) -> None:
+    def _complete(self, digest: Dict[str, Any]) -> None:
         """The same exchange once more, now with what the artifact amounts to: the log joins the two."""
         self._visit.extra["artifact"] = digest
-        self._delivery.keep(self._visit.whole(phase))
+        self._delivery.keep(self._visit.end())
 
     def _to_tell(self) -> bool:
         return not self._visit.route.program or self._visit.status in (401, 403)

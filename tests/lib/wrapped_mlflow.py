@@ -30,13 +30,9 @@ class Line:
     target: str
     status: int
 
-    @property
-    def path(self) -> str:
-        return self.target.partition("?")[0]
-
-    @property
-    def counts(self) -> bool:
-        return PROGRAM.fullmatch(self.path) is None or self.status in (401, 403)
+    def counts(self, prefix: str) -> bool:
+        """Whether the trail has a record of it."""
+        return PROGRAM.fullmatch(self.target.partition("?")[0].removeprefix(prefix)) is None or self.status in (401, 403)
 
 
 def installed(folder: Path) -> Path:
@@ -51,15 +47,15 @@ def installed(folder: Path) -> Path:
 class MlflowServer:
     """MLflow with the wrapper, in a folder of its own. `env` goes to the server alone."""
 
-    def __init__(self, folder: Path, site: Path, env: dict[str, str], *options: str, workers: int = 2):
-        self.folder, self.site, self.env, self.options, self.workers = folder, site, env, options, workers
+    def __init__(self, folder: Path, site: Path, env: dict[str, str], *options: str, workers: int = 2, prefix: str = ""):
+        self.prefix, self.folder, self.site, self.env, self.options, self.workers = prefix, folder, site, env, options, workers
         folder.mkdir(parents=True, exist_ok=True)
         self.log_file = folder / "mlflow.log"
         self.process: subprocess.Popen | None = None
         with socket.socket() as free:  # MLflow does not say which port it took
             free.bind(("127.0.0.1", 0))
             self.port = free.getsockname()[1]
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://127.0.0.1:{self.port}{prefix}"
 
     def environment(self, **more: str) -> dict[str, str]:
         """Of a process that uses this server."""
@@ -78,7 +74,7 @@ class MlflowServer:
         del env["MLFLOW_TRACKING_URI"]
         command = [sys.executable, "-m", "mlflow", "server", "--app-name", "mltrail", "--host", "127.0.0.1", "--port", str(self.port),
                    "--workers", str(self.workers), "--backend-store-uri", f"sqlite:///{self.folder}/mlflow.db",
-                   "--artifacts-destination", str(self.folder / "artifacts"), *self.options]
+                   "--artifacts-destination", str(self.folder / "artifacts"), *(["--static-prefix", self.prefix] if self.prefix else []), *self.options]
         with self.log_file.open("ab") as log:
             # A session of its own: uvicorn's workers end with it even when something goes wrong.
             self.process = subprocess.Popen(command, cwd=self.folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
@@ -100,7 +96,7 @@ class MlflowServer:
 
     def counted(self) -> list[Line]:
         """Those of which the trail has a record."""
-        return [line for line in self.lines() if line.counts]
+        return [line for line in self.lines() if line.counts(self.prefix)]
 
     def _answers(self) -> bool:
         assert self.process is not None and self.process.poll() is None, self.log_file.read_text()[-4000:]
