@@ -112,7 +112,7 @@ def rows_of(value: Any, forced: bool = False) -> Optional[Sequence[Any]]:
     if isinstance(dimensions, int) and hasattr(value, "tolist"):
         return cast(Sequence[Any], value.tolist()) if dimensions >= (1 if forced else 2) else None
     if isinstance(value, (list, tuple)):
-        if forced or value and all(isinstance(row, (Mapping, list, tuple)) or hasattr(row, "__len__") and not isinstance(row, (str, bytes)) for row in value):
+        if forced or value and all(hasattr(row, "__len__") and not isinstance(row, (str, bytes)) for row in value):
             return value
     return None
 

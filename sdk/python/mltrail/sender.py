@@ -14,7 +14,7 @@ import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable, Dict, FrozenSet, Iterator, List, Optional, Protocol, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Optional, Protocol, Sequence, Tuple
 
 from . import spool
 from .errors import MltrailError, SpoolError
@@ -31,6 +31,7 @@ BACKOFF_FIRST_S = 0.1
 BACKOFF_MOST_S = 15.0
 REFUSED_S = 30.0               # between attempts while the server refuses us: somebody has to do something first
 LINGER_S = 0.05                # for more records to come along
+OWN_TURNS = 16                 # batches of our own, while there are more, between those of dead writers
 LOOK_AROUND_S = 30.0           # for streams of writers that died
 KEEP_LEAST_MS = 10             # sync_ms=0 syncs at each append: the keeper only signs then
 # What a server says about itself, a proxy before it, or our token; whatever else is 4xx is about what was sent.
@@ -259,6 +260,8 @@ class Background:
         self._threads: List[threading.Thread] = []
         self._signing = threading.Lock()     # one batch after the other
         self._unsigned = False               # the last signature could not be made or appended
+        self._dead: Optional[DeadStream] = None  # the sender's: a stream that it took over
+        self._look_at = 0.0                  # and when it looks for another
         self._tallied = 0                    # losses that a tally has told
         writer.on_append = self._appended
         if courier is not None:
@@ -327,39 +330,65 @@ class Background:
     # The sender -----------------------------------------------------------------------------------------------
 
     def _send(self) -> None:
-        dead: Iterator[DeadStream] = iter(())
-        current: Optional[DeadStream] = None
-        look_at = 0.0
+        turn = 0
         while not self._stop:
             wait = self._step(self._writer)
-            if wait is None and time.monotonic() >= look_at and current is None:
-                current = self._next_dead(dead)
-                if current is None:
-                    look_at = time.monotonic() + self._look_around_s
-                    dead = self._look_around()
-                    current = self._next_dead(dead)
-            if wait is None and current is not None:
-                wait = self._step(current)
-                if wait is None:
-                    current.remove()
-                    current, look_at, wait = None, 0.0, 0.0
+            turn += 1
+            if wait is None or wait == 0.0 and turn % OWN_TURNS == 0:
+                others = self._step_dead()
+                wait = others if wait is None else wait
             if wait is None:
-                self._idle(look_at)
+                self._idle(self._look_at)
             elif wait > 0:
                 self._pause(wait)
-        if current is not None:
-            current.give_back()
+        if self._dead is not None:
+            self._dead.give_back()
 
     def _step(self, source: Source) -> Optional[float]:
         assert self._courier is not None
         try:
-            wait = self._courier.step(source)
+            return self._courier.step(source)
         except Exception as error:  # a thread that ends would leave everything unsent without a word
             log.exception("sending from the spool failed: %s", error)
-            wait = BACKOFF_MOST_S
-        with self._moved:
-            self._moved.notify_all()
-        return wait
+            return BACKOFF_MOST_S
+        finally:
+            with self._moved:
+                self._moved.notify_all()
+
+    def _step_dead(self) -> Optional[float]:
+        """Sends a batch of a stream whose writer died. None: there is no such stream, as far as we looked."""
+        assert self._courier is not None
+        try:
+            if self._dead is None:
+                self._dead = self._next_dead()
+            if self._dead is None:
+                return None
+            wait = self._courier.step(self._dead)
+            if wait is not None:
+                return wait
+            self._dead.remove()
+            self._dead, self._look_at = None, 0.0
+            return 0.0
+        except (OSError, ValueError, SpoolError) as error:
+            log.error("a stream whose writer died cannot be sent: %s", error)
+            if self._dead is not None:
+                self._dead.give_back()
+            self._dead, self._look_at = None, time.monotonic() + self._look_around_s
+            return None
+
+    def _next_dead(self) -> Optional[DeadStream]:
+        if time.monotonic() < self._look_at:
+            return None
+        self._writer.measure()
+        for dead in spool.dead_streams(self._writer.files.folder, [self._writer.stream]):
+            try:
+                begin_dead(dead)
+            except BaseException:
+                dead.give_back()
+                raise
+            return dead
+        self._look_at = time.monotonic() + self._look_around_s
+        return None
 
     def _idle(self, look_at: float) -> None:
         self._wake_sender.wait(max(look_at - time.monotonic(), 0.0))
@@ -371,23 +400,6 @@ class Background:
         with self._moved:
             self._moved.wait_for(lambda: self._stop or self._nudged or self._hurry > 0 and seconds <= self._linger_s, seconds)
             self._nudged = False
-
-    def _look_around(self) -> Iterator[DeadStream]:
-        try:
-            self._writer.measure()
-        except OSError as error:
-            log.error("the spool cannot be read: %s", error)
-        return spool.dead_streams(self._writer.files.folder, [self._writer.stream])
-
-    def _next_dead(self, streams: Iterator[DeadStream]) -> Optional[DeadStream]:
-        try:
-            dead = next(streams, None)
-            if dead is not None:
-                begin_dead(dead)
-            return dead
-        except (OSError, SpoolError) as error:
-            log.error("the stream of a writer that died cannot be taken over: %s", error)
-            return None
 
     # From outside ---------------------------------------------------------------------------------------------
 

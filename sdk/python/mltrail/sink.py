@@ -13,9 +13,8 @@ import logging
 import os
 import sys
 import threading
-import time
 import weakref
-from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Union
 
 from . import spool
 from .batch import BatchSigner, Key

@@ -352,6 +352,10 @@ def take_lock(path: Path, create: bool) -> Optional[int]:
         fd = os.open(path, os.O_RDWR | os.O_CLOEXEC | (os.O_CREAT | os.O_EXCL if create else 0), 0o600)
     except (FileNotFoundError, FileExistsError):
         return None
+    except PermissionError:
+        if create:
+            raise
+        return None  # another user's, and that user's to take over
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
         if os.path.samestat(os.stat(path), os.fstat(fd)):

@@ -302,3 +302,46 @@ def test_drain_gives_up_on_a_server_that_is_away_and_leaves_everything(tmp_path,
     dead = next(spool.dead_streams(tmp_path))
     assert dead.survey.count == 1 and dead.survey.finished  # the tally is there, and not made again
     dead.give_back()
+
+
+def leave_behind(folder, count):
+    """Streams of writers that died, each with one prediction."""
+    for _ in range(count):
+        writer = spool.SpoolWriter(folder, "dead")
+        writer.predict(b'{"kind":"prediction","stream":"%b","sequence":' % writer.stream.encode(), b"}")
+        spool.release_lock(writer._lock_fd)  # and no close: no final count
+        writer._lock_fd = -1
+
+
+def test_streams_of_dead_writers_are_sent_while_ours_never_rests(stub, tmp_path, monkeypatch):
+    monkeypatch.setattr(sender, "BATCH_RECORDS_MAX", 1)
+    leave_behind(tmp_path, 3)
+    trail = mltrail.Trail(stub, spool_dir=tmp_path, exit_timeout=20)
+    recorder = trail.predictions(model="m")
+    for n in range(300):
+        recorder.log(f"r-{n}", prediction=n)
+    assert trail.flush(30)
+    recovered = [i for i, r in enumerate(records_seen()) if r.get("recovered")]
+    assert len(recovered) == 3 and recovered[-1] < 290
+    trail.close()
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_dead_stream_that_makes_trouble_holds_nobody_up(stub, tmp_path, monkeypatch, caplog):
+    leave_behind(tmp_path, 1)
+
+    def broken(self, clock=None):
+        raise OSError("the disk")
+    monkeypatch.setattr(spool.DeadStream, "owe", broken)
+    trail = mltrail.Trail(stub, spool_dir=tmp_path)
+    trail.predictions(model="m").log("r", prediction=1)
+    assert trail.flush(10)
+    monkeypatch.undo()
+    until = time.monotonic() + 10
+    while not [m for m in caplog.messages if "cannot be sent: the disk" in m]:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    trail.close()
+    dead = next(spool.dead_streams(tmp_path))  # its lock was given back
+    assert dead.survey.count == 1
+    dead.give_back()
