@@ -135,7 +135,8 @@ static void check_stream(struct server *s, const char *stream, uint64_t num) {
     while (mlt_cursor_left(&c) > 0) {
         assert_int_equal(mlt_json_scan(&j, mlt_cursor_line(&c), NULL), MLT_OK);
         mlt_json_at scope = mlt_json_get(&j, 0, "scope");
-        struct mlt_bytes own = mlt_json_string(&j, mlt_json_get(&j, scope == MLT_JSON_NONE ? 0 : scope, "stream"), &arena);
+        struct mlt_bytes own =
+            mlt_json_string(&j, mlt_json_get(&j, scope == MLT_JSON_NONE ? 0 : scope, "stream"), &arena);
         uint64_t n = 0;
         if (!mlt_bytes_is(own, stream)) {
             continue;
@@ -355,8 +356,8 @@ static void test_what_is_wrong_is_said(void **state) {
     struct mltrail_client *c;
     struct mltrail_error err;
     set(&s);
-    static const char *const urls[] = {"", "ftp://example.com", "http://", "http://a b", "unix://relative",
-                                       "http://example.com/?x=1"};
+    static const char *const urls[] = {"",           "ftp://example.com", "http://",
+                                       "http://a b", "unix://relative",   "http://example.com/?x=1"};
     for (size_t i = 0; i < sizeof urls / sizeof *urls; i++) {
         struct mltrail_client_options opt = s.opt;
         opt.url = urls[i];
