@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover import reconcile proxy witness index digest completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append import show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile agent proxy witness index digest completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -22,12 +22,23 @@ _mltrail() {
     serve:--tsa) return ;;
     serve:--tsa-interval) return ;;
     serve:--tsa-roots) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    serve:--forward-cloudevents) return ;;
     serve:--scrub-interval) COMPREPLY=($(compgen -W 'off' -- "$cur")); return ;;
     serve:--scrub-rate) return ;;
     serve:--mlflow-webhook-secret-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
+    append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally capture batch' -- "$cur")); return ;;
     append:--ack) COMPREPLY=($(compgen -W 'durable proven' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--set|import:-s) return ;;
+    import:--schema) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--zone|import:-z) return ;;
+    import:--user|import:-u) return ;;
+    import:--password-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--bearer-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--source-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--max-bytes) return ;;
+    import:--model|import:-m) return ;;
+    import:--experiment|import:-e) return ;;
     search:--kind|search:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally control alert export erasure hold anchor' -- "$cur")); return ;;
     search:--model|search:-m) return ;;
     search:--model-version) return ;;
@@ -112,13 +123,6 @@ _mltrail() {
     recover:--reason|recover:-r) return ;;
     recover:--origin|recover:-o) return ;;
     recover:--pkcs11) return ;;
-    import:--user|import:-u) return ;;
-    import:--password-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    import:--bearer-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    import:--source-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    import:--max-bytes) return ;;
-    import:--model|import:-m) return ;;
-    import:--experiment|import:-e) return ;;
     reconcile:--from) return ;;
     reconcile:--to) return ;;
     reconcile:--endpoint) return ;;
@@ -129,6 +133,19 @@ _mltrail() {
     reconcile:--source-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
     reconcile:--max-bytes) return ;;
     reconcile:--model|reconcile:-m) return ;;
+    agent:--spool|agent:-s) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    agent:--to) return ;;
+    agent:--listen|agent:-l) COMPREPLY=($(compgen -W 'none' -- "$cur")); return ;;
+    agent:--socket) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    agent:--socket-mode) COMPREPLY=($(compgen -W '0600 0660' -- "$cur")); return ;;
+    agent:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    agent:--serving-node|agent:-n) return ;;
+    agent:--adopt|agent:-a) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    agent:--max-bytes) return ;;
+    agent:--on-full) COMPREPLY=($(compgen -W 'block error drop' -- "$cur")); return ;;
+    agent:--sync) return ;;
+    agent:--gzip) COMPREPLY=($(compgen -W 'auto on off' -- "$cur")); return ;;
+    agent:--drain) return ;;
     proxy:--upstream|proxy:-u) return ;;
     proxy:--listen|proxy:-l) return ;;
     proxy:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -151,8 +168,9 @@ _mltrail() {
     esac
     case "$cmd" in
     init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
-    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --scrub-interval --scrub-rate --mlflow-webhook-secret-file' ;;
+    serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --forward-cloudevents --scrub-interval --scrub-rate --mlflow-webhook-secret-file' ;;
     append) options=' --kind --ack --receipts' ;;
+    import) options=' --set --schema --zone --user --password-file --bearer-file --source-cacert --max-bytes --local-files --no-digests --model --experiment --dry-run' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
@@ -169,8 +187,8 @@ _mltrail() {
     anchor) options=' --tsa --roots --output --limit' ;;
     key) options=' --reason --pkcs11 --in-file --yes' ;;
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
-    import) options=' --user --password-file --bearer-file --source-cacert --max-bytes --local-files --no-digests --model --experiment --dry-run' ;;
     reconcile) options=' --from --to --endpoint --limit --user --password-file --bearer-file --source-cacert --max-bytes --local-files --no-digests --model' ;;
+    agent) options=' --spool --to --listen --socket --socket-mode --port-file --serving-node --adopt --max-bytes --on-full --sync --gzip --drain' ;;
     proxy) options=' --upstream --listen --port-file --insecure --fail-closed --fail-open --name --trust-user-header --upstream-cacert --digest-max --record-all' ;;
     witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
@@ -189,6 +207,7 @@ _mltrail() {
     init) COMPREPLY=($(compgen -d -- "$cur")) ;;
     serve) COMPREPLY=($(compgen -d -- "$cur")) ;;
     append) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    import) COMPREPLY=($(compgen -W 'bentoml sagemaker kserve-blob cloudevents ndjson mlflow' -- "$cur")) ;;
     lineage) COMPREPLY=($(compgen -W 'prediction: model: dataset: job: approval: table: node: entry:' -- "$cur")) ;;
     verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
     monitor) COMPREPLY=($(compgen -d -- "$cur")) ;;
@@ -197,7 +216,6 @@ _mltrail() {
     anchor) COMPREPLY=($(compgen -W 'now list verify save' -- "$cur")) ;;
     key) COMPREPLY=($(compgen -W 'show export rotate-signing rotate-kek' -- "$cur")) ;;
     recover) COMPREPLY=($(compgen -d -- "$cur")) ;;
-    import) COMPREPLY=($(compgen -W 'mlflow' -- "$cur")) ;;
     reconcile) COMPREPLY=($(compgen -W 'requests mlflow' -- "$cur")) ;;
     witness) COMPREPLY=($(compgen -W 'init add-log serve status' -- "$cur")) ;;
     index) COMPREPLY=($(compgen -W 'status rebuild' -- "$cur")) ;;

@@ -1,6 +1,6 @@
 // links: mlt_spool mlt_base_posix mlt_testlib
-// A segment of a spool with any bytes in it: survey and reader end, give the same frames, and agree where they stop; what
-// is written back reads the same.
+// A segment of a spool with any bytes in it: survey and reader end, give the same frames, and agree where they stop;
+// what is written back reads the same.
 #include <assert.h>
 #include <stdlib.h>
 

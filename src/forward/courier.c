@@ -1,6 +1,6 @@
 #include "forward/courier.h"
 
-#include <assert.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -652,13 +652,18 @@ static enum mlt_status copy_dirs(struct mlt_courier *c, struct mlt_error *err) {
     return whole ? MLT_OK : mlt_fail(err, MLT_NOMEM, "no memory for a courier");
 }
 
+// With all signals blocked: they are the program's business, and its handlers are not to run in our threads.
 static enum mlt_status start_threads(struct mlt_courier *c, struct mlt_error *err) {
+    sigset_t all, before;
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     int rc = pthread_create(&c->sender, NULL, send_loop, c);
     c->has_sender = rc == 0;
     if (rc == 0 && c->opt.sync_ms > 0) {
         rc = pthread_create(&c->syncer, NULL, sync_loop, c);
         c->has_syncer = rc == 0;
     }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     return rc == 0 ? MLT_OK : mlt_fail_errno(err, rc, NULL, "start a thread");
 }
 

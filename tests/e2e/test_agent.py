@@ -295,6 +295,24 @@ def test_a_full_spool_says_so(binary, tmp_path, server):
         end(agent.process, signal.SIGKILL)
 
 
+def test_the_sdk_sends_what_an_agent_left(server, agent):
+    """Both ways: the SDK's spool is adopted above, and here the agent's by `python -m mltrail drain`."""
+    port = server.port
+    server.stop()
+    until(lambda: agent.post("/v1/records", prediction("a-1"))[0] == 202)
+    assert agent.post("/v1/records", prediction("a-2"))[0] == 202
+    assert agent.post("/v1/records", b'{"kind":"x-note","text":"gr\xc3\xb6\xc3\x9fe"}')[0] == 202
+    end(agent.process, signal.SIGKILL)
+    server.process, server.port = listen([server.binary, "serve", server.dir, "--listen", f"127.0.0.1:{port}"], server.port_file)
+    drained = subprocess.run([sys.executable, "-m", "mltrail", "drain", str(agent.spool), "--url", server.url, "--token-file",
+                              str(server.token_file)], capture_output=True, text=True, timeout=60,
+                             env={**os.environ, "PYTHONPATH": str(ROOT / "sdk" / "python")})
+    assert drained.returncode == 0, drained.stdout + drained.stderr
+    assert not list(agent.spool.glob("*.seg"))
+    assert [(r["request_id"], r["sequence"]) for r in records(server, "prediction")] == [("a-1", 1), ("a-2", 2)]
+    assert [(t["count"], t["recovered"]) for t in records(server, "tally")] == [(2, True)]
+
+
 def test_the_net_not_only_the_fish(server, agent):
     """The checks above must see a number that is missing."""
     agent.post("/v1/records", prediction("a", serving_node="x", stream="s", sequence=1))
