@@ -1,5 +1,6 @@
 #include "forward/courier.h"
 
+#include <assert.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -75,9 +76,14 @@ static void tell(struct mlt_courier *c, enum mlt_courier_event_kind kind, const 
 // -- sources ----------------------------------------------------------------------------------------------------------
 
 static uint64_t next_frame(const struct source *s) {
-    return s->writer   ? mlt_spool_writer_place(s->writer).frame
-           : s->memory ? mlt_memory_next(s->memory)
-                       : s->orphan->end.frame;
+    if (s->writer) {
+        return mlt_spool_writer_place(s->writer).frame;
+    }
+    if (s->memory) {
+        return mlt_memory_next(s->memory);
+    }
+    assert(s->orphan); // a source is one of the three
+    return s->orphan->end.frame;
 }
 
 static bool has_more(const struct source *s) {

@@ -74,8 +74,8 @@ static enum mlt_status put_locked(struct mlt_memory *m, const struct mlt_spool_i
         (void)snprintf(number, sizeof number, "%llu",
                        (unsigned long long)(item->number == MLT_SPOOL_SEQUENCE ? m->sequence + 1 : m->frame));
     }
-    size_t number_len = strlen(number);
-    size_t len = item->before.len + number_len + item->after.len;
+    const struct mlt_bytes digits = mlt_str(number);
+    size_t len = item->before.len + digits.len + item->after.len;
     if (len > MLT_FRAME_BODY_MAX) {
         return mlt_fail(err, MLT_LIMIT, "a record of %zu bytes; at most %zu are taken", len, MLT_FRAME_BODY_MAX);
     }
@@ -87,9 +87,9 @@ static enum mlt_status put_locked(struct mlt_memory *m, const struct mlt_spool_i
         return mlt_fail(err, MLT_NOMEM, "no memory for a record");
     }
     memcpy(h->body, item->before.ptr, item->before.len);
-    memcpy(h->body + item->before.len, number, number_len);
+    memcpy(h->body + item->before.len, digits.ptr, digits.len);
     if (item->after.len > 0) {
-        memcpy(h->body + item->before.len + number_len, item->after.ptr, item->after.len);
+        memcpy(h->body + item->before.len + digits.len, item->after.ptr, item->after.len);
     }
     h->next = NULL;
     h->frame = (struct mlt_frame){m->frame, item->type, mlt_bytes_of(h->body, len)};
