@@ -24,6 +24,7 @@ ROOT = Path(__file__).resolve().parents[2]
 CLIENT = ROOT / "tests" / "integrations" / "mlflow_client.py"
 ADMIN, ALICE, BOB = ("admin", "admin-passphrase-1"), ("alice", "alice-passphrase-2"), ("bob", "bob-passphrase-3")
 MODEL = "tumour-risk"
+AT = "positions in the log"
 NAMED_BY = {"training.run": ("training_job_id",), "model.version": ("model", "model_version"), "dataset.version": ("dataset", "version")}
 
 
@@ -50,8 +51,8 @@ class TrailOnOnePort(Served):
             for item in client.search(kind=kind, order="asc", limit=1000):
                 facts = item["entry"]["facts"]
                 named = [facts[name] for name in NAMED_BY.get(kind, ("event_id",)) if name in facts]
-                one = found.setdefault(json.dumps(named or item["entry"]["id"]), {"entries": []})
-                one["entries"].append(item["index"])
+                one = found.setdefault(json.dumps(named or item["entry"]["id"]), {AT: []})
+                one[AT].append(item["index"])
                 for name, value in {**facts, **(item["payload"] or {})}.items():
                     assert one.setdefault(name, value) == value, f"{kind} {named}: {name}"
         return list(found.values())
@@ -212,7 +213,7 @@ def test_an_upload_and_a_download_of_many_bytes_are_counted_and_not_changed(trai
     assert sums[0] == sums[1]
     moved = [one for one in settled(trail, registry, "registry") if one.get("bytes") == size]
     assert sorted(one["native_action"] for one in moved) == ["mlflow.downloadArtifact", "mlflow.uploadArtifact"]
-    assert [len(one["entries"]) for one in moved if one["action"] == "export"] == [2], "announced before its first byte"
+    assert [len(one[AT]) for one in moved if one["action"] == "export"] == [2], "announced before its first byte"
 
 
 def test_passwords_are_nowhere(trail, registry):
@@ -315,9 +316,9 @@ def test_a_registry_that_fails_closed_changes_nothing_unrecorded(binary, site, t
         assert len(found) == len(server.counted())
         deleted = of(found, native_action="mlflow.deleteRegisteredModel")
         # What succeeded was in the trail before it was done; what was refused came out of the spool when the trail was back.
-        assert sorted((one["outcome"], len(one["entries"])) for one in deleted) == [("allowed", 2), ("error", 1)]
+        assert sorted((one["outcome"], len(one[AT])) for one in deleted) == [("allowed", 2), ("error", 1)]
         removed = of(found, native_action="mlflow.deleteRegisteredModelAlias")
-        assert [(one["resource"]["id"], len(one["entries"])) for one in removed] == [("m/1", 2)]
+        assert [(one["resource"]["id"], len(one[AT])) for one in removed] == [("m/1", 2)]
         assert [(one["from_stage"], one["to_stage"]) for one in trail.records("transition")] == [("none", "a"), ("a", "none")]
     finally:
         server.stop()

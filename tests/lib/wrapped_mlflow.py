@@ -65,7 +65,11 @@ class MlflowServer:
 
     def start(self) -> "MlflowServer":
         self.launch()
-        until(self._answers, START_S, f"MLflow did not start, see {self.log_file}")
+        try:
+            until(self._answers, START_S, f"MLflow did not start, see {self.log_file}")
+        except BaseException:
+            self.kill()
+            raise
         return self
 
     def launch(self) -> None:
@@ -86,7 +90,10 @@ class MlflowServer:
     def kill(self) -> None:
         """Every process of it, at once."""
         assert self.process is not None
-        os.killpg(self.process.pid, signal.SIGKILL)
+        try:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass  # it ended by itself
         self.process.wait(timeout=60)
 
     def lines(self) -> list[Line]:
