@@ -255,6 +255,8 @@ void mlt_handle_anchor(struct mlt_call *call);
 void mlt_handle_checkpoint(struct mlt_call *call);
 void mlt_handle_tile(struct mlt_call *call);
 void mlt_handle_add(struct mlt_call *call);
+void mlt_handle_otlp_traces(struct mlt_call *call);
+void mlt_handle_otlp_logs(struct mlt_call *call);
 void mlt_handle_healthz(struct mlt_call *call);
 void mlt_handle_readyz(struct mlt_call *call);
 void mlt_handle_metrics(struct mlt_call *call);
