@@ -8,14 +8,16 @@
 
 #include "base/time.h"
 
-#define ATTRIBUTES_MAX 1000 // looked at of one span; exporters cut at 128
+#define ATTRIBUTES_MAX 256 // looked at of one span; exporters cut at 128 unless told otherwise
+#define KEY_MAX 256        // of a name, as it is written; the conventions have none half as long
 #define NS_PER_MS 1e6
 
 struct otlp {
     struct mlt_capture *out;
     const struct mlt_foreign *msg;
-    struct mlt_json json; // the whole message
-    uint32_t item;        // number of the span or log record
+    struct mlt_json json;     // the whole message
+    struct mlt_arena scratch; // of the span or log record
+    uint32_t item;            // number of the span or log record
 };
 
 // One span or log record, with what is around it.
@@ -33,30 +35,37 @@ static bool is_message(const struct otlp *o, mlt_json_at at, enum mlt_json_type 
 }
 
 // The JSON form has 64-bit numbers as strings, and some senders as numbers.
-static bool number_of(const struct otlp *o, mlt_json_at at, uint64_t *out) {
+static bool number_of(struct otlp *o, mlt_json_at at, uint64_t *out) {
     if (is_message(o, at, MLT_JSON_STRING)) {
-        return mlt_decimal_decode(out, mlt_json_string(&o->json, at, &o->out->arena));
+        return mlt_decimal_decode(out, mlt_json_string(&o->json, at, &o->scratch));
     }
     return mlt_json_u64(&o->json, at, out);
 }
 
+// The name of an attribute; {NULL, 0}: none that we would know.
+static struct mlt_bytes key_of(struct otlp *o, mlt_json_at entry) {
+    mlt_json_at at = mlt_json_get(&o->json, entry, "key");
+    return mlt_json_raw(&o->json, at).len <= KEY_MAX ? mlt_json_string(&o->json, at, &o->scratch)
+                                                     : (struct mlt_bytes){0};
+}
+
 // The value (an AnyValue) of a key in a list of attributes; MLT_JSON_NONE: none, or one without a value.
-static mlt_json_at attribute(const struct otlp *o, mlt_json_at list, const char *key) {
+static mlt_json_at attribute(struct otlp *o, mlt_json_at list, const char *key) {
     size_t seen = 0;
     if (!is_message(o, list, MLT_JSON_ARRAY)) {
         return MLT_JSON_NONE;
     }
     for (mlt_json_at at = mlt_json_first(&o->json, list); at != MLT_JSON_NONE && seen < ATTRIBUTES_MAX;
          at = mlt_json_next(&o->json, list, at), seen++) {
-        if (mlt_bytes_is(mlt_json_string(&o->json, mlt_json_get(&o->json, at, "key"), &o->out->arena), key)) {
+        if (mlt_bytes_is(key_of(o, at), key)) {
             return mlt_json_get(&o->json, at, "value");
         }
     }
     return MLT_JSON_NONE;
 }
 
-static struct mlt_bytes text_of(const struct otlp *o, mlt_json_at value) {
-    return mlt_json_string(&o->json, mlt_json_get(&o->json, value, "stringValue"), &o->out->arena);
+static struct mlt_bytes text_of(struct otlp *o, mlt_json_at value) {
+    return mlt_json_string(&o->json, mlt_json_get(&o->json, value, "stringValue"), &o->scratch);
 }
 
 // The first of several names (NULL-terminated) under which an attribute is known.
@@ -86,9 +95,9 @@ static struct mlt_bytes resource_text(const struct call *c, const char *const *n
 static void put_any(struct otlp *o, mlt_json_at value);
 
 // Names that come twice would make the record invalid: the first one counts.
-static bool came_before(const struct otlp *o, mlt_json_at list, mlt_json_at entry, struct mlt_bytes key) {
+static bool came_before(struct otlp *o, mlt_json_at list, mlt_json_at entry, struct mlt_bytes key) {
     for (mlt_json_at at = mlt_json_first(&o->json, list); at != entry; at = mlt_json_next(&o->json, list, at)) {
-        if (mlt_bytes_equal(mlt_json_string(&o->json, mlt_json_get(&o->json, at, "key"), &o->out->arena), key)) {
+        if (mlt_bytes_equal(key_of(o, at), key)) {
             return true;
         }
     }
@@ -104,7 +113,7 @@ static void put_members(struct otlp *o, mlt_json_at list, const char *prefix, co
     }
     for (mlt_json_at at = mlt_json_first(&o->json, list); at != MLT_JSON_NONE && seen < ATTRIBUTES_MAX;
          at = mlt_json_next(&o->json, list, at), seen++) {
-        struct mlt_bytes key = mlt_json_string(&o->json, mlt_json_get(&o->json, at, "key"), &o->out->arena);
+        struct mlt_bytes key = key_of(o, at);
         bool wanted = key.ptr && key.len >= strlen(prefix) && memcmp(key.ptr, prefix, strlen(prefix)) == 0;
         for (const char *const *name = without; wanted && name && *name; name++) {
             wanted = !mlt_bytes_is(key, *name);
@@ -117,11 +126,15 @@ static void put_members(struct otlp *o, mlt_json_at list, const char *prefix, co
 }
 
 static void put_integer(struct otlp *o, mlt_json_at at) {
-    struct mlt_bytes text = mlt_json_string(&o->json, at, &o->out->arena);
+    struct mlt_bytes text = mlt_json_string(&o->json, at, &o->scratch);
     uint64_t digits;
     bool negative = text.len > 1 && text.ptr[0] == '-';
     bool whole = mlt_decimal_decode(&digits, negative ? mlt_bytes_of(text.ptr + 1, text.len - 1) : text);
-    mlt_jw_raw(&o->out->writer, whole ? text : mlt_json_raw(&o->json, at));
+    if (whole) {
+        mlt_jw_raw(&o->out->writer, text);
+    } else {
+        mlt_capture_put(o->out, &o->json, at);
+    }
 }
 
 // Content is kept whole. A name that comes twice in it makes the record one that is rejected, and kept as such.
@@ -130,7 +143,7 @@ static void put_list(struct otlp *o, mlt_json_at list) {
         return;
     }
     for (mlt_json_at at = mlt_json_first(&o->json, list); at != MLT_JSON_NONE; at = mlt_json_next(&o->json, list, at)) {
-        struct mlt_bytes key = mlt_json_string(&o->json, mlt_json_get(&o->json, at, "key"), &o->out->arena);
+        struct mlt_bytes key = mlt_json_string(&o->json, mlt_json_get(&o->json, at, "key"), &o->scratch);
         mlt_jw_name_bytes(&o->out->writer, key);
         put_any(o, mlt_json_get(&o->json, at, "value"));
     }
@@ -144,7 +157,7 @@ static void put_any(struct otlp *o, mlt_json_at value) {
     for (const char *const *name = plain; *name; name++) {
         mlt_json_at at = mlt_json_get(j, value, *name);
         if (at != MLT_JSON_NONE) {
-            mlt_jw_raw(w, mlt_json_raw(j, at));
+            mlt_capture_put(o->out, j, at);
             return;
         }
     }
@@ -176,7 +189,7 @@ static void put_content(struct otlp *o, mlt_json_at value) {
     bool structured =
         text.len > 0 && (text.ptr[0] == '[' || text.ptr[0] == '{') && mlt_json_scan(&inner, text, NULL) == MLT_OK;
     if (structured) {
-        mlt_jw_raw(&o->out->writer, text);
+        mlt_capture_put(o->out, &inner, 0);
     } else {
         put_any(o, value);
     }
@@ -357,9 +370,9 @@ static void put_rest(struct call *c) {
     mlt_jw_name(w, c->is_span ? "span" : "event");
     mlt_jw_object(w);
     for (const char *const *name = ids; *name; name++) {
-        put_text(o, *name, mlt_json_string(&o->json, mlt_json_get(&o->json, c->at, *name), &o->out->arena));
+        put_text(o, *name, mlt_json_string(&o->json, mlt_json_get(&o->json, c->at, *name), &o->scratch));
     }
-    put_text(o, "scope", mlt_json_string(&o->json, mlt_json_get(&o->json, c->scope, "name"), &o->out->arena));
+    put_text(o, "scope", mlt_json_string(&o->json, mlt_json_get(&o->json, c->scope, "name"), &o->scratch));
     put_members(o, c->attributes, "gen_ai.", CONTENT);
     put_members(o, c->attributes, "llm.", NULL);
     put_members(o, c->attributes, "error.", NULL);
@@ -399,8 +412,7 @@ static uint64_t time_of(const struct call *c) {
 
 static struct mlt_bytes request_id_of(const struct call *c) {
     struct mlt_bytes id = any_text(c, RESPONSE_ID);
-    return id.len > 0 ? id
-                      : mlt_json_string(&c->o->json, mlt_json_get(&c->o->json, c->at, "spanId"), &c->o->out->arena);
+    return id.len > 0 ? id : mlt_json_string(&c->o->json, mlt_json_get(&c->o->json, c->at, "spanId"), &c->o->scratch);
 }
 
 static void reject(struct call *c, const char *code, const char *pointer, const char *says) {
@@ -455,6 +467,7 @@ static void read_scope(struct otlp *o, mlt_json_at resource, mlt_json_at scope, 
                          .attributes = mlt_json_get(j, at, "attributes"),
                          .is_span = spans};
         o->item++;
+        mlt_arena_reset(&o->scratch);
         if (is_inference(&c)) {
             put_call(&c);
         } else {
@@ -520,6 +533,7 @@ static enum mlt_status capture(struct mlt_capture *out, const struct mlt_foreign
         status = read_text(&o, json, spans, err);
     }
     mlt_json_clear(&o.json);
+    mlt_arena_clear(&o.scratch);
     mlt_buf_clear(&text);
     return status;
 }

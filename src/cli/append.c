@@ -12,7 +12,7 @@
 static const struct mlt_cli_option options[] = {
     {"kind", 'k', "KIND", "Kind of the records that do not name theirs.",
      "prediction dataset.version training.run model.version approval transition access decision oversight explanation "
-     "notice outcome correction tally"},
+     "notice outcome correction tally capture batch"},
     {"ack", 0, "LEVEL",
      "durable: on disk and signed (default); proven: also in a published checkpoint with the witnesses' quorum.",
      "durable proven"},

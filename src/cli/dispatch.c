@@ -11,6 +11,7 @@ const struct mlt_cli_command *const mlt_cli_commands[] = {
     &mlt_cmd_init,
     &mlt_cmd_serve,
     &mlt_cmd_append,
+    &mlt_cmd_import,
     &mlt_cmd_show,
     &mlt_cmd_search,
     &mlt_cmd_report,

@@ -47,6 +47,18 @@ static void test_a_span(void **state) {
            "\"span\":{\"spanId\":\"aa\",\"gen_ai.request.model\":\"m\",\"gen_ai.n\":-7}}\n");
 }
 
+static void test_a_record_is_one_line(void **state) {
+    // White space of the message stays behind, also that of JSON within its strings.
+    (void)state;
+    expect(SPAN("\"spanId\":\"aa\",\n\"attributes\": [\n" MODEL
+                ",{\"key\":\"gen_ai.prompt\",\"value\":{\"stringValue\":\"[1,\\n {}]\"}},"
+                "{\"key\":\"gen_ai.n\",\"value\":{\"stringValue\":{\n\"a\":\n1}}}]"),
+           "{\"kind\":\"prediction\",\"request_id\":\"aa\",\"timestamp\":\"2026-11-23T09:40:01.000000000Z\",\"model\":"
+           "\"m\","
+           "\"serving_node\":\"h\",\"status\":\"ok\",\"feature_values\":{\"messages\":[1,{}]},"
+           "\"span\":{\"spanId\":\"aa\",\"gen_ai.request.model\":\"m\",\"gen_ai.n\":{\"a\":1}}}\n");
+}
+
 static void test_what_is_not_kept(void **state) {
     // Spans without a model are counted; a call that nothing identifies is rejected, with what it was.
     (void)state;
@@ -117,6 +129,7 @@ static void test_every_cut_is_seen(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_span),
+        cmocka_unit_test(test_a_record_is_one_line),
         cmocka_unit_test(test_what_is_not_kept),
         cmocka_unit_test(test_depth_is_bounded),
         cmocka_unit_test(test_every_cut_is_seen),
