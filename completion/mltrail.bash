@@ -1,6 +1,6 @@
 # bash completion for mltrail; made by "mltrail completion bash"
 _mltrail() {
-    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile proxy witness index digest completion help version'
+    local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD-1]} cmd= i options= commands='init serve append import show search report ask lineage verify monitor prove access export approve settings token anchor key recover reconcile proxy witness index digest completion help version'
     COMPREPLY=()
     for ((i = 1; i < COMP_CWORD; i++)); do
         case " $commands " in *" ${COMP_WORDS[i]} "*) cmd=${COMP_WORDS[i]}; break ;; esac
@@ -25,9 +25,12 @@ _mltrail() {
     serve:--scrub-interval) COMPREPLY=($(compgen -W 'off' -- "$cur")); return ;;
     serve:--scrub-rate) return ;;
     serve:--mlflow-webhook-secret-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
-    append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally' -- "$cur")); return ;;
+    append:--kind|append:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally capture batch' -- "$cur")); return ;;
     append:--ack) COMPREPLY=($(compgen -W 'durable proven' -- "$cur")); return ;;
     append:--receipts|append:-r) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--set|import:-s) return ;;
+    import:--schema) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    import:--zone|import:-z) return ;;
     search:--kind|search:-k) COMPREPLY=($(compgen -W 'prediction dataset.version training.run model.version approval transition access decision oversight explanation notice outcome correction tally control alert export erasure hold anchor' -- "$cur")); return ;;
     search:--model|search:-m) return ;;
     search:--model-version) return ;;
@@ -140,6 +143,7 @@ _mltrail() {
     init) options=' --origin --raw --public --pkcs11 --pkcs11-kek' ;;
     serve) options=' --listen --port-file --socket-only --tls-cert --tls-key --tls-client-ca --insecure --threads --segment-entries --policy --witness-mode --publish-interval --tsa --tsa-interval --tsa-roots --scrub-interval --scrub-rate --mlflow-webhook-secret-file' ;;
     append) options=' --kind --ack --receipts' ;;
+    import) options=' --set --schema --zone' ;;
     show) options='' ;;
     search) options=' --kind --model --model-version --node --principal --producer --subject --from --to --order --limit' ;;
     report) options=' --format --output --at-size --disclose --mask --strict' ;;
@@ -175,6 +179,7 @@ _mltrail() {
     init) COMPREPLY=($(compgen -d -- "$cur")) ;;
     serve) COMPREPLY=($(compgen -d -- "$cur")) ;;
     append) COMPREPLY=($(compgen -f -- "$cur")) ;;
+    import) COMPREPLY=($(compgen -W 'bentoml sagemaker kserve-blob cloudevents ndjson' -- "$cur")) ;;
     lineage) COMPREPLY=($(compgen -W 'prediction: model: dataset: job: approval: table: node: entry:' -- "$cur")) ;;
     verify) COMPREPLY=($(compgen -f -- "$cur")) ;;
     monitor) COMPREPLY=($(compgen -d -- "$cur")) ;;

@@ -26,6 +26,9 @@ static inline bool mlt_capture_next_line(struct mlt_bytes *rest, struct mlt_byte
     return true;
 }
 
+// Lines that are CloudEvents in JSON: an event, or an array of them.
+mlt_capture_format mlt_capture_event_lines;
+
 // Lines that are records already, as `mltrail append` takes them.
 mlt_capture_format mlt_capture_records;
 

@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "capture/bentoml.h"
+#include "capture/kserve_blob.h"
 #include "capture/sagemaker.h"
 #include "cli/import.h"
 #include "cli/json_text.h"
@@ -38,6 +39,7 @@ static const struct mlt_cli_example examples[] = {
     {"mltrail import sagemaker --set model=credit --set model_version=7 "
      "capture/credit/AllTraffic/2026/11/23/09/*.jsonl",
      "captured calls of an endpoint; its name is taken from the path"},
+    {"mltrail import kserve-blob logs/credit/predictor/*.json", "requests and responses that KServe's logger stored"},
     {"mltrail import ndjson --json records.ndjson", "records as they are"},
     {0},
 };
@@ -57,10 +59,6 @@ struct mlt_import {
     uint64_t files, bytes, total_bytes;
     struct mlt_progress progress;
 };
-
-struct mlt_cli *mlt_import_cli(struct mlt_import *im) {
-    return im->cli;
-}
 
 // --- messages ---
 
@@ -173,7 +171,7 @@ static void put_set(struct mlt_import *im, const struct mlt_json *json) {
     }
 }
 
-int mlt_import_record(struct mlt_import *im, struct mlt_bytes record, uint64_t number) {
+static int send_record(struct mlt_import *im, struct mlt_bytes record, uint64_t number) {
     struct mlt_json json = {0};
     bool add = mlt_cli_value(im->cli, "set") && mlt_json_scan(&json, record, NULL) == MLT_OK &&
                mlt_json_is(&json, 0, MLT_JSON_OBJECT) && mlt_json_first(&json, 0) != MLT_JSON_NONE;
@@ -212,13 +210,13 @@ static int send_rejected(struct mlt_import *im, const struct mlt_capture_rejecte
     return sent(im, number, true);
 }
 
-int mlt_import_capture(struct mlt_import *im, const struct mlt_capture *capture, uint64_t before) {
+static int send_capture(struct mlt_import *im, const struct mlt_capture *capture, uint64_t before) {
     struct mlt_bytes rest = mlt_buf_bytes(&capture->lines);
     struct mlt_bytes line;
     int code = 0;
     size_t kept = capture->num_rejected < MLT_CAPTURE_REJECTED_MAX ? capture->num_rejected : MLT_CAPTURE_REJECTED_MAX;
     while (code == 0 && mlt_capture_next_line(&rest, &line)) {
-        code = mlt_import_record(im, line, ++im->records);
+        code = send_record(im, line, ++im->records);
     }
     for (size_t i = 0; code == 0 && i < kept; i++) {
         code = send_rejected(im, &capture->rejected[i], before + capture->rejected[i].item);
@@ -253,7 +251,7 @@ static int translate(struct mlt_import *im, struct mlt_bytes message, uint64_t b
     struct mlt_error err = {0};
     enum mlt_status status = im->format->translate(&capture, &msg, &err);
     int code = status == MLT_OK || (status == MLT_INVALID && capture.num_rejected > 0)
-                   ? mlt_import_capture(im, &capture, before)
+                   ? send_capture(im, &capture, before)
                    : mlt_cli_fail_error(im->cli, &err);
     mlt_capture_clear(&capture);
     return code;
@@ -400,26 +398,24 @@ static int bentoml_schema(struct mlt_import *im, const char *file, struct mlt_bu
 
 // --- the command ---
 
-const struct mlt_import_format mlt_import_formats[] = {
-    {.name = "bentoml",
-     .about = "monitoring data of a BentoML service",
-     .translate = mlt_capture_bentoml,
-     .preamble = bentoml_schema,
-     .belongs = mlt_bentoml_belongs},
-    {.name = "sagemaker", .about = "data capture of a SageMaker endpoint", .translate = mlt_capture_sagemaker},
-    {.name = "ndjson", .about = "records, one a line", .translate = mlt_capture_records},
+static const struct mlt_import_format formats[] = {
+    {.name = "bentoml", .translate = mlt_capture_bentoml, .preamble = bentoml_schema, .belongs = mlt_bentoml_belongs},
+    {.name = "sagemaker", .translate = mlt_capture_sagemaker},
+    {.name = "kserve-blob", .translate = mlt_capture_kserve_blob, .unit = MLT_IMPORT_WHOLE},
+    {.name = "cloudevents", .translate = mlt_capture_event_lines},
+    {.name = "ndjson", .translate = mlt_capture_records},
     {.name = NULL},
 };
 
 static const struct mlt_import_format *find_format(struct mlt_cli *cli, const char *name) {
     const char *names[32] = {0};
     char list[256] = "";
-    for (size_t i = 0; mlt_import_formats[i].name && i < 31; i++) {
+    for (size_t i = 0; formats[i].name && i < 31; i++) {
         size_t used = strlen(list);
-        (void)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", mlt_import_formats[i].name);
-        names[i] = mlt_import_formats[i].name;
+        (void)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", formats[i].name);
+        names[i] = formats[i].name;
         if (strcmp(name, names[i]) == 0) {
-            return &mlt_import_formats[i];
+            return &formats[i];
         }
     }
     const char *near = mlt_cli_nearest(name, names);
@@ -493,19 +489,25 @@ static int run(struct mlt_cli *cli) {
     if (!format || !options_are_right(cli)) {
         return MLT_EXIT_USAGE;
     }
+    if (format->max_args > 0 && cli->num_args - 1 > format->max_args) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "import %s takes at most %d arguments, not %d", format->name,
+                            format->max_args, cli->num_args - 1);
+    }
+    if (format->run) {
+        return format->run(cli);
+    }
     struct mlt_import *im = mlt_arena_zero(&cli->arena, sizeof *im);
     if (!im) {
         return mlt_cli_fail(cli, MLT_EXIT_FAILED, "no memory");
     }
     im->cli = cli;
     im->format = format;
-    mlt_progress_init(&im->progress, cli, format->fetch ? "records" : "bytes");
+    mlt_progress_init(&im->progress, cli, "bytes");
     int code = mlt_cli_open(cli);
-    im->total_bytes = format->fetch ? 0 : size_of(cli->args + 1, cli->num_args - 1);
+    im->total_bytes = size_of(cli->args + 1, cli->num_args - 1);
     for (int i = 1; code == 0 && i < cli->num_args; i++) {
-        im->source = cli->args[i];
         im->records = 0;
-        code = format->fetch ? format->fetch(im, im->source) : import_file(im, im->source);
+        code = import_file(im, cli->args[i]);
         int sent_rest = flush(im);
         code = code ? code : sent_rest;
         im->files += code == 0;
@@ -522,13 +524,15 @@ const struct mlt_cli_command mlt_cmd_import = {
     .name = "import",
     .args = "FORMAT SOURCE...",
     .summary = "bring in what other systems recorded",
-    .text =
-        "Reads what another system left in files and appends it as records. Formats: bentoml (monitoring data), "
-        "sagemaker "
-        "(data capture), ndjson (records, as append takes them). Lines that cannot be read are named on standard error "
-        "and kept in the trail as rejected input; the others are appended, and the exit status is then 1. Records have "
-        "the identities of their source: an import that was broken off is run again, and adds what is missing.",
-    .words = "bentoml sagemaker ndjson",
+    .text = "Reads what another system left in files and appends it as records. Formats: bentoml (monitoring data), "
+            "sagemaker "
+            "(data capture), kserve-blob (the inference logger's files), cloudevents (an event or an array of events a "
+            "line), "
+            "ndjson (records, as append takes them). What cannot be read is named on standard error and kept in the "
+            "trail as "
+            "rejected input; the rest is appended, and the exit status is then 1. Records have the identities of their "
+            "source: an import that was broken off is run again, and adds what is missing.",
+    .words = "bentoml sagemaker kserve-blob cloudevents ndjson",
     .min_args = 2,
     .max_args = 1000000,
     .options = options,
