@@ -48,6 +48,9 @@ static void add_attributes(const struct blob *b, struct mlt_cloudevent *event) {
             add(event, NAMES[i].attribute, text);
         }
     }
+    if (!mlt_cloudevent_get(event, "source").ptr) {
+        add(event, "source", mlt_str("/")); // every event has one; this one names nobody
+    }
 }
 
 // The message itself, in base64. False: there is none, or it is malformed.

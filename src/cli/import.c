@@ -373,11 +373,14 @@ static int import_file(struct mlt_import *im, const char *path) {
 static const char *schema_beside(struct mlt_cli *cli, const char *data) {
     const char *name = strrchr(data, '/');
     name = name ? name + 1 : data;
-    unsigned worker;
-    if (sscanf(name, "data.%u.log", &worker) != 1) {
+    if (strncmp(name, "data.", 5) != 0) {
         return NULL;
     }
-    return mlt_arena_printf(&cli->arena, "%.*s../schema/schema.%u.log", (int)(name - data), data, worker);
+    int digits = (int)strspn(name + 5, "0123456789");
+    if (digits == 0 || strncmp(name + 5 + digits, ".log", 4) != 0) {
+        return NULL;
+    }
+    return mlt_arena_printf(&cli->arena, "%.*s../schema/schema.%.*s.log", (int)(name - data), data, digits, name + 5);
 }
 
 // The last line of the schema log: each start of the service adds one.
