@@ -44,10 +44,12 @@ struct mlt_bytes mlt_mlflow_member(const struct mlt_mlflow_exchange *ex, const c
 
 // camel gives the other spelling that protocol buffers take: "run_id" is "runId" as well.
 static void camel(char out[static 64], const char *name) {
+    static const char UPPER[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     size_t len = 0;
     for (size_t i = 0; name[i] && len < 63; i++) {
         bool joint = name[i] == '_' && name[i + 1] >= 'a' && name[i + 1] <= 'z';
-        out[len++] = joint ? (char)(name[++i] - 'a' + 'A') : name[i];
+        i += joint ? 1u : 0u;
+        out[len++] = joint ? UPPER[name[i] - 'a'] : name[i];
     }
     out[len] = '\0';
 }
@@ -78,21 +80,19 @@ bool mlt_mlflow_native_is(const struct mlt_mlflow_exchange *ex, const char *nati
 
 // "a/b"; `a` alone without `b`; {NULL, 0} without `a`.
 static struct mlt_bytes joined(struct mlt_arena *arena, const char *prefix, struct mlt_bytes a, struct mlt_bytes b) {
-    struct mlt_bytes out = {0};
-    size_t first = strlen(prefix);
-    a = mlt_mlflow_clip(a);
-    uint8_t *p = a.len > 0 ? mlt_arena_take(arena, first + a.len + 1 + b.len) : NULL;
-    if (p) {
-        memcpy(p, prefix, first);
-        memcpy(p + first, a.ptr, a.len);
-        out = mlt_bytes_of(p, first + a.len);
-        if (b.len > 0) {
-            p[out.len] = '/';
-            memcpy(p + out.len + 1, b.ptr, b.len);
-            out.len += 1 + b.len;
-        }
+    struct mlt_buf text = {0};
+    if (a.len == 0) {
+        return (struct mlt_bytes){0};
     }
-    return mlt_mlflow_clip(out);
+    mlt_buf_put_str(&text, prefix);
+    mlt_buf_put_bytes(&text, mlt_mlflow_clip(a));
+    if (b.len > 0) {
+        mlt_buf_put_u8(&text, '/');
+        mlt_buf_put_bytes(&text, mlt_mlflow_clip(b));
+    }
+    struct mlt_bytes out = mlt_arena_copy(arena, mlt_mlflow_clip(mlt_buf_bytes(&text)));
+    mlt_buf_clear(&text);
+    return out;
 }
 
 // A version that only the answer knows is left out where a record of the beginning stands already: both are one access,
