@@ -28,6 +28,7 @@ const char *mlt_verify_what_name(enum mlt_verify_what what) {
     return names[what];
 }
 
+MLT_PRINTF(6, 0)
 static void add_fault(struct mlt_verify_report *r, enum mlt_verify_what what, const char *file, bool has_index,
                       uint64_t index, const char *fmt, va_list args) {
     r->verdict = false;

@@ -492,8 +492,8 @@ static void expect_unfit(struct fixture *f, const char *what) {
 static void test_foreign_words(void **state) {
     // a dossier says who vouches for it in no words of its maker's own
     static const char *const words[] = {"witnessed 3 of 3", "self-attested, by us all",
-                                        "self-attested; the witness policy of entry 03 applies to the published "
-                                        "checkpoint, which stands beside"};
+                                        ("self-attested; the witness policy of entry 03 applies to the published "
+                                         "checkpoint, which stands beside")};
     struct fixture *f = *state;
     for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
         f->b.ctx.assurance = words[i];
