@@ -383,10 +383,13 @@ class Background:
         for dead in spool.dead_streams(self._writer.files.folder, [self._writer.stream]):
             try:
                 begin_dead(dead)
+                return dead
+            except (OSError, ValueError, SpoolError) as error:
+                dead.give_back()
+                log.error("%s: the stream of a writer that died cannot be taken over yet: %s", dead.stream, error)
             except BaseException:
                 dead.give_back()
                 raise
-            return dead
         self._look_at = time.monotonic() + self._look_around_s
         return None
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import os
 import re
 import struct
@@ -29,6 +30,7 @@ except ImportError:  # where there is no flock(2), the other modes still work
     fcntl = None  # type: ignore[assignment]
 
 _fdatasync = getattr(os, "fdatasync", os.fsync)
+log = logging.getLogger("mltrail")
 
 MAGIC = b"mltrail-spool 1\n"
 HEADER_LINE_MAX = 4096
@@ -583,13 +585,29 @@ class SpoolWriter:
         if not whole:
             self._undo()
             return False
+        if self.sync_ms == 0 and not self._sync_or_undo():
+            return False
         self._offset += len(frames)
-        if not self._unsynced:
+        if self.sync_ms == 0:
+            self.on_append()
+        elif not self._unsynced:
             self._unsynced = True
             self.on_append()
-        if self.sync_ms == 0:
-            self._sync_now()
         return True
+
+    def _sync_or_undo(self) -> bool:
+        """Makes a write safe before it counts; false when the disk is full. OSError likewise, with nothing written."""
+        try:
+            self._sync_now()
+            return True
+        except OSError as error:
+            self._undo()
+            if self._fd >= 0:
+                # The system tells of a lost page once: the next sync would say that all is well.
+                self._leave_segment()
+            if error.errno in _FULL_ERRNOS:
+                return False
+            raise
 
     def _undo(self) -> None:
         """Takes back half a write, so that the next frame stands behind the last good one."""
@@ -972,14 +990,15 @@ class _Surveyor:
             return
         try:
             record = json.loads(frame.body)
-        except ValueError:
+        except (ValueError, RecursionError):
             return
         if not isinstance(record, dict) or record.get("stream", self.files.stream) != self.files.stream:
             return
         if record.get("kind") == "prediction" and isinstance(record.get("sequence"), int):
             self._see(record["sequence"], sent=sent)
+        scope = record.get("scope")
         self.finished = sent and record.get("kind") == "tally" and record.get("final") is True and \
-            (record.get("scope") or {}).get("stream") == self.files.stream
+            isinstance(scope, dict) and scope.get("stream") == self.files.stream
 
     def _see(self, sequence: int, sent: bool) -> None:
         if sequence > self.count:
@@ -1011,13 +1030,13 @@ class DeadStream:
             return None
         try:
             survey = _Surveyor(files, files.read_ack()).run()
+            if survey is not None:
+                return cls(files, lock_fd, survey)
         except BaseException:
             release_lock(lock_fd)
             raise
-        if survey is None:
-            _remove_stream(files, lock_fd, set())
-            return None
-        return cls(files, lock_fd, survey)
+        _remove_stream(files, lock_fd, set())
+        return None
 
     def _first_position(self) -> Position:
         segments = self.files.segments()
@@ -1046,9 +1065,12 @@ class DeadStream:
             end = Position(end.segment, len(fresh), end.number)
         else:
             os.truncate(path, end.offset)
+        frame = encode_frame(end.number, RECORD, body)
         fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC)
         try:
-            os.write(fd, encode_frame(end.number, RECORD, body))
+            if os.write(fd, frame) != len(frame):
+                # Whoever reads on would take half a tally for a torn tail, and the stream for one that is done.
+                raise OSError(errno.ENOSPC, "the tally of a writer that died was not written whole")
             _fdatasync(fd)
         finally:
             os.close(fd)
@@ -1097,7 +1119,11 @@ def dead_streams(folder: Folder, but: Sequence[str] = ()) -> Iterator[DeadStream
         return
     for name in names:
         if name not in but:
-            dead = DeadStream.adopt(folder, name)
+            try:
+                dead = DeadStream.adopt(folder, name)
+            except (OSError, SpoolError) as error:
+                log.error("%s/%s: cannot be taken over, and is left: %s", os.fspath(folder), name, error)
+                continue
             if dead is not None:
                 yield dead
 

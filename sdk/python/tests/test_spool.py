@@ -17,6 +17,8 @@ import pytest
 
 from mltrail import spool
 from mltrail.errors import SpoolBusy, SpoolClosed, SpoolError, SpoolFull
+from mltrail.sender import Background, Courier, Uplink
+from mltrail.transport import Exchange
 
 VECTORS = Path(__file__).resolve().parents[3] / "tests" / "vectors" / "spool"
 EXPECTED = json.loads((VECTORS / "expected.json").read_text())
@@ -379,3 +381,87 @@ def test_a_child_does_not_keep_what_its_parent_took_over(tmp_path):
     assert spool.DeadStream.adopt(folder, STREAM) is None  # the parent has it still
     dead.give_back()
     assert spool.DeadStream.adopt(folder, STREAM) is not None
+
+
+def test_a_sync_that_fails_takes_the_frame_back_and_hides_none_behind_it(tmp_path, monkeypatch):
+    """sync_ms=0: what could not be made safe has no frame, so that those after it are read."""
+    writer = spool.SpoolWriter(tmp_path, "n", sync_ms=0)
+    writer.predict(HEAD, b"}")
+    real, failures = spool._fdatasync, [errno.EIO, errno.ENOSPC]
+
+    def failing(fd):
+        if failures:
+            raise OSError(failures.pop(0), "the disk is gone")
+        real(fd)
+
+    monkeypatch.setattr(spool, "_fdatasync", failing)
+    assert writer.predict(HEAD, b"}") == 2  # after EIO and ENOSPC, written once more
+    failures += [errno.EIO, errno.EIO]
+    with pytest.raises(OSError, match="the disk is gone"):
+        writer.predict(HEAD, b"}")
+    assert [writer.predict(HEAD, b"}") for _ in range(2)] == [4, 5]
+    frames, damage = read_all(writer)
+    assert [json.loads(frame.body)["sequence"] for frame in frames] == [1, 2, 4, 5] and not damage
+    assert (writer.sequence, writer.lost) == (5, 1)
+
+
+def test_a_tally_that_is_not_written_whole_is_owed_still(tmp_path, monkeypatch):
+    writer = spool.SpoolWriter(tmp_path, "n", stream=STREAM)
+    writer.predict(HEAD, b"}")
+    writer.forget()
+    dead = adopted(tmp_path)
+    real = os.write
+    monkeypatch.setattr(os, "write", lambda fd, data: real(fd, data[:20]))
+    with pytest.raises(OSError, match="not written whole"):
+        dead.owe()
+    monkeypatch.undo()
+    dead.give_back()
+    again = adopted(tmp_path)
+    assert again.owe() is not None
+    frames, damage = read_all(again)
+    assert json.loads(frames[-1].body)["final"] is True and not damage
+
+
+class Taking:
+    """A transport to a server that takes everything."""
+
+    is_local = True
+
+    def __init__(self):
+        self.taken = []
+
+    def exchange(self, method, path, headers, body):
+        lines = body.splitlines()
+        self.taken += [json.loads(line) for line in lines]
+        return Exchange(200, "application/json", json.dumps({"accepted": len(lines), "rejected": 0}).encode(), None)
+
+
+def test_one_dead_stream_that_cannot_be_taken_over_keeps_nobody_from_the_others(tmp_path, monkeypatch):
+    """No space for the first one's tally: the next is sent, and the first one too when there is space again."""
+    for stream in ("1-00112233aabb", "2-00112233aabb"):
+        writer = spool.SpoolWriter(tmp_path, "n", stream=stream)
+        writer.predict(b'{"kind":"prediction","stream":"%b","sequence":' % stream.encode(), b"}")
+        # Records that nobody should have written, and that no reader may stumble over.
+        writer.append(b'{"kind":"tally","final":true,"scope":"all"}')
+        writer.append(b"[" * 100_000)
+        writer.forget()
+    real, refused = spool.DeadStream.owe, []
+
+    def owe(dead, *clock):
+        if dead.stream.startswith("1-") and not refused:
+            refused.append(dead.stream)
+            raise OSError(errno.ENOSPC, "no space")
+        return real(dead, *clock)
+
+    monkeypatch.setattr(spool.DeadStream, "owe", owe)
+    live, transport = spool.SpoolWriter(tmp_path, "n"), Taking()
+    monkeypatch.setattr(transport, "exchange", lambda method, path, headers, body, take=transport.exchange:
+                        take(method, path, headers, b"\n".join(line for line in body.splitlines() if b"[[" not in line)))
+    background = Background(live, Courier(Uplink(transport), tmp_path), look_around_s=0.1)
+    until = time.monotonic() + 20
+    while len([record for record in transport.taken if record.get("recovered")]) < 2 and time.monotonic() < until:
+        time.sleep(0.02)
+    background.close(5)
+    assert refused and sorted(r["scope"]["stream"] for r in transport.taken if r.get("recovered")) == \
+        ["1-00112233aabb", "2-00112233aabb"]
+    assert spool.streams_in(tmp_path) == []
