@@ -7,8 +7,9 @@
 
 #include "record/problem.h"
 
-#define MLT_CAPTURE_REJECTED_MAX 1000  // kept one by one of a message; further ones are counted
-#define MLT_CAPTURE_RECORDS_MAX 100000 // of one message; more is better sent in parts
+#define MLT_CAPTURE_REJECTED_MAX 1000                    // kept one by one of a message; further ones are counted
+#define MLT_CAPTURE_RECORDS_MAX 100000                   // of one message; more is better sent in parts
+#define MLT_CAPTURE_LINES_MAX ((size_t)64 * 1024 * 1024) // of one message: more than that fits into no journal group
 
 // mlt_header_take is given one request header.
 typedef void mlt_header_take(void *arg, const char *name, const char *value);

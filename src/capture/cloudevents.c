@@ -431,6 +431,11 @@ static enum mlt_status capture_batch(struct decoding *d, const struct mlt_json *
         if (status != MLT_OK && status != MLT_INVALID) {
             return status;
         }
+        if (d->out->num_records > MLT_CAPTURE_RECORDS_MAX || d->out->lines.len > MLT_CAPTURE_LINES_MAX) {
+            return mlt_fail(d->err, MLT_LIMIT,
+                            "the batch makes more than %d records or %zu MiB of them; send it in parts",
+                            MLT_CAPTURE_RECORDS_MAX, MLT_CAPTURE_LINES_MAX >> 20);
+        }
     }
     return MLT_OK;
 }

@@ -575,6 +575,24 @@ static void put_record(struct inference *f, size_t row) {
     mlt_capture_end(f->out);
 }
 
+// A row repeats headers, names and parameters of its event. Where those are long and the rows are many, a short message
+// would become a great many bytes: it stays in one piece then.
+static void put_records(struct inference *f) {
+    struct mlt_capture *out = f->out;
+    struct body *b = &f->body;
+    const size_t num_before = out->num_records, len_before = out->lines.len;
+    for (size_t row = 0; row < b->num_rows; row++) {
+        put_record(f, row);
+        if (b->num_rows > 1 && out->lines.len - len_before > f->event->data.len + MLT_KSERVE_REPEATED_MAX) {
+            out->lines.len = len_before;
+            out->num_records = num_before;
+            b->shape = b->shape == SHAPE_ROWS ? SHAPE_WHOLE : SHAPE_UNEVEN;
+            b->num_rows = 1;
+            put_record(f, 0);
+        }
+    }
+}
+
 static void inference_clear(struct inference *f) {
     mlt_json_clear(&f->metadata);
     mlt_json_clear(&f->annotations);
@@ -595,9 +613,7 @@ enum mlt_status mlt_kserve_record(struct mlt_capture *out, const struct mlt_clou
     scan_object(&f->annotations, attribute(f, "annotations"));
     digest_text(f->digest, event->data);
     read_body(f);
-    for (size_t row = 0; row < f->body.num_rows; row++) {
-        put_record(f, row);
-    }
+    put_records(f);
     const bool failed = f->room.failed || out->lines.failed;
     inference_clear(f);
     return failed ? mlt_fail(err, MLT_NOMEM, "no memory for the records of an inference event") : MLT_OK;

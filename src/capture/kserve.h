@@ -7,7 +7,8 @@
 
 #include "capture/cloudevents.h"
 
-#define MLT_KSERVE_ROWS_MAX 1000   // as many as a dossier has; a longer batch stays in one piece
+#define MLT_KSERVE_ROWS_MAX 1000 // as many as a dossier has; a longer batch stays in one piece
+#define MLT_KSERVE_REPEATED_MAX ((size_t)16 * 1024 * 1024) // what the rows of one event repeat of it; more: one piece
 #define MLT_KSERVE_TENSORS_MAX 256 // that are split by rows; wide tables have a tensor for each column
 #define MLT_KSERVE_KEPT_MAX                                                                                            \
     ((size_t)5 << 19) // bytes of one value: as base64 it fits a payload of 4 MiB; of a longer one the digest is kept

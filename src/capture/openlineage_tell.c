@@ -403,8 +403,8 @@ static void tell_model(struct telling *t, const struct mlt_openlineage_dataset *
 
 // Whether there is room for one more record.
 static bool room(struct telling *t) {
-    t->cut =
-        t->cut || t->out->num_records - t->num_before >= RECORDS_MAX || t->out->lines.len - t->len_before >= LINES_MAX;
+    t->cut = t->cut || t->out->num_records - t->num_before >= RECORDS_MAX ||
+             t->out->lines.len - t->len_before >= LINES_MAX || t->out->lines.len >= MLT_CAPTURE_LINES_MAX;
     return !t->cut && !t->out->lines.failed;
 }
 

@@ -342,6 +342,73 @@ static void test_too_many_rows(void **state) {
     mlt_buf_clear(&body);
 }
 
+static void test_rows_that_repeat_too_much(void **state) {
+    // Many rows and long headers stay in one piece, which keeps both; rows that are long themselves are split.
+    struct mlt_buf header = {0}, body = {0};
+    (void)state;
+    mlt_buf_put_str(&header, "{\"X-Long\":[\"");
+    for (size_t i = 0; i < 100000; i++) {
+        mlt_buf_put_u8(&header, 'x');
+    }
+    mlt_buf_put_str(&header, "\"]}");
+    put("ce-metadata", mlt_buf_cstr(&header));
+    mlt_buf_put_str(&body, "{\"instances\":[0");
+    for (size_t i = 1; i < MLT_KSERVE_ROWS_MAX; i++) {
+        mlt_buf_put_str(&body, ",0");
+    }
+    mlt_buf_put_str(&body, "]}");
+    take_bytes(mlt_buf_bytes(&body));
+    assert_int_equal(capture.num_records, 1);
+    next();
+    has("row", NULL);
+    assert_int_equal(line.tape[mlt_json_get(&line, mlt_json_get(&line, 0, "feature_values"), "instances")].count,
+                     MLT_KSERVE_ROWS_MAX);
+    assert_int_not_equal(mlt_json_get(&line, mlt_json_get(&line, 0, "caller"), "X-Long"), MLT_JSON_NONE);
+    put("ce-metadata", "{}");
+    mlt_buf_reset(&body);
+    mlt_buf_put_str(&body, "{\"instances\":[0");
+    for (size_t i = 0; i < 9; i++) {
+        mlt_buf_put_str(&body, ",\"");
+        for (size_t n = 0; n < MLT_KSERVE_KEPT_MAX - 2; n++) {
+            mlt_buf_put_u8(&body, 'y');
+        }
+        mlt_buf_put_str(&body, "\"");
+    }
+    mlt_buf_put_str(&body, "]}");
+    assert_true(body.len > MLT_KSERVE_REPEATED_MAX);
+    take_bytes(mlt_buf_bytes(&body));
+    assert_int_equal(capture.num_records, 10);
+    mlt_buf_clear(&body);
+    mlt_buf_clear(&header);
+}
+
+static void test_a_batch_that_becomes_too_much(void **state) {
+    // A few bytes of a batch can be a record each: beyond what a message may make it is to be sent in parts.
+    struct mlt_buf body = {0};
+    struct mlt_error err = {0};
+    (void)state;
+    for (size_t i = 0; i <= MLT_CAPTURE_RECORDS_MAX / MLT_KSERVE_ROWS_MAX; i++) {
+        mlt_buf_printf(&body,
+                       "%c{\"specversion\":\"1.0\",\"id\":\"%zu\",\"source\":\"s\",\"type\":\"" REQUEST
+                       "\",\"data\":{\"instances\":[0",
+                       i == 0 ? '[' : ',', i);
+        for (size_t row = 1; row < MLT_KSERVE_ROWS_MAX; row++) {
+            mlt_buf_put_str(&body, ",0");
+        }
+        mlt_buf_put_str(&body, "]}}");
+    }
+    mlt_buf_put_str(&body, "]");
+    const struct mlt_foreign msg = {.body = mlt_buf_bytes(&body),
+                                    .content_type = "application/cloudevents-batch+json",
+                                    .address = "",
+                                    .received = "2026-01-07T00:00:10Z"};
+    mlt_capture_clear(&capture);
+    assert_int_equal(mlt_capture_cloudevents(&capture, &msg, &err), MLT_LIMIT);
+    assert_non_null(strstr(err.text, "send it in parts"));
+    assert_true(capture.lines.len < 2 * MLT_CAPTURE_LINES_MAX);
+    mlt_buf_clear(&body);
+}
+
 static void test_too_long_a_value(void **state) {
     // Of a value that no payload holds its size and digest are kept.
     struct mlt_buf body = {0};
@@ -370,6 +437,8 @@ int main(void) {
         C(test_status),
         C(test_seldon),
         C(test_too_many_rows),
+        C(test_rows_that_repeat_too_much),
+        C(test_a_batch_that_becomes_too_much),
         C(test_too_long_a_value),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
