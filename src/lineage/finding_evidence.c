@@ -155,6 +155,72 @@ static enum mlt_status check_parts(struct mlt_walk *w, const struct mlt_node *no
     return status;
 }
 
+// Members that say which submission it was, not what is recorded.
+static bool of_submission(struct mlt_bytes name) {
+    return mlt_bytes_is(name, "kind") || mlt_bytes_is(name, "event_id") || mlt_bytes_is(name, "timestamp");
+}
+
+// Adds the members that the node has from this part alone, "a, b"; those that no table names, as one word. NULL: out of
+// memory.
+static const char *added_by(const struct mlt_walk *w, const struct mlt_node *node, const struct mlt_part *part,
+                            const char *names) {
+    const struct mlt_json *documents[] = {&part->facts, &part->payload, &part->entry.json};
+    const mlt_json_at objects[] = {0, 0, part->entry.payload}; // the last names what is sealed
+    bool others = false;
+    for (size_t d = 0; d < sizeof(documents) / sizeof(documents[0]); d++) {
+        const struct mlt_json *json = documents[d];
+        mlt_json_at at =
+            json->num_tokens > 0 && objects[d] != MLT_JSON_NONE ? mlt_json_first(json, objects[d]) : MLT_JSON_NONE;
+        for (; at != MLT_JSON_NONE; at = mlt_json_next(json, objects[d], at)) {
+            const struct mlt_bytes name = mlt_json_string(json, at, w->arena);
+            const char *member = mlt_arena_cstr(w->arena, name);
+            if (member == NULL) {
+                return NULL;
+            }
+            const struct mlt_value v = mlt_node_get(node, member);
+            if (of_submission(name) || v.entry != part->index || (d == 2 && v.payload == MLT_PAYLOAD_OPEN)) {
+                continue;
+            }
+            if (part->entry.kind == NULL || mlt_kind_member(part->entry.kind, name) == NULL) {
+                others = true;
+                continue;
+            }
+            names = mlt_arena_printf(w->arena, "%s%s%s", names, names[0] != '\0' ? ", " : "", member);
+            if (names == NULL) {
+                return NULL;
+            }
+        }
+    }
+    return !others ? names : mlt_arena_printf(w->arena, "%s%sothers", names, names[0] != '\0' ? ", " : "");
+}
+
+// Whoever knows the names of a thing can send a record of it: what only another producer says is told apart.
+static enum mlt_status check_producers(struct mlt_walk *w, const struct mlt_node *node) {
+    const struct mlt_part *first = &node->parts[0];
+    struct mlt_grounds g = {0};
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 1; status == MLT_OK && i < node->num_parts; i++) {
+        const struct mlt_part *part = &node->parts[i];
+        if (part->relation == MLT_REL_CONFLICTS || part->relation == MLT_REL_CORRECTS ||
+            mlt_bytes_equal(part->entry.principal, first->entry.principal)) {
+            continue;
+        }
+        const char *names = added_by(w, node, part, "");
+        if (names == NULL) {
+            return mlt_node_no_memory(w);
+        }
+        if (names[0] != '\0') {
+            g = (struct mlt_grounds){0};
+            mlt_grounds_add_node(&g, node);
+            mlt_grounds_add(&g, part->index);
+            status = mlt_finding_add(w, MLT_F_MEMBERS_BY_ANOTHER, &g,
+                                     "%s has from another producer, by entry %" PRIu64 ": %s", mlt_node_label(w, node),
+                                     part->index, names);
+        }
+    }
+    return status;
+}
+
 enum mlt_status mlt_check_evidence(struct mlt_walk *w) {
     const struct mlt_story *s = w->story;
     const struct mlt_node_list *lists[] = {&s->predictions, &s->model_versions, &s->training_runs, &s->dataset_versions,
@@ -164,6 +230,7 @@ enum mlt_status mlt_check_evidence(struct mlt_walk *w) {
         for (size_t i = 0; status == MLT_OK && i < lists[l]->num; i++) {
             status = check_members(w, lists[l]->nodes[i]);
             status = status == MLT_OK ? check_parts(w, lists[l]->nodes[i]) : status;
+            status = status == MLT_OK ? check_producers(w, lists[l]->nodes[i]) : status;
         }
     }
     return status == MLT_OK ? check_accesses(w) : status;

@@ -230,6 +230,12 @@ const struct mlt_finding_def mlt_finding_table[MLT_NUM_FINDINGS] = {
     DEF(MLT_F_CONFLICTING_RECORDS, "conflicting-records", MLT_SEV_HIGH, false, "Records of the same thing agree.",
         "Two records contradict each other; both stand.",
         "Find out which is right, and record a correction that says so."),
+    DEF(MLT_F_MEMBERS_BY_ANOTHER, "members-by-another", MLT_SEV_MEDIUM, false,
+        "What a record says is said by the producer that made it.",
+        "Members that it left out were added by another producer: they are that one's word, and no signature of the "
+        "first one covers them.",
+        "Find out whether the other producer may speak of it; give producers tokens for the kinds and models that are "
+        "theirs."),
     DEF(MLT_F_EVIDENCE_MISSING, "evidence-missing", MLT_SEV_LOW, true, "A record holds every member that is evidence.",
         "What is not recorded cannot be shown.",
         "Let the source send the members, or record them with the same identity: they complete the record."),

@@ -24,8 +24,20 @@ bool mlt_halves_paired(const struct mlt_walk *w, const struct mlt_node *a, const
     return same_deployment(a, b) && mlt_bytes_equal(mlt_halves_pair_id(a, w->arena), mlt_halves_pair_id(b, w->arena));
 }
 
+// The half is by whoever logged the prediction: an id is no password.
+static bool has_half_by(const struct mlt_node *other, struct mlt_bytes principal, enum mlt_half half) {
+    for (size_t i = 0; i < other->num_parts; i++) {
+        const struct mlt_part *part = &other->parts[i];
+        if (part->relation != MLT_REL_CORRECTS && (part->half == half || part->half == MLT_HALF_NONE) &&
+            mlt_bytes_equal(part->entry.principal, principal)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool mlt_halves_covers(const struct mlt_walk *w, const struct mlt_node *other, const struct mlt_node *prediction,
                        enum mlt_half half) {
-    return other != prediction && mlt_node_has_half(other, half) && !(other->has_row && prediction->has_row) &&
-           mlt_halves_paired(w, other, prediction);
+    return other != prediction && has_half_by(other, prediction->parts[0].entry.principal, half) &&
+           !(other->has_row && prediction->has_row) && mlt_halves_paired(w, other, prediction);
 }

@@ -13,7 +13,7 @@ struct mlt_bytes mlt_halves_pair_id(const struct mlt_node *prediction, struct ml
 // mlt_halves_paired: two predictions are rows of one request at one deployment.
 bool mlt_halves_paired(const struct mlt_walk *w, const struct mlt_node *a, const struct mlt_node *b);
 // mlt_halves_covers: `other` stands for the half that `prediction` lacks. A request that was not split into rows is
-// that of each row of its response, and the other way round.
+// that of each row of its response, and the other way round. What another producer logged stands for nothing.
 bool mlt_halves_covers(const struct mlt_walk *w, const struct mlt_node *other, const struct mlt_node *prediction,
                        enum mlt_half half);
 

@@ -154,7 +154,7 @@ static const struct finding_case CASES[] = {
      EDITS(1, BY_ZOE),
      SIGNED(ZOE_MAY, .stated = "\"reason\"", .recorded = "\"expires_at\":\"2027-01-01T00:00:00Z\",\"reason\"")},
     {.code = "approval-statement-differs", // added later, by another record of the same approval
-     .also = "approval-claimed event-long-before-receipt",
+     .also = "approval-claimed event-long-before-receipt members-by-another",
      EDITS(1, BY_ZOE),
      SIGNED(ZOE_MAY),
      EARLY(
@@ -266,6 +266,13 @@ static const struct finding_case CASES[] = {
      EXTRA(1, {"kserve", "2026-01-07T00:00:05Z",
                "{\"kind\":\"prediction\",\"request_id\":\"r-1\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"model\":"
                "\"credit\",\"model_version\":\"7\",\"prediction\":0.75}"})},
+    {.code = "members-by-another", // a fact and a payload member
+     EXTRA(1, {"mallory", "2026-01-07T00:00:05Z",
+               "{\"kind\":\"prediction\",\"request_id\":\"r-1\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"model\":"
+               "\"credit\",\"model_version\":\"7\",\"policy_version\":\"none\",\"subject\":\"frank\"}"})},
+    {.code = "members-by-another", // one that no table has
+     EXTRA(1, {"mallory", "2026-01-08T00:00:02Z",
+               "{\"kind\":\"model.version\",\"model\":\"credit\",\"model_version\":\"7\",\"remark\":\"fine\"}"})},
     {.code = "evidence-missing", EDITS(1, REPLACE(RUN, "\"git_commit\":\"abc123\",", ""))},
     {.code = "evidence-missing", EDITS(1, REPLACE(SERVED, "\"prediction\":0.25,", ""))},
     {.code = "evidence-missing", EDITS(1, REPLACE(ACCESS, "\"principal\":\"frank\",", ""))},

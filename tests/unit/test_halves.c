@@ -97,6 +97,22 @@ static void test_response_first(void **state) {
     whole_and_undisputed("r");
 }
 
+static void test_a_half_by_another_producer(void **state) {
+    // Whoever knows the id of a request can send a response to it: it is not taken for the server's own.
+    (void)state;
+    add(REQUEST("r", DIGEST("aa")));
+    mlt_memsource_add(m, "mallory", NOW, RESPONSE("r", DIGEST("bb")));
+    assert_int_equal(predictions("r"), 1);
+    assert_non_null(finding("members-by-another"));
+    assert_non_null(strstr(finding("members-by-another")->condition, "prediction"));
+    // In rows, of a request that was not split.
+    add(REQUEST("s", DIGEST("aa")));
+    mlt_memsource_add(m, "mallory", NOW, RESPONSE("s", DIGEST("bb") ROW(0)));
+    assert_int_equal(predictions("s"), 2);
+    assert_non_null(finding("prediction-unanswered"));
+    assert_non_null(finding("prediction-unasked"));
+}
+
 static void test_the_same_message_twice(void **state) {
     // A half that was logged twice, at another time, is no contradiction.
     (void)state;
@@ -332,6 +348,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         T(test_two_halves_are_one_prediction),
         T(test_response_first),
+        T(test_a_half_by_another_producer),
         T(test_the_same_message_twice),
         T(test_halves_that_disagree),
         T(test_messages_that_disagree),
