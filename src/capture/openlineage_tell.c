@@ -12,8 +12,10 @@
 #include "base/time.h"
 #include "record/members.h"
 
-#define RECORDS_MAX 1000                     // of one run
-#define LINES_MAX ((size_t)64 * 1024 * 1024) // of one run: every output lists every input
+#define RECORDS_MAX 1000 // of one run
+// Of one run: every output lists every input. With the event, and with one record more, of 16 MiB of facts, it still
+// fits into a journal group (63 MiB): else the event would be refused, and that was all there is of the run.
+#define LINES_MAX ((size_t)40 * 1024 * 1024)
 
 static const char *const TAGS_TRIGGERED[] = {"triggered_by", "triggeredBy", "mltrail.triggered_by", NULL};
 static const char *const TAGS_CREATED[] = {"created_by", "createdBy", "mltrail.created_by", NULL};

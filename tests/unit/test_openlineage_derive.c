@@ -223,6 +223,31 @@ static void test_a_run_with_many_events(void **state) {
     says(f, "\"table\":\"last\"");
 }
 
+static void test_a_run_with_many_inputs_and_outputs(void **state) {
+    // Each output lists each input: what does not fit into a journal group with the event is left out, and the event
+    // is kept.
+    struct fixture *f = *state;
+    struct mlt_buf body = {0};
+    struct mlt_source src = mlt_memsource_source(f->log);
+    mlt_buf_put_str(&body, EVENT("r1", "COMPLETE", "2026-11-23T10:00:00Z", ",\"inputs\":["));
+    body.len--; // the event goes on
+    for (unsigned side = 0; side < 2; side++) {
+        for (unsigned i = 0; i < 3000; i++) {
+            mlt_buf_printf(&body, "%s{\"namespace\":\"some-quite-long-name-of-a-namespace\",\"name\":\"%u\"}",
+                           i == 0 ? "" : ",", i);
+        }
+        mlt_buf_put_str(&body, side == 0 ? "],\"outputs\":[" : "]}");
+    }
+    struct mlt_foreign msg = {.body = mlt_buf_bytes(&body), .content_type = "", .address = "", .received = ""};
+    assert_int_equal(mlt_openlineage_event(&f->capture, &msg, &f->err), MLT_OK);
+    assert_int_equal(mlt_openlineage_derive(&f->capture, &src, mlt_str(PRODUCER), &f->err), MLT_OK);
+    assert_true(f->capture.num_records > 1);
+    assert_true(f->capture.lines.len > (32u << 20) && f->capture.lines.len < (60u << 20));
+    assert_int_equal(f->capture.num_rejected, 1);
+    assert_string_equal(f->capture.rejected[0].problem.code, "too-many-datasets");
+    mlt_buf_clear(&body);
+}
+
 static void test_static_events_are_no_runs(void **state) {
     // A DatasetEvent has no run to put together.
     struct fixture *f = *state;
@@ -249,6 +274,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(test_erased_events, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_damage_does_not_stop_events, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_run_with_many_events, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_run_with_many_inputs_and_outputs, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_static_events_are_no_runs, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
