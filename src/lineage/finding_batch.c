@@ -52,20 +52,6 @@ static bool covers(const struct mlt_node *batch, uint64_t sequence) {
            mlt_json_u64(last.json, last.at, &to) && from <= sequence && sequence <= to;
 }
 
-// The first batch with this number; NULL: none.
-static enum mlt_status find_batch(const struct mlt_walk *w, const struct place *p, uint64_t sequence,
-                                  struct mlt_node **out, size_t *num_in_block) {
-    uint64_t found[BATCHES_MAX];
-    *out = NULL;
-    enum mlt_status status = batches_of_block(w, p, sequence, found, num_in_block);
-    for (size_t i = 0; status == MLT_OK && i < *num_in_block && *out == NULL; i++) {
-        struct mlt_node *batch;
-        status = mlt_node_load(w, found[i], &batch);
-        *out = status == MLT_OK && covers(batch, sequence) ? batch : NULL;
-    }
-    return status;
-}
-
 // One batch as it is judged: what is said about it ends in `verdict`, of which the first that does not hold counts.
 struct judging {
     struct mlt_walk *w;
@@ -165,6 +151,52 @@ static enum mlt_status check_signature(struct judging *j, bool *good) {
     return status == MLT_OK ? check_signer(j, sig) : status;
 }
 
+// Whether the node itself speaks, by a key that may sign for it: a batch of its stream can be sent by anybody.
+static enum mlt_status is_by_node(struct mlt_walk *w, const struct place *p, const struct mlt_node *batch, bool *out) {
+    struct judging j = {.w = w, .place = p, .batch = batch};
+    struct mlt_sshsig *sig = mlt_arena_take(w->arena, sizeof(*sig));
+    const struct mlt_bytes statement = mlt_node_string(batch, "statement", w->arena);
+    const struct mlt_bytes signature = mlt_node_string(batch, "signature", w->arena);
+    const struct mlt_allowed_signer *signer;
+    const char *why = NULL;
+    struct mlt_error err = {0};
+    *out = false;
+    if (sig == NULL) {
+        return mlt_node_no_memory(w);
+    }
+    enum mlt_status status = mlt_producer_batch_read(&j.statement, statement, w->arena, &err);
+    if (status == MLT_NOMEM) {
+        return mlt_node_no_memory(w);
+    }
+    if (status != MLT_OK || w->signers.entry == UINT64_MAX || w->signers.why != NULL || !statement_agrees(&j) ||
+        signature.ptr == NULL || !mlt_sshsig_read(sig, signature, &why) ||
+        mlt_allowed_signers_find(&w->signers.list, j.statement.serving_node, &sig->key, sig->name_space,
+                                 batch->parts[0].entry.received, &signer) != MLT_SIGNER_ALLOWED) {
+        return MLT_OK;
+    }
+    return mlt_sshsig_verify(out, &why, sig, statement, MLT_PRODUCER_BATCH_NAMESPACE, w->err);
+}
+
+// The batch with this number: the first one by the node, else the first; NULL: none.
+static enum mlt_status find_batch(struct mlt_walk *w, const struct place *p, uint64_t sequence, struct mlt_node **out,
+                                  size_t *num_in_block) {
+    uint64_t found[BATCHES_MAX];
+    bool by_node = false;
+    *out = NULL;
+    enum mlt_status status = batches_of_block(w, p, sequence, found, num_in_block);
+    status = status == MLT_OK ? mlt_walk_signers(w) : status;
+    const bool unknown = w->signers.entry == UINT64_MAX || w->signers.why != NULL; // no key counts: any batch will do
+    for (size_t i = 0; status == MLT_OK && i < *num_in_block && !by_node && !(unknown && *out != NULL); i++) {
+        struct mlt_node *batch;
+        status = mlt_node_load(w, found[i], &batch);
+        if (status == MLT_OK && covers(batch, sequence)) {
+            status = is_by_node(w, p, batch, &by_node);
+            *out = *out == NULL || by_node ? batch : *out;
+        }
+    }
+    return status;
+}
+
 // The leaf that was signed for this number; false: the leaves are not those of the root.
 static bool signed_leaf(const struct judging *j, uint8_t out[static MLT_HASH_LEN]) {
     struct mlt_value leaves = mlt_node_get(j->batch, "leaves");
@@ -242,6 +274,26 @@ static enum mlt_status check_chain(struct judging *j) {
     return MLT_OK;
 }
 
+// Records without a number of the stream complete a prediction too: the node did not sign what they add.
+static enum mlt_status check_completions(struct judging *j) {
+    const struct mlt_node *served = j->w->story->served;
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 0; status == MLT_OK && i < served->num_parts; i++) {
+        const struct mlt_part *part = &served->parts[i];
+        struct mlt_grounds g = {0};
+        if (part->relation == MLT_REL_CONFLICTS || part->relation == MLT_REL_CORRECTS ||
+            mlt_json_get(&part->facts, 0, "sequence") != MLT_JSON_NONE) {
+            continue;
+        }
+        mlt_grounds_add_node(&g, served);
+        mlt_grounds_add(&g, part->index);
+        status = mlt_finding_add(j->w, MLT_F_BATCH_UNCHECKED, &g,
+                                 "what entry %" PRIu64 " adds to %s is in no batch of the node", part->index,
+                                 mlt_node_label(j->w, served));
+    }
+    return status;
+}
+
 static enum mlt_status judge(struct mlt_walk *w, const struct place *p, const struct mlt_node *batch) {
     struct judging j = {.w = w, .place = p, .batch = batch, .check = &w->story->batch};
     bool good = false;
@@ -251,7 +303,8 @@ static enum mlt_status judge(struct mlt_walk *w, const struct place *p, const st
     enum mlt_status status = mlt_walk_signers(w);
     status = status == MLT_OK ? check_signature(&j, &good) : status;
     status = status == MLT_OK && good ? check_record(&j) : status;
-    return status == MLT_OK && good ? check_chain(&j) : status;
+    status = status == MLT_OK && good ? check_chain(&j) : status;
+    return status == MLT_OK && good ? check_completions(&j) : status;
 }
 
 enum mlt_status mlt_check_batch(struct mlt_walk *w) {

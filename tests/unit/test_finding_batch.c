@@ -36,6 +36,8 @@ struct defect {
     bool withheld;   // the payload of the prediction
     bool chain;      // the second batch names another statement before it
     const char *name_space;
+    bool completed; // a record without a number says more about prediction 3
+    bool shadowed;  // somebody else sent batches with these numbers first
 };
 
 static void put_hex(struct mlt_json_writer *w, const uint8_t *hash) {
@@ -150,6 +152,18 @@ static struct mlt_memsource *build(const struct defect *d) {
             mlt_memsource_set_payload(m, index, MLT_PAYLOAD_WITHHELD);
         }
     }
+    if (d->completed) {
+        mlt_memsource_add(m, "n1", "2026-01-07T00:00:02Z",
+                          "{\"kind\":\"prediction\",\"request_id\":\"r-3\",\"timestamp\":\"2026-01-07T00:00:01Z\","
+                          "\"policy_version\":\"7\"}");
+    }
+    if (d->shadowed) {
+        struct mlt_buf other = {0};
+        add_batch(m, &(struct defect){.forged = true}, 1, NULL, &other, false);
+        mlt_buf_reset(&other);
+        add_batch(m, &(struct defect){.unsigned_ = true, .leaf = true}, 3, NULL, &other, false);
+        mlt_buf_clear(&other);
+    }
     add_batch(m, &(struct defect){0}, 1, NULL, &first, d->no_first);
     add_batch(m, d, 3, &first, &second, d->no_last);
     mlt_buf_clear(&first);
@@ -189,6 +203,15 @@ static void test_what_was_signed_is_good(void **state) {
     assert_true(holds(&(struct defect){.verdict = MLT_BATCH_GOOD}));
 }
 
+static void test_others_batches_stand_in_nobodys_way(void **state) {
+    // A batch of the stream can be sent by anybody, before the node: the one that the node signed is the one.
+    (void)state;
+    assert_true(holds(&(struct defect){.verdict = MLT_BATCH_GOOD, .shadowed = true}));
+    assert_true(holds(&(struct defect){"batch-record-differs", MLT_BATCH_DIFFERS, .changed = true, .shadowed = true}));
+    assert_true(
+        holds(&(struct defect){"batch-signature-invalid", MLT_BATCH_INVALID, .no_last = true, .shadowed = true}));
+}
+
 static void test_each_defect_gives_its_finding(void **state) {
     // Whatever is wrong between the node and the trail is told, and nothing else is.
     static const struct defect defects[] = {
@@ -204,6 +227,7 @@ static void test_each_defect_gives_its_finding(void **state) {
         {"batch-signer-not-allowed", MLT_BATCH_NOT_ALLOWED, .other_node = true},
         {"batch-unchecked", MLT_BATCH_UNCHECKED, .unset = true},
         {"batch-unchecked", MLT_BATCH_UNCHECKED, .withheld = true},
+        {"batch-unchecked", MLT_BATCH_GOOD, .completed = true},
     };
     (void)state;
     for (size_t i = 0; i < sizeof(defects) / sizeof(defects[0]); i++) {
@@ -253,8 +277,11 @@ static void test_statement_round_trip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_was_signed_is_good), cmocka_unit_test(test_each_defect_gives_its_finding),
-        cmocka_unit_test(test_the_net_catches),         cmocka_unit_test(test_unsigned_streams_are_left_alone),
+        cmocka_unit_test(test_what_was_signed_is_good),
+        cmocka_unit_test(test_others_batches_stand_in_nobodys_way),
+        cmocka_unit_test(test_each_defect_gives_its_finding),
+        cmocka_unit_test(test_the_net_catches),
+        cmocka_unit_test(test_unsigned_streams_are_left_alone),
         cmocka_unit_test(test_statement_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
