@@ -52,11 +52,13 @@ static void show(char *out, size_t cap, struct mlt_bytes text) {
     out[len] = '\0';
 }
 
-static void make_key(uint8_t out[static 16], struct mlt_bytes pair, struct mlt_bytes deployment) {
-    uint8_t hash[MLT_HASH_LEN], len[8];
-    mlt_store_u64be(len, pair.len);
-    const struct mlt_bytes parts[] = {mlt_bytes_of(len, sizeof(len)), pair, deployment};
-    mlt_sha256(hash, parts, 3);
+static void make_key(uint8_t out[static 16], struct mlt_bytes pair, struct mlt_bytes producer,
+                     struct mlt_bytes deployment) {
+    uint8_t hash[MLT_HASH_LEN], lens[16];
+    mlt_store_u64be(lens, pair.len);
+    mlt_store_u64be(lens + 8, producer.len);
+    const struct mlt_bytes parts[] = {mlt_bytes_of(lens, sizeof(lens)), pair, producer, deployment};
+    mlt_sha256(hash, parts, 4);
     memcpy(out, hash, 16);
 }
 
@@ -77,12 +79,14 @@ static enum mlt_status take_entry(struct reconciling *r, const struct mlt_json *
     if ((!h.response && !mlt_bytes_is(half, "request")) || (r->endpoint && !mlt_bytes_is(endpoint, r->endpoint))) {
         return MLT_OK;
     }
-    make_key(h.key, event_id.len > 0 ? event_id : request_id,
+    // An id is no password: what another producer sends under it is no half of this prediction.
+    make_key(h.key, event_id.len > 0 ? event_id : request_id, text_of(r, json, 0, "entry/producer/principal"),
              mlt_json_raw(json, mlt_json_get(json, facts, "deployment")));
     h.row = mlt_json_u64(json, mlt_json_get(json, facts, "row"), &row) ? row + 1 : 0;
     (void)mlt_json_u64(json, mlt_json_get(json, 0, "index"), &h.entry);
     h.outside = is_outside(r, text_of(r, json, 0, "entry/time"));
-    make_key(h.digest, mlt_json_raw(json, mlt_json_get(json, facts, "message_digest")), (struct mlt_bytes){0});
+    make_key(h.digest, mlt_json_raw(json, mlt_json_get(json, facts, "message_digest")), (struct mlt_bytes){0},
+             (struct mlt_bytes){0});
     show(h.request_id, sizeof(h.request_id), request_id);
     show(h.endpoint, sizeof(h.endpoint), endpoint);
     return mlt_cli_halves_add(&r->halves, &h, err);

@@ -163,6 +163,19 @@ def test_reconcile_a_range(trail, sent):
     assert code == 0 and none["ids"] == 0
 
 
+def test_a_response_by_another_producer_is_no_answer(trail):
+    """Whoever knows the id of a request can send a response to it: neither the list nor the dossier takes it for one."""
+    logger = Logger("bank", "forged", "forged-predictor-0")
+    Sink(trail.url + "/v1/cloudevents", trail.producer("kserve-2")).post(binary(
+        logger.event("request", "forged-1", b'{"instances":[[1]]}', BASE)))
+    Sink(trail.url + "/v1/cloudevents", trail.producer("mallory")).post(binary(
+        logger.event("response", "forged-1", b'{"predictions":[0.99]}', BASE + timedelta(milliseconds=5))))
+    code, answer = reconcile(trail, "--endpoint", "bank/forged")
+    assert code == 1 and ids(answer, "unanswered") == ids(answer, "unasked") == {"forged-1"}
+    told, = [f for f in dossier(trail, "forged-1")["findings"] if f["code"] == "members-by-another"]
+    assert "prediction" in told["condition"]
+
+
 def dossier(trail, what: str) -> dict:
     ran = trail.run("report", what, "--format", "json", "--trail", trail.dir)
     assert ran.returncode == 0, ran.stderr
