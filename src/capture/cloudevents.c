@@ -387,7 +387,9 @@ static enum mlt_status capture_record(const struct decoding *d, const struct mlt
     mlt_jw_member(w, "format", "cloudevents");
     mlt_jw_member(w, "event_id", name);
     mlt_jw_member_bytes(w, "correlation", correlation.len > 0 ? correlation : id);
-    mlt_jw_member_bytes(w, "timestamp", time.ptr != NULL ? time : mlt_str(d->msg->received));
+    if (time.ptr != NULL) { // ours would make another record of the same event when it is sent again
+        mlt_jw_member_bytes(w, "timestamp", time);
+    }
     mlt_jw_member(w, "digest", digest);
     mlt_jw_member(w, "content_type", d->msg->content_type);
     mlt_jw_name(w, "message");

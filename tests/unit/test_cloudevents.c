@@ -130,7 +130,7 @@ static void test_binary_bytes(void **state) {
     (void)state;
     assert_int_equal(take(headers, "text/plain", "hello"), MLT_OK);
     assert_non_null(strstr(written(), "\"data_base64\":\"aGVsbG8=\""));
-    assert_non_null(strstr(written(), "\"timestamp\":\"" RECEIVED "\""));
+    assert_null(strstr(written(), "\"timestamp\"")); // the same bytes whenever it is sent again
     assert_non_null(strstr(written(), "\"correlation\":\"e-1\""));
     assert_int_equal(take(headers, "", ""), MLT_OK);
     assert_null(strstr(written(), "\"data"));
