@@ -40,8 +40,8 @@ static void end_stream(struct mlt_agent *a, struct mlt_agent_stream *s) {
     free_stream(s);
 }
 
-// With the lock held: takes streams out of the list that nobody used for `idle_ns`; at most `max`, the longest unused
-// first when it is one.
+// With the lock held: takes the stream out of the list that was unused the longest, and for `idle_ns` at least; NULL:
+// there is none.
 static struct mlt_agent_stream *take_idle(struct mlt_agent *a, int64_t idle_ns) {
     int64_t before = mlt_wait_now() - idle_ns;
     struct mlt_agent_stream **oldest = NULL;

@@ -67,8 +67,6 @@ struct mlt_cli {
     struct mlt_transport *transport;
 };
 
-extern const struct mlt_cli_command mlt_cmd_import;
-extern const struct mlt_cli_command mlt_cmd_agent;
 extern const struct mlt_cli_command mlt_cmd_init, mlt_cmd_serve, mlt_cmd_append, mlt_cmd_import, mlt_cmd_show,
     mlt_cmd_search, mlt_cmd_report, mlt_cmd_ask, mlt_cmd_lineage, mlt_cmd_verify, mlt_cmd_monitor, mlt_cmd_prove,
     mlt_cmd_access, mlt_cmd_export, mlt_cmd_approve, mlt_cmd_settings, mlt_cmd_token, mlt_cmd_anchor, mlt_cmd_key,

@@ -535,16 +535,17 @@ const struct mlt_cli_command mlt_cmd_import = {
     .name = "import",
     .args = "FORMAT SOURCE...",
     .summary = "bring in what other systems recorded",
-    .text = "Reads what another system left in files and appends it as records. Formats: bentoml (monitoring data), "
-            "sagemaker "
-            "(data capture), kserve-blob (the inference logger's files), cloudevents (an event or an array of events a "
-            "line), "
-            "ndjson (records, as append takes them). What cannot be read is named on standard error and kept in the "
-            "trail as "
-            "rejected input; the rest is appended, and the exit status is then 1. Records have the identities of their "
-            "source: an import that was broken off is run again, and adds what is missing. mlflow reads an MLflow server "
-            "over its API instead: runs that are over, versions with digests of their files, and stages and aliases "
-            "where the trail has them otherwise, at the times that MLflow claims.",
+    .text =
+        "Reads what another system left in files and appends it as records. Formats: bentoml (monitoring data), "
+        "sagemaker "
+        "(data capture), kserve-blob (the inference logger's files), cloudevents (an event or an array of events a "
+        "line), "
+        "ndjson (records, as append takes them). What cannot be read is named on standard error and kept in the "
+        "trail as "
+        "rejected input; the rest is appended, and the exit status is then 1. Records have the identities of their "
+        "source: an import that was broken off is run again, and adds what is missing. mlflow reads an MLflow server "
+        "over its API instead: runs that are over, versions with digests of their files, and stages and aliases "
+        "where the trail has them otherwise, at the times that MLflow claims.",
     .words = "bentoml sagemaker kserve-blob cloudevents ndjson mlflow",
     .min_args = 2,
     .max_args = 1000000,

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <strings.h>
 
+#include "base/loopback.h"
 #include "cli/transport.h"
 
 #define CONNECT_TIMEOUT_S 10L
@@ -56,7 +57,9 @@ static void configure(struct mlt_http *http) {
     (void)curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, take_header);
     if (http->opt.unix_socket) {
         (void)curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, http->opt.unix_socket);
-        (void)curl_easy_setopt(c, CURLOPT_PROXY, "");
+    }
+    if (http->opt.unix_socket || mlt_loopback_url(http->opt.base)) {
+        (void)curl_easy_setopt(c, CURLOPT_PROXY, ""); // for one of the environment, localhost is another machine
     }
     if (http->opt.cacert) {
         (void)curl_easy_setopt(c, CURLOPT_CAINFO, http->opt.cacert);

@@ -122,29 +122,31 @@ static void list_source(struct mlt_courier *c, struct source *s) {
     pthread_mutex_unlock(&c->guard);
 }
 
-static enum mlt_status add_source(struct mlt_courier *c, const struct source *made, struct mlt_error *err) {
+// NULL: no memory.
+static struct source *add_source(struct mlt_courier *c, const struct source *made, struct mlt_error *err) {
     struct source *s = malloc(sizeof *s);
     if (!s) {
-        return mlt_fail(err, MLT_NOMEM, "no memory for a stream");
+        (void)mlt_fail(err, MLT_NOMEM, "no memory for a stream");
+        return NULL;
     }
     *s = *made;
     s->reader = (struct mlt_spool_reader){.env = c->env, .dir = s->dir, .stream = s->stream};
     list_source(c, s);
-    return MLT_OK;
+    return s;
 }
 
 enum mlt_status mlt_courier_add(struct mlt_courier *c, struct mlt_spool_writer *w, struct mlt_error *err) {
-    return add_source(c,
-                      &(struct source){.writer = w,
-                                       .stream = mlt_spool_writer_stream(w),
-                                       .dir = mlt_spool_writer_dir(w),
-                                       .sent = {1, 0, 1},
-                                       .persisted = {1, 0, 1}},
-                      err);
+    const struct source made = {.writer = w,
+                                .stream = mlt_spool_writer_stream(w),
+                                .dir = mlt_spool_writer_dir(w),
+                                .sent = {1, 0, 1},
+                                .persisted = {1, 0, 1}};
+    return add_source(c, &made, err) ? MLT_OK : MLT_NOMEM;
 }
 
 enum mlt_status mlt_courier_add_memory(struct mlt_courier *c, struct mlt_memory *m, struct mlt_error *err) {
-    return add_source(c, &(struct source){.memory = m, .stream = mlt_memory_stream(m), .sent = {1, 0, 1}}, err);
+    const struct source made = {.memory = m, .stream = mlt_memory_stream(m), .sent = {1, 0, 1}};
+    return add_source(c, &made, err) ? MLT_OK : MLT_NOMEM;
 }
 
 static void unlist(struct mlt_courier *c, struct source *s) {
@@ -387,11 +389,11 @@ static void welcome(struct mlt_courier *c, struct mlt_orphan *o) {
                                 .sent = o->at,
                                 .persisted = o->at,
                                 .waiting_since = mlt_wait_now()};
-    if (add_source(c, &made, &err) != MLT_OK) {
+    struct source *s = add_source(c, &made, &err); // not the first of the list any more, when somebody adds another
+    if (!s) {
         mlt_orphan_free(o);
         return;
     }
-    struct source *s = c->sources;
     pthread_mutex_lock(&c->lock);
     c->stats.adopted++;
     c->adopting = true;

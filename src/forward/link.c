@@ -7,6 +7,8 @@
 #include <sys/un.h>
 #include <zlib.h>
 
+#include "base/loopback.h"
+
 #define URL_MAX 2048
 #define CONNECT_TIMEOUT_MS 10000L
 #define GZIP_MIN 1024         // shorter bodies fit a packet or two anyway
@@ -21,6 +23,7 @@ struct mlt_link {
     char *shown;       // without credentials
     char *socket_path; // of unix://
     char *token, *cacert;
+    bool here; // on this machine
     bool gzip;
     char fault[CURL_ERROR_SIZE];
     struct mlt_buf packed, line;
@@ -38,15 +41,6 @@ static enum mlt_status refuse_url(struct mlt_error *err) {
                     "the URL of a server is http://HOST:PORT, https://HOST:PORT or unix:///PATH/TO/sock");
 }
 
-static bool on_this_machine(CURLU *parsed) {
-    char *host = NULL;
-    (void)curl_url_get(parsed, CURLUPART_HOST, &host, 0);
-    bool here =
-        host && (strcasecmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 || strcmp(host, "[::1]") == 0);
-    curl_free(host);
-    return here;
-}
-
 static char *without_credentials(CURLU *parsed) {
     char *text = NULL;
     (void)curl_url_set(parsed, CURLUPART_USER, NULL, 0);
@@ -62,6 +56,7 @@ static enum mlt_status take_socket(struct mlt_link *link, const char *url, struc
         return mlt_fail(err, MLT_INVALID, "%s: a socket is unix:///PATH/TO/sock, its path at most %zu bytes", url,
                         sizeof((struct sockaddr_un *)0)->sun_path - 1);
     }
+    link->here = true;
     link->socket_path = strdup(path);
     link->base = strdup(SOCKET_BASE);
     link->shown = strdup(url);
@@ -82,7 +77,8 @@ static enum mlt_status take_url(struct mlt_link *link, const char *url, struct m
     bool good = (strncasecmp(url, "http://", 7) == 0 || strncasecmp(url, "https://", 8) == 0) && !strpbrk(url, "?#") &&
                 curl_url_set(parsed, CURLUPART_URL, url, 0) == CURLUE_OK;
     if (good) {
-        link->gzip = !on_this_machine(parsed);
+        link->here = mlt_loopback_url(url);
+        link->gzip = !link->here;
         link->shown = without_credentials(parsed);
         link->base = strdup(url);
         for (size_t len = link->base ? strlen(link->base) : 0; len > 0 && link->base[len - 1] == '/'; len--) {
@@ -197,7 +193,9 @@ static void configure(struct exchange *ex, const struct mlt_link_message *msg, s
     }
     if (link->socket_path) {
         (void)curl_easy_setopt(c, CURLOPT_UNIX_SOCKET_PATH, link->socket_path);
-        (void)curl_easy_setopt(c, CURLOPT_PROXY, "");
+    }
+    if (link->here) {
+        (void)curl_easy_setopt(c, CURLOPT_PROXY, ""); // for one of the environment, localhost is another machine
     }
     if (link->cacert) {
         (void)curl_easy_setopt(c, CURLOPT_CAINFO, link->cacert);

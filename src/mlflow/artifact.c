@@ -114,14 +114,25 @@ static enum mlt_status read_entry(struct reading *rd, int dir_fd, const char *na
 }
 
 static enum mlt_status read_dir(struct reading *rd, int dir_fd, struct mlt_bytes at, unsigned depth) {
-    DIR *dir = depth < MLT_ARTIFACT_DEPTH_MAX ? fdopendir(dir_fd) : NULL;
-    if (!dir) {
+    if (depth >= MLT_ARTIFACT_DEPTH_MAX) {
         close(dir_fd);
         return mlt_fail(rd->err, MLT_LIMIT, "directories are nested more than %d deep", MLT_ARTIFACT_DEPTH_MAX);
     }
+    DIR *dir = fdopendir(dir_fd);
+    if (!dir) {
+        int failed = errno;
+        close(dir_fd);
+        return mlt_fail_errno(rd->err, failed, NULL, "list the folder \"%.*s\"", MLT_ARG(at));
+    }
     enum mlt_status status = MLT_OK;
     struct mlt_buf path = {0};
-    for (struct dirent *e = readdir(dir); e && status == MLT_OK; e = readdir(dir)) {
+    while (status == MLT_OK) {
+        errno = 0;
+        const struct dirent *e = readdir(dir);
+        if (!e) { // a part of the folder has no digest: it would pass for the model's
+            status = errno ? mlt_fail_errno(rd->err, errno, NULL, "list the folder \"%.*s\"", MLT_ARG(at)) : MLT_OK;
+            break;
+        }
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
             continue;
         }
@@ -141,6 +152,9 @@ static enum mlt_status read_local(struct reading *rd, struct mlt_bytes path) {
     char text[4096];
     if (!rd->opt->local_files) {
         return mlt_fail(rd->err, MLT_INVALID, "%.*s is on the machine of the server", MLT_ARG(path));
+    }
+    if (path.len == 0 || path.ptr[0] != '/') { // file://HOST/...: it would be looked for below where this runs
+        return mlt_fail(rd->err, MLT_INVALID, "%.*s is on another machine", MLT_ARG(path));
     }
     if (!mlt_text_copy(text, sizeof text, path)) {
         return mlt_fail(rd->err, MLT_INVALID, "the path of the files is too long");

@@ -4,6 +4,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/loopback.h"
+
 #define CONNECT_TIMEOUT_S 10L
 #define STALLED_S 60L
 #define HEADERS_MAX 64
@@ -95,6 +97,8 @@ static void configure(struct mlt_client *c) {
     }
     if (o->unix_socket) {
         (void)curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
+    }
+    if (o->unix_socket || o->direct || mlt_loopback_url(o->base)) {
         (void)curl_easy_setopt(h, CURLOPT_PROXY, "");
     }
     if (o->cacert) {

@@ -14,6 +14,7 @@ struct mlt_client_options {
     const char *cacert, *cert, *key;
     const char *user_agent;
     long timeout_s; // without a byte; 0: a minute
+    bool direct;    // whatever proxy the environment names
 };
 
 struct mlt_client_call {

@@ -6,6 +6,7 @@
 #include "mlflow/proxy_private.h"
 
 #define DIGESTS_MAX 4 // at once: each reads a whole model from the server
+#define OWN_HEADERS_MAX 4
 #define STACK_BYTES ((size_t)512 * 1024)
 
 struct digest {
@@ -14,7 +15,7 @@ struct digest {
     struct mlt_arena arena;
     struct mlt_bytes model, version;
     char *base;
-    const char *headers[3];
+    const char *headers[OWN_HEADERS_MAX];
     size_t num_headers;
 };
 
@@ -43,7 +44,7 @@ static void put_artifact(struct digest *d, struct mlt_manifest *m) {
 // Without a digest the version is recorded all the same, and its absence is a finding.
 static void compute(struct digest *d) {
     const struct mlt_client_options copt = {
-        .base = d->base, .cacert = d->proxy->opt.cacert, .user_agent = "mltrail-proxy"};
+        .base = d->base, .cacert = d->proxy->opt.cacert, .user_agent = "mltrail-proxy", .direct = true};
     const struct mlt_artifact_options opt = {.max_bytes = d->proxy->opt.digest_max};
     struct mlt_registry reg = {.headers = d->headers, .num_headers = d->num_headers};
     struct mlt_manifest m = {0};
@@ -77,9 +78,9 @@ static void *run(void *arg) {
 }
 
 static void copy_header(struct digest *d, const struct mlt_proxy_request *r, const char *name) {
-    const char *value = MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
+    const char *value = name ? MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name) : NULL;
     char *line = value ? mlt_arena_printf(&d->arena, "%s: %s", name, value) : NULL;
-    if (line) {
+    if (line && d->num_headers < OWN_HEADERS_MAX) {
         d->headers[d->num_headers++] = line;
     }
 }
@@ -99,6 +100,7 @@ static struct digest *prepare(struct mlt_proxy_request *r) {
         copy_header(d, r, "Authorization");
         copy_header(d, r, "Cookie");
         copy_header(d, r, "X-MLFLOW-WORKSPACE");
+        copy_header(d, r, r->proxy->opt.user_header);
     }
     mlt_json_clear(&json);
     mlt_buf_clear(&base);

@@ -41,7 +41,7 @@ static bool open_registry(struct mlt_proxy_request *r, struct mlt_registry *out,
     char *text = mlt_arena_cstr(&r->arena, mlt_buf_bytes(&base));
     mlt_buf_clear(&base);
     const struct mlt_client_options opt = {
-        .base = text, .cacert = r->proxy->opt.cacert, .user_agent = "mltrail-proxy", .timeout_s = 30};
+        .base = text, .cacert = r->proxy->opt.cacert, .user_agent = "mltrail-proxy", .timeout_s = 30, .direct = true};
     if (!text || (!r->link->reader && mlt_client_open(&r->link->reader, &opt, NULL) != MLT_OK)) {
         return false;
     }

@@ -14,6 +14,7 @@
 #define RETRY_MAX_NS (30 * MLT_NS_PER_S)
 #define LAST_PAUSE_NS (MLT_NS_PER_S / 5)
 #define ENTRY_OVERHEAD 64 // of the queue, beyond the line
+#define SHOWN_MAX 300     // of an answer
 
 struct entry {
     struct entry *next;
@@ -52,6 +53,17 @@ static uint64_t number(const struct mlt_json *json, const char *name) {
     return out;
 }
 
+// The token, the address or the server are what is wrong, not the exchange: somebody will repair that.
+static bool speaks_of_us(int status) {
+    static const int those[] = {401, 403, 404, 405, 407, 408, 409, 421, 425, 426, 429};
+    for (size_t i = 0; i < sizeof those / sizeof those[0]; i++) {
+        if (status == those[i]) {
+            return true;
+        }
+    }
+    return status < 400 || status >= 500;
+}
+
 // What the trail did not take for good is kept there, in control records; here it is counted.
 static enum mlt_status judge(int status, struct mlt_bytes answer, uint64_t *rejected, struct mlt_error *err) {
     struct mlt_json json = {0};
@@ -61,11 +73,10 @@ static enum mlt_status judge(int status, struct mlt_bytes answer, uint64_t *reje
     if ((status >= 200 && status < 300) || (status == 422 && understood)) {
         return MLT_OK;
     }
-    if (status >= 400 && status < 500 && status != 408 && status != 429) {
-        return mlt_fail(err, MLT_INVALID, "the trail refuses the exchange with %d: %.*s", status,
-                        answer.len > 300 ? 300 : (int)answer.len, (const char *)answer.ptr);
-    }
-    return mlt_fail(err, MLT_IO, "the trail answers %d", status);
+    bool later = speaks_of_us(status);
+    return mlt_fail(err, later ? MLT_IO : MLT_INVALID, "the trail %s %d: %.*s",
+                    later ? "answers" : "refuses the exchange with", status,
+                    answer.len > SHOWN_MAX ? SHOWN_MAX : (int)answer.len, (const char *)answer.ptr);
 }
 
 static enum mlt_status post(struct mlt_client *client, struct mlt_bytes body, uint64_t *rejected,
@@ -163,11 +174,12 @@ bool mlt_sender_put(struct mlt_sender *s, struct mlt_bytes line) {
     return fits;
 }
 
-// fill copies what fits into one request; the entries stay queued until they are taken.
-static size_t fill(struct mlt_sender *s, struct mlt_buf *body) {
+// fill copies what fits into one request, at most `most`; the entries stay queued until they are taken.
+static size_t fill(struct mlt_sender *s, size_t most, struct mlt_buf *body) {
     size_t num = 0;
     mlt_buf_reset(body);
-    for (const struct entry *e = s->first; e && (num == 0 || body->len + e->len < MLT_SENDER_BATCH_MAX); e = e->next) {
+    for (const struct entry *e = s->first; e && num < most && (num == 0 || body->len + e->len < MLT_SENDER_BATCH_MAX);
+         e = e->next) {
         mlt_buf_put(body, e->text, e->len);
         mlt_buf_put_u8(body, '\n');
         num++;
@@ -236,13 +248,14 @@ static void *send_all(void *arg) {
     struct mlt_client *client = NULL;
     struct mlt_buf body = {0};
     int64_t pause_ns = 0;
+    size_t most = SIZE_MAX; // exchanges of a request
     for (;;) {
         struct mlt_error err = {0};
         uint64_t rejected = 0;
         pthread_mutex_lock(&s->lock);
         bool more = wait_for_work(s, pause_ns);
         bool over = s->stopping && !more;
-        size_t num = more ? fill(s, &body) : 0;
+        size_t num = more ? fill(s, most, &body) : 0;
         pthread_mutex_unlock(&s->lock);
         if (over) {
             break;
@@ -255,7 +268,11 @@ static void *send_all(void *arg) {
         status = status != MLT_OK ? status
                  : body.failed    ? mlt_fail(&err, MLT_NOMEM, "out of memory")
                                   : post(client, mlt_buf_bytes(&body), &rejected, &err);
-        if (settle(s, status, num, rejected, &err)) {
+        if (status == MLT_INVALID && num > 1) {
+            most = num / 2; // the one that is wrong is to be alone
+            pause_ns = 0;
+        } else if (settle(s, status, num, rejected, &err)) {
+            most = most > SIZE_MAX / 2 ? SIZE_MAX : 2 * most;
             pause_ns = 0;
         } else {
             pause_ns = pause_ns == 0 ? RETRY_MIN_NS : pause_ns < RETRY_MAX_NS / 2 ? 2 * pause_ns : RETRY_MAX_NS;
@@ -277,8 +294,12 @@ enum mlt_status mlt_sender_start(struct mlt_sender **out, const struct mlt_sende
     }
     s->opt = *opt;
     s->last = &s->first;
-    int rc = mlt_wait_init(&s->wake) ? pthread_create(&s->thread, NULL, send_all, s) : ENOMEM;
+    bool waits = mlt_wait_init(&s->wake);
+    int rc = waits ? pthread_create(&s->thread, NULL, send_all, s) : ENOMEM;
     if (rc != 0) {
+        if (waits) {
+            pthread_cond_destroy(&s->wake);
+        }
         pthread_mutex_destroy(&s->lock);
         free(s);
         return mlt_fail_errno(err, rc, NULL, "start a thread");

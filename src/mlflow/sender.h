@@ -25,7 +25,7 @@ enum mlt_status mlt_sender_start(struct mlt_sender **out, const struct mlt_sende
 void mlt_sender_stop(struct mlt_sender *s, struct mlt_sender_counts *counts); // NULL accepted; counts may be NULL
 
 // mlt_sender_now returns when the exchange is durable in the trail. MLT_INVALID: the trail refuses it. MLT_IO: it
-// cannot be reached, or has no space.
+// cannot be reached, has no space, or does not take the token.
 enum mlt_status mlt_sender_now(struct mlt_sender *s, struct mlt_bytes line, struct mlt_error *err) MLT_MUST_USE;
 // mlt_sender_put queues a line (without its newline). False: the queue is full, the exchange is counted as lost.
 bool mlt_sender_put(struct mlt_sender *s, struct mlt_bytes line);

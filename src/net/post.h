@@ -1,8 +1,9 @@
-// One bounded HTTP POST to a service that the operator named: a time-stamping authority, a witness.
+// One bounded HTTP POST to a service that the operator named: a time-stamping authority, a witness, a target of events.
 //
 // Such a service is trusted with nothing but the bytes sent. Whatever it answers is bounded in time and length and
 // judged by the caller. Redirects are not followed: they would send the bytes where nobody pointed. Plain HTTP goes to
-// loopback alone, which is decided by the address that is connected to, whatever a name resolves to.
+// loopback alone, which is decided by the address that is connected to, whatever a name resolves to; or with
+// `allow_http` to wherever the operator says.
 #ifndef MLT_NET_POST_H
 #define MLT_NET_POST_H
 

@@ -110,7 +110,7 @@ struct mlt_api_options {
     struct mlt_forwarding_options forwarding;
     void (*progress)(void *arg, uint64_t done, uint64_t total);
     void *progress_arg;
-    struct mlt_scrub_options scrub; // zero: none
+    struct mlt_scrub_options scrub;    // zero: none
     const char *mlflow_webhook_secret; // file, borrowed until close; NULL: mlflow-webhook.secret in <state>
 };
 // mlt_api_open opens trail and index, starts the committer, and records `logging-started`.

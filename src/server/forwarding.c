@@ -297,7 +297,11 @@ static enum mlt_status start_target(struct mlt_forwarding *fw, const char *url, 
     struct target *t = &fw->list[fw->num];
     t->fw = fw;
     t->url = strdup(url);
-    if (!t->url || pthread_mutex_init(&t->lock, NULL) != 0 || !mlt_wait_init(&t->wake)) {
+    bool locks = t->url && pthread_mutex_init(&t->lock, NULL) == 0;
+    if (!locks || !mlt_wait_init(&t->wake)) {
+        if (locks) {
+            pthread_mutex_destroy(&t->lock);
+        }
         free(t->url);
         return mlt_fail(err, MLT_NOMEM, "no memory to forward events");
     }
