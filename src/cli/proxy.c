@@ -177,7 +177,9 @@ static const char *usual_spool(struct mlt_cli *cli, const char *server) {
     for (char *c = name; c && *c; c++) {
         bool plain = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9') || *c == '.' ||
                      *c == '-' || *c == '_';
-        *c = plain ? *c : '_';
+        if (!plain) {
+            *c = '_';
+        }
     }
     if (!name) {
         return NULL;
