@@ -149,6 +149,8 @@ _mltrail() {
     proxy:--upstream|proxy:-u) return ;;
     proxy:--listen|proxy:-l) return ;;
     proxy:--port-file) COMPREPLY=($(compgen -f -- "$cur")); return ;;
+    proxy:--spool|proxy:-s) COMPREPLY=($(compgen -d -- "$cur")); return ;;
+    proxy:--max-bytes) return ;;
     proxy:--name|proxy:-n) return ;;
     proxy:--trust-user-header) return ;;
     proxy:--upstream-cacert) COMPREPLY=($(compgen -f -- "$cur")); return ;;
@@ -189,7 +191,7 @@ _mltrail() {
     recover) options=' --reason --origin --pkcs11 --in-file --yes' ;;
     reconcile) options=' --from --to --endpoint --limit --user --password-file --bearer-file --source-cacert --max-bytes --local-files --no-digests --model' ;;
     agent) options=' --spool --to --listen --socket --socket-mode --port-file --serving-node --adopt --max-bytes --on-full --sync --gzip --drain' ;;
-    proxy) options=' --upstream --listen --port-file --insecure --fail-closed --fail-open --name --trust-user-header --upstream-cacert --digest-max --record-all' ;;
+    proxy) options=' --upstream --listen --port-file --insecure --fail-closed --fail-open --spool --max-bytes --name --trust-user-header --upstream-cacert --digest-max --record-all' ;;
     witness) options=' --name --policy --listen --port-file --insecure' ;;
     index) options='' ;;
     digest) options=' --manifest --check --ignore' ;;

@@ -7,6 +7,7 @@
 #include "base/wait.h"
 #include "cli/duration.h"
 #include "cli/ending.h"
+#include "cli/spooling.h"
 #include "cli/transport.h"
 
 static const struct mlt_cli_option options[] = {
@@ -40,78 +41,23 @@ static const struct mlt_cli_example examples[] = {
 #define SYNC_MAX_NS (60 * MLT_NS_PER_S)
 #define LINGER_MS 50
 #define NODE_LEN 256
-#define REFUSED_EVERY_NS MLT_NS_PER_S // a producer that is wrong all day must not fill the log
 
 struct agenting {
-    struct mlt_cli *cli;
     struct mlt_agent_options opt;
     const char *dirs[MLT_COURIER_DIRS_MAX];
     char node[NODE_LEN];
     const char *listen, *socket;
     unsigned socket_mode;
     int64_t drain_ns;
-    // Of the courier's thread.
-    int64_t refused_told;
-    uint64_t refused_silent;
+    struct mlt_spool_log log;
 };
-
-// -- log lines --------------------------------------------------------------------------------------------------------
-
-static void tell_refused(struct agenting *g, const struct mlt_courier_event *e) {
-    int64_t now = mlt_wait_now();
-    if (g->refused_told != 0 && now - g->refused_told < REFUSED_EVERY_NS) {
-        g->refused_silent++;
-        return;
-    }
-    mlt_cli_note(g->cli,
-                 "refused by the server, kept in %s/rejected.ndjson: stream %s, %s; %llu more since the last line",
-                 e->dir, e->stream, e->text, (unsigned long long)g->refused_silent);
-    g->refused_told = now;
-    g->refused_silent = 0;
-}
-
-static void tell(void *arg, const struct mlt_courier_event *e) {
-    struct agenting *g = arg;
-    switch (e->kind) {
-    case MLT_COURIER_BEGUN:
-        mlt_cli_note(g->cli, "stream %s is that of %s", e->stream, e->text);
-        break;
-    case MLT_COURIER_UP:
-        mlt_cli_note(g->cli, "the server answers again: %s", e->text);
-        break;
-    case MLT_COURIER_DOWN:
-        mlt_cli_note(g->cli, "%s; records wait in the spool", e->text);
-        break;
-    case MLT_COURIER_ADOPTED:
-        mlt_cli_note(g->cli, "stream %s in %s was left by a process that died; sending the rest, %s", e->stream, e->dir,
-                     e->text);
-        break;
-    case MLT_COURIER_ENDED:
-        break;
-    case MLT_COURIER_DAMAGE:
-        (void)mlt_cli_fail(g->cli, 0, "stream %s in %s is damaged: %s; the segment is kept", e->stream, e->dir,
-                           e->text);
-        break;
-    case MLT_COURIER_REFUSED:
-        tell_refused(g, e);
-        break;
-    case MLT_COURIER_TROUBLE:
-        (void)mlt_cli_fail(g->cli, 0, "%s%s%s", e->stream, e->stream[0] ? ": " : "", e->text);
-        break;
-    }
-}
 
 // -- options ----------------------------------------------------------------------------------------------------------
 
 static int read_limits(struct mlt_cli *cli, struct agenting *g) {
-    const char *max = mlt_cli_value(cli, "max-bytes"), *sync = mlt_cli_value(cli, "sync");
+    const char *sync = mlt_cli_value(cli, "sync");
     const char *drain = mlt_cli_value(cli, "drain"), *full = mlt_cli_value(cli, "on-full");
     int64_t sync_ns = (int64_t)MLT_COURIER_SYNC_MS_DEFAULT * 1000000;
-    if (max && (!mlt_byte_rate_parse(&g->opt.bytes_max, max) || g->opt.bytes_max < MLT_SPOOL_BYTES_MIN)) {
-        return mlt_cli_fail(cli, MLT_EXIT_USAGE,
-                            "--max-bytes %s is no number of bytes, %llu or more; write it as 500MB or 2GB", max,
-                            (unsigned long long)MLT_SPOOL_BYTES_MIN);
-    }
     if (sync && (!mlt_duration_parse(&sync_ns, sync) || sync_ns < 1000000 || sync_ns > SYNC_MAX_NS)) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--sync %s is no time from 1ms to 1m; write it as 100ms or 1s", sync);
     }
@@ -165,6 +111,8 @@ static int read_link(struct mlt_cli *cli, struct agenting *g) {
     link->url = mlt_cli_value(cli, "to");
     link->user_agent = "mltrail-agent/" MLT_CLI_VERSION;
     link->cacert = mlt_cli_setting(cli, "cacert", NULL, cli->config.cacert);
+    link->cert = mlt_cli_setting(cli, "cert", NULL, cli->config.cert);
+    link->key = mlt_cli_setting(cli, "key", NULL, cli->config.key);
     if (gzip && strcmp(gzip, "auto") != 0 && strcmp(gzip, "on") != 0 && strcmp(gzip, "off") != 0) {
         return mlt_cli_fail(cli, MLT_EXIT_USAGE, "--gzip %s: there are auto, on and off", gzip);
     }
@@ -186,9 +134,10 @@ static int read_options(struct mlt_cli *cli, struct agenting *g) {
     }
     g->opt.serving_node = node;
     g->opt.courier.linger_ms = LINGER_MS;
-    g->opt.courier.event = tell;
-    g->opt.courier.arg = g;
-    int code = read_limits(cli, g);
+    g->opt.courier.event = mlt_spool_log_tell;
+    g->opt.courier.arg = &g->log;
+    int code = mlt_cli_spool_bytes(cli, &g->opt.bytes_max);
+    code = code == 0 ? read_limits(cli, g) : code;
     code = code == 0 ? read_place(cli, g) : code;
     code = code == 0 ? read_dirs(cli, g) : code;
     return code == 0 ? read_link(cli, g) : code;
@@ -229,7 +178,7 @@ static int serve(struct mlt_cli *cli, struct agenting *g, struct mlt_agent *a, c
 }
 
 static int run(struct mlt_cli *cli) {
-    struct agenting g = {.cli = cli};
+    struct agenting g = {.log.cli = cli};
     struct mlt_agent *a = NULL;
     struct mlt_error err = {0};
     sigset_t ending;

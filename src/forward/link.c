@@ -22,7 +22,7 @@ struct mlt_link {
     char *base;        // URL without a slash at its end
     char *shown;       // without credentials
     char *socket_path; // of unix://
-    char *token, *cacert;
+    char *token, *cacert, *cert, *key;
     bool here; // on this machine
     bool gzip;
     char fault[CURL_ERROR_SIZE];
@@ -200,6 +200,10 @@ static void configure(struct exchange *ex, const struct mlt_link_message *msg, s
     if (link->cacert) {
         (void)curl_easy_setopt(c, CURLOPT_CAINFO, link->cacert);
     }
+    if (link->cert) {
+        (void)curl_easy_setopt(c, CURLOPT_SSLCERT, link->cert);
+        (void)curl_easy_setopt(c, CURLOPT_SSLKEY, link->key ? link->key : link->cert);
+    }
 }
 
 static enum mlt_status explain(const struct exchange *ex, CURLcode code, struct mlt_error *err) {
@@ -283,7 +287,8 @@ enum mlt_status mlt_link_open(struct mlt_link **out, const struct mlt_link_optio
     enum mlt_status status = take_url(link, opt->url, err);
     if (status == MLT_OK) {
         bool whole = copy_text(&link->token, opt->token && opt->token[0] ? opt->token : NULL) &&
-                     copy_text(&link->cacert, opt->cacert) && link->base && link->shown &&
+                     copy_text(&link->cacert, opt->cacert) && copy_text(&link->cert, opt->cert) &&
+                     copy_text(&link->key, opt->key) && link->base && link->shown &&
                      (link->curl = curl_easy_init()) != NULL;
         status = whole ? MLT_OK : mlt_fail(err, MLT_NOMEM, "out of memory");
     }
@@ -311,6 +316,8 @@ void mlt_link_close(struct mlt_link *link) {
     free(link->socket_path);
     free(link->token);
     free(link->cacert);
+    free(link->cert);
+    free(link->key);
     free(link);
 }
 

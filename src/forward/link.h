@@ -19,6 +19,7 @@ struct mlt_link_options {
     const char *url;    // http://HOST:PORT, https://HOST:PORT (each with a prefix of the path), unix:///PATH/TO/sock
     const char *token;  // NULL: none; else the bearer token
     const char *cacert; // PEM file; NULL: the system's authorities
+    const char *cert, *key; // PEM files of a client certificate; NULL: none; no key: it is in the certificate's file
     const char *user_agent; // static
     enum mlt_link_gzip gzip;
     const atomic_bool *stopped; // true ends an exchange within about a second; NULL: nothing does

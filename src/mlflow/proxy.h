@@ -2,7 +2,7 @@
 // makes an exchange of every request (docs/integrations/mlflow-exchange.md).
 //
 // Fail-closed, the record that a request has come is durable in the trail before the request goes on; without it the
-// client gets 503. Fail-open, the exchange is put on its way when it is over.
+// client gets 503. Fail-open, the exchange is put on its way when it is over, by way of a spool (outbox.h).
 #ifndef MLT_MLFLOW_PROXY_H
 #define MLT_MLFLOW_PROXY_H
 

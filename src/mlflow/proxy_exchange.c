@@ -20,6 +20,15 @@ static void put_text(struct mlt_json_writer *w, const char *name, const char *va
     }
 }
 
+// Clients percent-encode what is not ASCII in headers of ours.
+static void put_decoded(struct mlt_proxy_request *r, struct mlt_json_writer *w, const char *name, const char *field) {
+    const char *value = header(r, field);
+    struct mlt_bytes text = mlt_mlflow_decode(mlt_str(value ? value : ""), false, &r->arena);
+    if (text.len > 0) {
+        mlt_jw_member_bytes(w, name, text);
+    }
+}
+
 static void put_raw(struct mlt_json_writer *w, const char *name, const struct mlt_buf *json) {
     if (json->len > 0 && !json->failed) {
         mlt_jw_member_raw(w, name, mlt_buf_bytes(json));
@@ -80,8 +89,8 @@ static void put_begun(struct mlt_proxy_request *r, struct mlt_json_writer *w) {
     put_text(w, "address", r->address);
     put_text(w, "user_agent", header(r, "User-Agent"));
     put_text(w, "workspace", header(r, "X-MLFLOW-WORKSPACE"));
-    put_text(w, "reason", header(r, "X-Mltrail-Reason"));
-    put_text(w, "approval_reference", header(r, "X-Mltrail-Approval-Reference"));
+    put_decoded(r, w, "reason", "X-Mltrail-Reason");
+    put_decoded(r, w, "approval_reference", "X-Mltrail-Approval-Reference");
     put_text(w, "purpose", header(r, "X-Purpose"));
     put_text(w, "claimed_user", r->user_trusted ? NULL : r->user);
     put_time(w, "started_at", r->started);

@@ -50,7 +50,7 @@ class Proxy:
         self.out = open(self.output, "w")
         self.process, self.port = listen(
             [binary, "proxy", "--upstream", upstream, "--trail", trail.url, "--token-file", token, "--listen", "127.0.0.1:0",
-             "--name", folder.name, "--json", *options], folder / "port", stdout=self.out, stderr=subprocess.STDOUT)
+             "--name", folder.name, "--spool", folder / "spool", "--json", *options], folder / "port", stdout=self.out, stderr=subprocess.STDOUT)
         self.url = f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> dict:
@@ -258,6 +258,7 @@ def test_proxy_without_trail_or_upstream(binary, trail, tmp_path):
         outcomes = [(i["payload"]["query"], facts(i)["outcome"]) for i in of_server(own, "access", "opened")]
         assert sorted(outcomes) == [("n=1", "allowed"), ("n=2", "error")]
         assert opened.stop()["lost"] == 0
+        assert not list((tmp_path / "opened" / "spool").iterdir())
     finally:
         closed.stop()
         opened.stop() if opened.process.poll() is None else None
