@@ -7,6 +7,7 @@
 
 #define ROUTE "/v1/mlflow/exchanges"
 #define CLIENTS_MAX 64 // kept for who waits; more connections are made and closed again
+#define SHOWN_MAX 300  // of an answer
 
 struct mlt_sender {
     struct mlt_client_options trail;
