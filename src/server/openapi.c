@@ -63,8 +63,8 @@ static const char setting_body[] =
     "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{\"type\":\"object\",\"required\":[\"name\","
     "\"value\",\"reason\"],\"properties\":{\"name\":{\"type\":\"string\"},\"value\":{},\"reason\":{\"type\":\"string\","
     "\"minLength\":1}}}}}}";
-static const char foreign_body[] = // whatever its sender makes
-    "{\"required\":true,\"content\":{\"application/json\":{\"schema\":{}},\"application/octet-stream\":{\"schema\":{"
+static const char foreign_body[] = // whatever its sender makes, which may be nothing but headers
+    "{\"required\":false,\"content\":{\"application/json\":{\"schema\":{}},\"application/octet-stream\":{\"schema\":{"
     "\"type\":\"string\",\"format\":\"binary\"}}}}";
 static const char entry_body[] = "{\"required\":true,\"content\":{\"application/"
                                  "octet-stream\":{\"schema\":{\"type\":\"string\",\"format\":\"binary\"}}}}";
@@ -160,7 +160,9 @@ static void write_answer(struct mlt_json_writer *w, const struct mlt_route *r, i
     mlt_jw_name(w, "content");
     mlt_jw_object(w);
     bool batch_rejected = status == 422 && strcmp(r->schema, "Receipt") == 0;
-    if (status < 400 || batch_rejected) {
+    // A sender of another system is told in the manner of its protocol what was wrong with its message.
+    bool in_its_manner = (r->flags & MLT_ROUTE_FOREIGN) != 0 && (status == 400 || status == 422);
+    if (status < 400 || batch_rejected || in_its_manner) {
         write_content(w, r->media, r->schema);
     }
     if (status < 400 && has_format(r, "text")) {
