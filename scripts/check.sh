@@ -76,13 +76,13 @@ man_pages() {
     ! mandoc -T lint -W warning $pages | grep .
 }
 
-# What changed since the last commit on the main branch, or the whole when that is nothing: at most four minutes.
+# What changed since the last commit on the main branch, or the whole when that is nothing: at most two minutes.
 tidy_quick() {
     local changed
     changed=$(git diff --name-only --diff-filter=d HEAD~5 -- 'src/*/*.c' 2>/dev/null | head -n 24)
     [ -n "$changed" ] || changed=$(ls src/note/*.c src/record/*.c)
     local status=0
-    TIDY_SECONDS=240 scripts/tidy.sh $changed || status=$?
+    TIDY_SECONDS=120 scripts/tidy.sh $changed || status=$?
     [ $status = 124 ] && return 0
     return $status
 }

@@ -10,5 +10,12 @@ build=build-$(echo "$sanitizers" | tr , -)
 TSAN_OPTIONS="suppressions=$PWD/scripts/tsan.supp ${TSAN_OPTIONS:-}"
 export TSAN_OPTIONS
 cmake -S . -B "$build" -G Ninja -DMLT_BENCH=OFF -DMLT_TESTS=ON -DMLT_SANITIZE="$sanitizers" --log-level=WARNING >/dev/null
-ninja -C "$build" -j "${JOBS:-2}" --quiet
+# Of some tests only, no more is built than they need; those that are no program of their own need the whole.
+programs=$(ctest --test-dir "$build" -N "$@" | awk '$1 == "Test" {print $3}')
+case " $* " in
+*" -R "*) for program in $programs; do ninja -C "$build" -t query "$program" >/dev/null 2>&1 || programs=all; done ;;
+*) programs=all ;;
+esac
+# shellcheck disable=SC2086 # a word each
+ninja -C "$build" -j "${JOBS:-2}" --quiet $programs
 ctest --test-dir "$build" --verbose -j "${JOBS:-2}" "$@"

@@ -75,7 +75,9 @@ enum mlt_status mlt_cli_token(struct mlt_cli *cli, const char **out, struct mlt_
         *out = token;
         return MLT_OK;
     }
-    file = file ? file : cli->config.token_file;
+    // The SDK reads this variable as well: one environment serves both.
+    const char *named = getenv("MLTRAIL_TOKEN_FILE");
+    file = file ? file : named && named[0] ? named : cli->config.token_file;
     if (!file) {
         return MLT_OK;
     }

@@ -136,8 +136,11 @@ static enum mlt_status tell_version(struct mlt_answer *a, struct mlt_error *err)
     }
     const enum mlt_status status = mlt_story_tell_version(a->src, a->model, a->version, a->arena, &a->story, err);
     if (status == MLT_NOTFOUND) {
-        mlt_buf_printf(&a->text, "Nothing about model %.*s version %.*s is among the %llu entries of the log.",
-                       MLT_ARG(a->model), MLT_ARG(a->version), (unsigned long long)a->src->size);
+        mlt_buf_printf(
+            &a->text,
+            "No registration, approval or transition of model %.*s version %.*s is among the %llu entries of the "
+            "log.",
+            MLT_ARG(a->model), MLT_ARG(a->version), (unsigned long long)a->src->size);
         mlt_answer_missing(a, "model.version %.*s %.*s", MLT_ARG(a->model), MLT_ARG(a->version));
     }
     return status;
