@@ -341,10 +341,6 @@ static void put_node(struct mlt_dossier_writer *d, const struct mlt_node *node, 
     mlt_jw_end_object(w);
 }
 
-void mlt_dossier_put_node(struct mlt_dossier_writer *d, const struct mlt_node *node) {
-    put_node(d, node, MLT_SERVED_NO_MEMBER, NULL);
-}
-
 void mlt_dossier_put_list(struct mlt_dossier_writer *d, const char *name, const struct mlt_node_list *list) {
     mlt_jw_name(&d->w, name);
     mlt_jw_array(&d->w);

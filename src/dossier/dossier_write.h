@@ -49,7 +49,6 @@ const char *mlt_approver_assurance(const struct mlt_node *approval, struct mlt_a
 void mlt_dossier_put_time(struct mlt_json_writer *w, const char *name, bool has_time, int64_t time);
 void mlt_dossier_put_value(struct mlt_dossier_writer *d, const struct mlt_json *json, mlt_json_at at);
 
-void mlt_dossier_put_node(struct mlt_dossier_writer *d, const struct mlt_node *node);
 void mlt_dossier_put_list(struct mlt_dossier_writer *d, const char *name, const struct mlt_node_list *list);
 void mlt_dossier_put_predictions(struct mlt_dossier_writer *d, const struct mlt_story *story);
 void mlt_dossier_put_sources(struct mlt_dossier_writer *d, const struct mlt_node_list *datasets);

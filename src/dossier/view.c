@@ -288,15 +288,6 @@ mlt_json_at mlt_view_approval(struct mlt_view *v, mlt_json_at version, mlt_json_
     return newest;
 }
 
-mlt_json_at mlt_view_by_entry(struct mlt_view *v, const char *list, uint64_t entry) {
-    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, list), n) {
-        if (mlt_view_u64(v, n, "entry", UINT64_MAX) == entry) {
-            return n;
-        }
-    }
-    return MLT_JSON_NONE;
-}
-
 mlt_json_at mlt_view_by_text(struct mlt_view *v, const char *list, const char *name, struct mlt_bytes text) {
     MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, list), n) {
         if (text.len && mlt_bytes_equal(mlt_view_string(v, n, name), text)) {

@@ -50,7 +50,6 @@ struct mlt_bytes mlt_view_label(struct mlt_view *v, struct mlt_bytes name);
 mlt_json_at mlt_view_served(struct mlt_view *v); // the served prediction, else the first; NONE: no prediction
 mlt_json_at mlt_view_same_version(struct mlt_view *v, const char *list, mlt_json_at of); // same model, model_version
 mlt_json_at mlt_view_approval(struct mlt_view *v, mlt_json_at version, mlt_json_at transition); // the newest that fits
-mlt_json_at mlt_view_by_entry(struct mlt_view *v, const char *list, uint64_t entry);
 mlt_json_at mlt_view_by_text(struct mlt_view *v, const char *list, const char *name, struct mlt_bytes text);
 
 // mlt_view_answer puts the plain answer, one paragraph.
