@@ -284,12 +284,18 @@ class StreamFiles:
             return None
         return Position(segment, offset, number) if min(segment, offset, number) >= 0 else None
 
-    def write_ack(self, position: Position) -> None:
-        """Replaces the acknowledged position. Not synced, and an old one stays where the disk is full: that costs a
-        repetition, no more."""
+    def write_ack(self, position: Position, durable: bool = False) -> None:
+        """Replaces the acknowledged position. Synced only if `durable`, and an old one stays where the disk is full: while
+        the segments are there that costs a repetition, no more."""
         try:
-            self._fresh_ack.write_text(f"{position.segment} {position.offset} {position.number}\n", encoding="ascii")
+            with open(self._fresh_ack, "w", encoding="ascii") as file:
+                file.write(f"{position.segment} {position.offset} {position.number}\n")
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
             os.replace(self._fresh_ack, self.ack)
+            if durable:
+                sync_folder(self.folder)
         except OSError as error:
             if error.errno not in _FULL_ERRNOS:
                 raise
@@ -304,9 +310,20 @@ class StreamFiles:
         except FileNotFoundError:
             pass
 
-    def remove_rest(self) -> None:
-        """Removes what is beside the segments, the lock last."""
-        for path in (self._fresh_ack, self.ack, self.lock):
+    def remove(self, acked: Optional[Position], damaged: Set[int]) -> None:
+        """Removes a stream that the server has up to `acked`, which is its end, or that has nothing to send (None).
+
+        A power loss may bring segments back, and not the last ones: `.ack` is safe before the first one goes, and goes
+        when they are gone for good, so that a count is never made anew from half a stream.
+        """
+        segments = self.segments()
+        if segments and acked is not None:
+            self.write_ack(acked, durable=True)
+        for segment in segments:
+            self.remove_segment(segment, segment in damaged)
+        if segments:
+            sync_folder(self.folder)
+        for path in (self._fresh_ack, self.ack, self.lock):  # the lock last
             try:
                 os.unlink(path)
             except FileNotFoundError:
@@ -795,9 +812,7 @@ class SpoolWriter:
             if self._lock_fd < 0:
                 return
             if done:
-                for segment in sorted(self._sizes):
-                    self.files.remove_segment(segment, segment in self._damaged)
-                self.files.remove_rest()
+                self.files.remove(self.acked, self._damaged)
             release_lock(self._lock_fd)
             self._lock_fd = -1
 
@@ -900,6 +915,7 @@ class Survey:
     """What a stream that nobody writes any more consists of."""
 
     header: Optional[Header]       # of the last segment that has one; without any, no tally can be made
+    start: Position                # the first that the server does not have
     end: Position                  # behind the last good frame: where the owed tally goes
     count: int = 0                 # highest prediction number
     lost: int = 0                  # numbers that no readable frame has
@@ -925,13 +941,25 @@ class _Surveyor:
 
     def run(self) -> Optional[Survey]:
         segments = self.files.segments()
+        if segments and self.acked is not None and self.acked.segment > segments[-1]:
+            # A power loss while it was removed brought some back: all of it was acknowledged.
+            return Survey(None, self.acked, self.acked, finished=True)
         for i, segment in enumerate(segments):
             if i and segment != segments[i - 1] + 1:
                 self._report(segments[i - 1] + 1, 0, "the segment is missing")
             self.read(segment, segment == segments[-1])
         if self.header is None and not self.damage:
             return None
-        return Survey(self.header, self.end, self.count, self.lost, self.finished, self.torn, self.damage)
+        return Survey(self.header, self._start(segments[0]), self.end, self.count, self.lost, self.finished, self.torn,
+                      self.damage)
+
+    def _start(self, first: int) -> Position:
+        try:
+            if self.acked is not None and self.acked.offset <= self.files.segment(self.acked.segment).stat().st_size:
+                return self.acked
+        except FileNotFoundError:
+            pass
+        return Position(first, 0, 1)
 
     def _report(self, segment: int, offset: int, why: str) -> None:
         if self.acked is None or (segment, offset) >= (self.acked.segment, self.acked.offset):
@@ -1015,7 +1043,7 @@ class DeadStream:
         self.files = files
         self.stream = files.stream
         self.survey = survey
-        self.acked = self._first_position()
+        self.acked = survey.start
         self._lock_fd = lock_fd
         self._damaged = {damage.segment for damage in survey.damage}
 
@@ -1035,18 +1063,9 @@ class DeadStream:
         except BaseException:
             release_lock(lock_fd)
             raise
-        _remove_stream(files, lock_fd, set())
+        files.remove(None, set())
+        release_lock(lock_fd)
         return None
-
-    def _first_position(self) -> Position:
-        segments = self.files.segments()
-        acked = self.files.read_ack()
-        if acked is not None and acked.segment in segments and \
-                acked.offset <= self.files.segment(acked.segment).stat().st_size:
-            return acked
-        if acked is not None and segments and acked.segment == segments[0] - 1:
-            return Position(segments[0], 0, acked.number)
-        return Position(segments[0], 0, 1)
 
     def owe(self, clock: Callable[[], str] = now) -> Optional[bytes]:
         """Appends the tally that the writer owes, if it does; gives the record."""
@@ -1095,20 +1114,13 @@ class DeadStream:
     def remove(self) -> None:
         """Removes what the server has: all of it."""
         if self._lock_fd >= 0:
-            _remove_stream(self.files, self._lock_fd, self._damaged)
-            self._lock_fd = -1
+            self.files.remove(self.acked, self._damaged)
+            self.give_back()
 
     def give_back(self) -> None:
         """Leaves the rest to whoever comes next."""
         release_lock(self._lock_fd)
         self._lock_fd = -1
-
-
-def _remove_stream(files: StreamFiles, lock_fd: int, damaged: Set[int]) -> None:
-    for segment in files.segments():
-        files.remove_segment(segment, segment in damaged)
-    files.remove_rest()
-    release_lock(lock_fd)
 
 
 def dead_streams(folder: Folder, but: Sequence[str] = ()) -> Iterator[DeadStream]:

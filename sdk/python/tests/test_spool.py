@@ -196,6 +196,34 @@ def test_a_closed_stream_that_was_sent_leaves_nothing(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
+def test_a_stream_that_was_sent_is_removed_so_that_a_power_loss_cannot_halve_it(tmp_path, monkeypatch):
+    """What is done, in order: .ack safe, segments gone for good, only then the rest."""
+    writer = spool.SpoolWriter(tmp_path, "n", segment_max=300)
+    for _ in range(9):
+        writer.predict(HEAD, b'}' + b" " * 60)
+    writer.close()
+    segments = writer.files.segments()
+    assert len(segments) > 2
+    writer.acked = writer.written()
+    done = []
+
+    def noting(call, name):
+        def wrapped(what, *others):
+            done.append((name, what if isinstance(what, int) else Path(what).suffix))
+            return call(what, *others)
+        return wrapped
+
+    monkeypatch.setattr(os, "fsync", noting(os.fsync, "sync"))
+    monkeypatch.setattr(os, "replace", noting(os.replace, "replace"))
+    monkeypatch.setattr(os, "unlink", noting(os.unlink, "unlink"))
+    writer.release()
+    assert os.listdir(tmp_path) == []
+    done = [(name, what if isinstance(what, str) else "") for name, what in done]
+    assert done[:3] == [("sync", ""), ("replace", ".tmp"), ("sync", "")]
+    assert done[3:] == [("unlink", ".seg")] * len(segments) + [("sync", "")] + \
+        [("unlink", ".tmp"), ("unlink", ".ack"), ("unlink", ".lock")]
+
+
 def test_a_process_killed_leaves_every_prediction_that_was_reported(tmp_path):
     program = ("import sys, os\nfrom mltrail import spool\n"
                "w = spool.SpoolWriter(sys.argv[1], 'n')\n"

@@ -188,8 +188,19 @@ def acknowledged(top: Path) -> None:
         made.path(segment).unlink()
 
 
+def brought_back(top: Path) -> None:
+    """All was acknowledged, and removed; a power loss brought the first segment back, and not the one with the tally."""
+    made = Made(top, "brought-back")
+    made.predictions(1, 4)
+    made.writer.close()
+    end = made.writer.written()
+    made.writer.files.write_ack(end)
+    made.path(end.segment).unlink()
+
+
 CASES = [whole, torn, torn_checksum, torn_header, damaged, damaged_last, changed_length, unknown_type, missing, acked_damage,
-         bad_ack, finished, dropped, acknowledged]
+         bad_ack, finished, dropped, acknowledged,
+         brought_back]
 
 
 def make(top: Path) -> None:
