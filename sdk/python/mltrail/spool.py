@@ -419,11 +419,11 @@ def sync_folder(folder: Folder) -> None:
 
 
 def tally_record(stream: str, serving_node: str, started: str, until: str, count: int, lost: int, *,
-                 final: bool, recovered: bool = False) -> Dict[str, Any]:
-    """The record that says how many predictions a stream had."""
+                 final: bool, recovered: bool = False, counted: str = "prediction") -> Dict[str, Any]:
+    """The record that says how many predictions, or other records, a stream had."""
     record: Dict[str, Any] = {
         "kind": "tally", "event_id": f"{stream}-final" if final else f"{stream}-{uuid.uuid4().hex[:12]}", "timestamp": until,
-        "source": serving_node, "counted": "prediction", "scope": {"serving_node": serving_node, "stream": stream},
+        "source": serving_node, "counted": counted, "scope": {"serving_node": serving_node, "stream": stream},
         "from": started, "to": until, "count": count}
     if lost:
         record["lost"] = lost
@@ -523,19 +523,19 @@ class SpoolWriter:
         with self._lock:
             return self.sequence if self._append(RECORD, [(head, tail) for tail in tails], True, wait) else 0
 
-    def append(self, body: bytes, type: int = RECORD, wait: bool = True) -> int:
-        """Appends a frame that is no prediction; gives its number, or 0 when it was dropped."""
+    def append(self, body: bytes, type: int = RECORD, wait: bool = True, spare: int = 0) -> int:
+        """Appends a frame that is no prediction; gives its number, or 0 when it was dropped. It leaves `spare` bytes free."""
         with self._lock:
-            return self._number - 1 if self._append(type, [(body, b"")], False, wait) else 0
+            return self._number - 1 if self._append(type, [(body, b"")], False, wait, spare) else 0
 
-    def _append(self, type: int, parts: List[Tuple[bytes, bytes]], numbered: bool, wait: bool) -> bool:
+    def _append(self, type: int, parts: List[Tuple[bytes, bytes]], numbered: bool, wait: bool, spare: int = 0) -> bool:
         """Appends with every check; false when something was dropped. `numbered`: each takes a prediction number."""
         if self._closed:
             raise SpoolClosed(f"the stream {self.stream} is closed: its final count is recorded")
         done = 0
         try:
             while done < len(parts):
-                run = self._append_run(type, parts[done:], numbered)
+                run = self._append_run(type, parts[done:], numbered, spare)
                 done += run
                 if run > 0:
                     self._full_since = 0.0
@@ -550,7 +550,7 @@ class SpoolWriter:
                 self.sequence += len(parts) - done
                 self.lost += len(parts) - done
 
-    def _append_run(self, type: int, parts: List[Tuple[bytes, bytes]], numbered: bool) -> int:
+    def _append_run(self, type: int, parts: List[Tuple[bytes, bytes]], numbered: bool, spare: int) -> int:
         """Writes as many as the current segment takes, in one go; 0: there is no space."""
         frames: List[bytes] = []
         bodies: List[Tuple[int, bytes]] = []
@@ -560,7 +560,7 @@ class SpoolWriter:
             if len(body) > BODY_MAX:
                 raise SpoolError(f"a frame of {len(body)} bytes: want at most {BODY_MAX}")
             frame = encode_frame(self._number + i, type, body)
-            if not frames and not self._make_room(len(frame)):
+            if not frames and not self._make_room(len(frame), spare):
                 return 0
             if frames and self._offset + size + len(frame) > self._room:
                 break
@@ -576,13 +576,13 @@ class SpoolWriter:
                 self.signed.extend(bodies)
         return len(frames)
 
-    def _make_room(self, size: int) -> bool:
-        """Sees to a segment that takes a frame of `size`; false when there is no space for it."""
+    def _make_room(self, size: int, spare: int) -> bool:
+        """Sees to a segment that takes a frame of `size`; false when there is no space for it and `spare` bytes behind."""
         if self._fd < 0 or (self._offset + size > self._segment_max and self._number > self._first):
             if not self._next_segment():
                 return False
         self._set_room()
-        return size <= self._limit - self._used()
+        return size + spare <= self._limit - self._used()
 
     def _used(self) -> int:
         return sum(self._sizes.values()) + self._offset + self._others

@@ -8,8 +8,9 @@ import json
 import pytest
 
 import mltrail.mlflow
+from mltrail import spool
 from mltrail.mlflow import settings as settings_module
-from mltrail.mlflow.delivery import NotInTrail
+from mltrail.mlflow.delivery import TALLY_ROOM, Delivery, NotInTrail
 from mltrail.mlflow.redact import REDACTED, request_members
 from mltrail.mlflow.routes import route_of
 from mltrail.mlflow.settings import SettingsError, from_environment
@@ -181,6 +182,25 @@ def test_both_parts_of_an_exchange_claim_the_same():
               env={"MLTRAIL_MLFLOW_ON_FAILURE": "closed"})
     assert [(one["phase"], one.get("principal"), one["claimed_user"]) for one in told.exchanges] == [
         ("begin", None, "root"), ("end", "alice", "root"), ("begin", None, "alice"), ("end", "alice", "alice")]
+
+
+def test_what_a_full_spool_loses_is_told_to_the_trail(tmp_path):
+    """The spool has no room for an exchange, and some for saying so."""
+    with open(tmp_path / "1-00112233aabb.00000001.seg", "wb") as other:
+        other.truncate(spool.SPOOL_MAX - 3 * TALLY_ROOM)
+    delivery = Delivery(from_environment({"MLTRAIL_SPOOL_DIR": str(tmp_path), "MLTRAIL_MLFLOW_SERVER": "registry"}))
+    delivery.keep(b'{"fits":1}')
+    for _ in range(3):
+        delivery.keep(b'{"big":"%b"}' % (b"x" * 2 * TALLY_ROOM))
+    delivery.close()
+    (stream,) = (name for name in spool.streams_in(tmp_path) if not name.startswith("1-"))
+    frames = spool.read_batch(spool.StreamFiles(tmp_path, stream), spool.Position(1, 0, 1), 1, -1, 1, 1 << 20)
+    assert [frame.type for frame in frames.frames] == [spool.REQUEST]
+    rest = spool.read_batch(spool.StreamFiles(tmp_path, stream), frames.end, 1, -1, 100, 1 << 20).frames
+    told = [json.loads(frame.body) for frame in rest]
+    assert [(one["kind"], one["counted"], one["source"], one["count"], one["lost"]) for one in told] == \
+        [("tally", "access", "registry", 2, 1), ("tally", "access", "registry", 4, 3)], "the first at once, the rest at the end"
+    assert {one["scope"]["stream"] for one in told} == {stream} and not any("final" in one for one in told)
 
 
 def test_strangers_do_not_fill_the_spool_with_what_they_send():

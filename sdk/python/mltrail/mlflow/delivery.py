@@ -8,13 +8,16 @@ from typing import Optional
 
 from ..errors import MltrailError
 from ..sender import Background, Courier, Uplink
-from ..spool import REQUEST, SpoolWriter, encode_request
+from ..spool import REQUEST, SpoolWriter, encode_record, encode_request, tally_record
 from ..transport import Transport
+from ..values import now
 from .settings import Settings
 
 PATH = "/v1/mlflow/exchanges"
 CONTENT_TYPE = "application/x-ndjson"
 COMPLAINT_EVERY_S = 60.0  # a full disk is said once a minute, not once a request
+TALLY_EVERY_S = 10.0  # the trail is told while exchanges go on being lost
+TALLY_ROOM = 4096  # kept free, so that a full spool can still say so
 CLOSE_S = 5.0  # what is not sent by then stays on disk: a supervisor does not wait longer for a worker
 SEND_TIMEOUT_S = 30.0
 _log = logging.getLogger("mltrail.mlflow")
@@ -37,7 +40,14 @@ class _Stream:
         self._background = Background(self._writer, courier)
 
     def append(self, exchange: bytes) -> None:
-        self._writer.append(encode_request("POST", PATH, CONTENT_TYPE, {}, exchange + b"\n"), REQUEST, wait=False)
+        self._writer.append(encode_request("POST", PATH, CONTENT_TYPE, {}, exchange + b"\n"), REQUEST, wait=False,
+                            spare=TALLY_ROOM)
+
+    def tell(self, started: str, made: int, lost: int) -> None:
+        """Appends how many exchanges there were, and how many of them are lost."""
+        writer = self._writer
+        writer.append(encode_record(tally_record(writer.stream, writer.serving_node, started, now(), made, lost, final=False,
+                                                 counted="access")), wait=False)
 
     def close(self) -> None:
         self._background.close(CLOSE_S)
@@ -50,8 +60,9 @@ class Delivery:
         self._settings = settings
         self._lock = threading.Lock()
         self._stream: Optional[_Stream] = None
-        self._lost = 0
-        self._complain_at = 0.0
+        self._started = now()
+        self._made = self._lost = self._told = 0  # `_told`: losses that a tally has told
+        self._complain_at = self._tell_at = 0.0
         # One attempt: who waits is MLflow's client, which tries again itself.
         self._direct = None if settings.url is None else Transport(
             settings.url, settings.token, settings.timeout_s, 1, None, settings.token_file)
@@ -65,11 +76,14 @@ class Delivery:
 
     def keep(self, exchange: bytes) -> None:
         """Puts an exchange on disk; it is sent as soon as the trail takes it. Never raises: what cannot be kept is
-        counted and complained of, for the request that it tells of is served."""
+        counted, complained of and told to the trail, for the request that it tells of is served."""
+        with self._lock:
+            self._made += 1
         try:
             self._opened().append(exchange)
         except (MltrailError, OSError) as error:
             self._complain(error)
+        self._tell_losses()
 
     def confirm(self, exchange: bytes) -> None:
         """Returns when the exchange is durable in the trail; NotInTrail."""
@@ -81,6 +95,7 @@ class Delivery:
 
     def close(self) -> None:
         """Sends what there is, as far as it goes quickly. The rest is sent by whoever opens the spool next."""
+        self._tell_losses(last=True)
         with self._lock:
             stream, self._stream = self._stream, None
         if stream is not None:
@@ -93,6 +108,20 @@ class Delivery:
             if self._stream is None:
                 self._stream = _Stream(self._settings)
             return self._stream
+
+    def _tell_losses(self, last: bool = False) -> None:
+        """A tally of what was lost: the first at once, later ones now and then, and when there is no more."""
+        with self._lock:
+            stream, made, lost = self._stream, self._made, self._lost
+            if stream is None or lost == self._told or not last and time.monotonic() < self._tell_at:
+                return
+            self._tell_at = time.monotonic() + TALLY_EVERY_S
+        try:
+            stream.tell(self._started, made, lost)
+        except (MltrailError, OSError):
+            return  # the log has it; the next one says it, too
+        with self._lock:
+            self._told = lost
 
     def _complain(self, error: Exception) -> None:
         with self._lock:
