@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 """What one logged prediction costs the thread that serves it, beside what others ask for a line of log.
 
-    PYTHONPATH=sdk/python bench/spool_python.py [--url URL --token-file FILE] [--rounds N] [--json]
+    bench/spool_python.py [--url URL --token-file FILE] [--dir DIR] [--rounds N] [--json]
 
 Each contender logs the same ten features and one output, in rounds that alternate, so that whatever else the machine does
 meets all of them. Told are the median over the rounds of wall time and of the thread's own processor time (which does not
@@ -25,7 +25,9 @@ import uuid
 from pathlib import Path
 from typing import Callable, Dict, List, Optional, Tuple
 
-import mltrail
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "sdk" / "python"))
+
+import mltrail  # noqa: E402
 
 CALLS = 2000
 FEATURES = {"age": 61, "income": 52_000.5, "debt": 1_200.25, "region": "eu-west", "months": 48, "late": 0, "ratio": 0.0231,
@@ -105,11 +107,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--url", default="http://127.0.0.1:1", help="a trail to send to; none: everything waits in the spool")
     parser.add_argument("--token-file")
+    parser.add_argument("--dir", help="where the spool and the file go (default: where temporary files go)")
     parser.add_argument("--rounds", type=int, default=30)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     logging.getLogger("mltrail").setLevel(logging.ERROR)
-    with tempfile.TemporaryDirectory(dir=".") as folder:
+    with tempfile.TemporaryDirectory(dir=options.dir) as folder:
         trail = mltrail.Trail(options.url, token_file=options.token_file, spool_dir=Path(folder) / "spool", exit_timeout=1,
                               mode="spool")
         peer = with_opentelemetry()
