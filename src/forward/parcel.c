@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "forward/answer.h"
 #include "record/json.h"
 
 #define FIRST_ITEMS 64
@@ -62,37 +63,6 @@ bool mlt_parcel_take(void *parcel, const struct mlt_frame *f) {
 }
 
 // -- the answer -------------------------------------------------------------------------------------------------------
-
-enum verdict {
-    ANSWERED, // it says of each record what became of it
-    REFUSED,  // what was sent is wrong
-    LATER,    // it speaks of us, or of the server's own trouble
-};
-
-static enum verdict judge(int status, enum mlt_frame_type type) {
-    if (status >= 200 && status < 300) {
-        return ANSWERED;
-    }
-    switch (status) {
-    case 401: // the token, the address or the server are what is wrong; somebody will repair it
-    case 403:
-    case 407:
-    case 408:
-    case 409:
-    case 421:
-    case 425:
-    case 426:
-    case 429:
-        return LATER;
-    case 404:
-    case 405:
-        return type == MLT_FRAME_RECORD ? LATER : REFUSED;
-    case 422:
-        return type == MLT_FRAME_RECORD ? ANSWERED : REFUSED;
-    default:
-        return status >= 400 && status < 500 ? REFUSED : LATER;
-    }
-}
 
 static struct mlt_settled settled_of(const struct mlt_parcel *p, size_t item, int status) {
     const struct mlt_parcel_item *i = &p->items[item];
@@ -237,25 +207,27 @@ static enum mlt_status send_records(struct mlt_deliver *d, struct mlt_parcel *p,
         if (status != MLT_OK) {
             return status;
         }
-        switch (judge(a->status, MLT_FRAME_RECORD)) {
-        case LATER:
-            return later(d, a, err);
-        case ANSWERED:
+        enum mlt_answer answer = mlt_answer_judge(a->status, true);
+        if (answer == MLT_ANSWER_TAKEN) {
             status = read_batch(d, p, end, a, err);
-            if (status != MLT_OK) {
+            if (status == MLT_OK) {
+                continue;
+            }
+            if (status == MLT_NOMEM || a->status != 422) {
                 return status;
             }
-            break;
-        case REFUSED:
-            if (end - p->num_done > 1) {
-                status = send_records(d, p, p->num_done + (end - p->num_done) / 2, a, err);
-                if (status != MLT_OK) {
-                    return status;
-                }
-                break;
-            }
+            answer = MLT_ANSWER_REFUSED; // a problem with the whole: sent again it would be the same
+        }
+        if (answer == MLT_ANSWER_LATER) {
+            return later(d, a, err);
+        }
+        if (end - p->num_done == 1) {
             tell_refused(d, p, p->num_done++, a);
-            break;
+            continue;
+        }
+        status = send_records(d, p, p->num_done + (end - p->num_done) / 2, a, err);
+        if (status != MLT_OK) {
+            return status;
         }
     }
     return MLT_OK;
@@ -286,13 +258,13 @@ static enum mlt_status send_request(struct mlt_deliver *d, struct mlt_parcel *p,
         return status;
     }
     struct mlt_settled s = settled_of(p, 0, a->status);
-    switch (judge(a->status, MLT_FRAME_REQUEST)) {
-    case LATER:
+    switch (mlt_answer_judge(a->status, false)) {
+    case MLT_ANSWER_LATER:
         return later(d, a, err);
-    case REFUSED:
+    case MLT_ANSWER_REFUSED:
         tell_refused(d, p, p->num_done++, a);
         return MLT_OK;
-    case ANSWERED:
+    case MLT_ANSWER_TAKEN:
         break;
     }
     s.accepted = true;

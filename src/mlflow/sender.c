@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "forward/answer.h"
 #include "record/json.h"
 
 #define ROUTE "/v1/mlflow/exchanges"
@@ -25,27 +26,17 @@ static uint64_t number(const struct mlt_json *json, const char *name) {
     return out;
 }
 
-// The token, the address or the server are what is wrong, not the exchange: somebody will repair that.
-static bool speaks_of_us(int status) {
-    static const int those[] = {401, 403, 404, 405, 407, 408, 409, 421, 425, 426, 429};
-    for (size_t i = 0; i < sizeof those / sizeof those[0]; i++) {
-        if (status == those[i]) {
-            return true;
-        }
-    }
-    return status < 400 || status >= 500;
-}
-
 // What the trail did not take for good is kept there, in control records; here it is counted.
 static enum mlt_status judge(int status, struct mlt_bytes answer, uint64_t *rejected, struct mlt_error *err) {
     struct mlt_json json = {0};
     bool understood = mlt_json_scan(&json, answer, NULL) == MLT_OK;
     *rejected = understood ? number(&json, "rejected") : 0;
     mlt_json_clear(&json);
-    if ((status >= 200 && status < 300) || (status == 422 && understood)) {
+    enum mlt_answer means = mlt_answer_judge(status, true);
+    if (means == MLT_ANSWER_TAKEN && (understood || status != 422)) {
         return MLT_OK;
     }
-    bool later = speaks_of_us(status);
+    bool later = means == MLT_ANSWER_LATER;
     return mlt_fail(err, later ? MLT_IO : MLT_INVALID, "the trail %s %d: %.*s",
                     later ? "answers" : "refuses the exchange with", status,
                     answer.len > SHOWN_MAX ? SHOWN_MAX : (int)answer.len, (const char *)answer.ptr);

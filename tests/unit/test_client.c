@@ -421,14 +421,17 @@ static void test_a_batch_that_is_refused_whole_is_taken_apart(void **state) {
     static struct setting s;
     struct mltrail_client_stats stats;
     set(&s);
-    atomic_store(&s.server.say, 413);
     struct mltrail_client *c = open_client(&s.opt);
-    for (unsigned i = 0; i < 5; i++) {
-        log_one(c, NULL);
+    static const int whole[] = {413, 422}; // 422 with a body that speaks of no line
+    for (unsigned k = 0; k < 2; k++) {
+        atomic_store(&s.server.say, whole[k]);
+        for (unsigned i = 0; i < 5; i++) {
+            log_one(c, NULL);
+        }
+        assert_int_equal(mltrail_client_flush(c, 20000, NULL), MLTRAIL_OK);
+        mltrail_client_get_stats(c, &stats);
+        assert_int_equal(stats.rejected, 5 * (k + 1));
     }
-    assert_int_equal(mltrail_client_flush(c, 20000, NULL), MLTRAIL_OK);
-    mltrail_client_get_stats(c, &stats);
-    assert_int_equal(stats.rejected, 5);
     atomic_store(&s.server.say, 0);
     assert_int_equal(mltrail_client_close(c, 20000, NULL), MLTRAIL_OK);
     unset(&s);
