@@ -675,12 +675,40 @@ static enum mlt_status start_threads(struct mlt_courier *c, struct mlt_error *er
     return rc == 0 ? MLT_OK : mlt_fail_errno(err, rc, NULL, "start a thread");
 }
 
+static bool init_conditions(struct mlt_courier *c) {
+    pthread_cond_t *const conditions[] = {&c->work, &c->progress, &c->sync_due};
+    size_t num = 0;
+    while (num < sizeof conditions / sizeof *conditions && mlt_wait_init(conditions[num])) {
+        num++;
+    }
+    if (num == sizeof conditions / sizeof *conditions) {
+        return true;
+    }
+    while (num > 0) {
+        pthread_cond_destroy(conditions[--num]);
+    }
+    return false;
+}
+
+static bool init_locks(struct mlt_courier *c) {
+    if (pthread_mutex_init(&c->guard, NULL) != 0) {
+        return false;
+    }
+    if (pthread_mutex_init(&c->lock, NULL) == 0) {
+        if (init_conditions(c)) {
+            return true;
+        }
+        pthread_mutex_destroy(&c->lock);
+    }
+    pthread_mutex_destroy(&c->guard);
+    return false;
+}
+
 enum mlt_status mlt_courier_new(struct mlt_courier **out, struct mlt_env *env, const struct mlt_courier_options *opt,
                                 struct mlt_error *err) {
     *out = NULL;
     struct mlt_courier *c = calloc(1, sizeof *c);
-    if (!c || pthread_mutex_init(&c->lock, NULL) != 0 || pthread_mutex_init(&c->guard, NULL) != 0 ||
-        !mlt_wait_init(&c->work) || !mlt_wait_init(&c->progress) || !mlt_wait_init(&c->sync_due)) {
+    if (!c || !init_locks(c)) {
         free(c);
         return mlt_fail(err, MLT_NOMEM, "no memory for a courier");
     }
