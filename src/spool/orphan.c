@@ -428,6 +428,9 @@ static bool is_damaged(const struct mlt_orphan *o, uint64_t segment) {
 
 static enum mlt_status drop_segment(struct mlt_orphan *o, uint64_t segment, struct mlt_error *err) {
     struct mlt_buf path = {0}, kept = {0};
+    char temporary[32]; // of a writer that died while it wrote the segment again
+    (void)snprintf(temporary, sizeof temporary, ".%08llu.seg.tmp", (unsigned long long)segment);
+    remove_file(o, temporary);
     const char *name = mlt_spool_segment_path(&path, o->dir, o->stream, segment);
     mlt_buf_printf(&kept, "%s/%s.%08llu.damaged", o->dir, o->stream, (unsigned long long)segment);
     const char *kept_name = mlt_buf_cstr(&kept);

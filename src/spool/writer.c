@@ -1,22 +1,17 @@
 #include "spool/writer.h"
 
-#include <pthread.h>
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/wait.h"
 #include "spool/spool_tally.h"
 
 #define NAME_TRIES 8         // a name that is taken is one in 2^48; one that an adopter looked at is nearly as rare
 #define SEGMENTS_OF_LIMIT 4  // under a small limit segments are smaller, so that space comes back in parts
 #define NUMBER_DIGITS_MAX 20 // of a u64
-#define KEPT_BODY_MAX ((size_t)1 << 20)
-
-// A segment that was left while a sync may still use its file; closed by the next sync.
-struct left {
-    struct mlt_file *file;
-    struct left *next;
-};
+#define KEPT_BUFFER_MAX ((size_t)1 << 20)
 
 struct mlt_spool_writer {
     struct mlt_env *env;
@@ -27,23 +22,25 @@ struct mlt_spool_writer {
     struct mlt_file *lock_file;
     uint64_t bytes_max, segment_max;
 
-    pthread_mutex_t sync_lock; // one sync at a time; taken before `lock`
-    pthread_mutex_t lock;      // guards all that follows
-    struct mlt_file *file;
-    uint64_t segment;  // its number
-    uint64_t len;      // bytes of it that are good
-    uint64_t begins;   // the number of its first frame
-    uint64_t frame;    // the next one
-    uint64_t sequence; // the last one taken
+    pthread_mutex_t lock;  // guards all that follows
+    pthread_cond_t synced; // `syncing` has ended
+    bool syncing;          // somebody syncs `file` without the lock: it stays open, and its segment the current one
+    struct mlt_file *file; // NULL: the next put makes a segment
+    uint64_t segment;      // its number
+    uint64_t len;          // bytes of it that are good
+    uint64_t safe;         // of these, a power loss leaves
+    struct mlt_buf unsafe; // the bytes from `safe` to `len`
+    bool sync_failed;      // nothing more is written before the segment was written again
+    uint64_t begins;       // the number of its first frame
+    uint64_t frame;        // the next one
+    uint64_t sequence;     // the last one taken
     uint64_t lost;
     uint64_t bytes;  // of all segments
     uint64_t first;  // the lowest segment that is there
     uint64_t *sizes; // of the segments from `first` to `segment`, the last one as of its making
     size_t sizes_cap;
     bool tail_unknown; // a write failed: what is behind `len` has to be cut off first
-    bool dirty;        // written since the last sync
     bool ended;
-    struct left *left;
     struct mlt_buf body, path;
 };
 
@@ -107,26 +104,70 @@ static enum mlt_status make_segment(struct mlt_spool_writer *w, struct mlt_file 
     return status;
 }
 
-// A sync may be using the file: it is closed by the next one.
-static enum mlt_status leave_segment(struct mlt_spool_writer *w, struct mlt_error *err) {
-    if (!w->file) {
-        return MLT_OK;
+static void close_segment(struct mlt_spool_writer *w) {
+    w->sizes[w->segment - w->first] = w->len;
+    w->env->close(w->env, w->file);
+    w->file = NULL;
+}
+
+static void note_safe(struct mlt_spool_writer *w, uint64_t len) {
+    size_t num = (size_t)(len - w->safe);
+    assert(num <= w->unsafe.len);
+    w->safe = len;
+    w->unsafe.len -= num;
+    if (w->unsafe.len > 0) {
+        memmove(w->unsafe.data, w->unsafe.data + num, w->unsafe.len);
+    } else if (w->unsafe.cap > KEPT_BUFFER_MAX) {
+        mlt_buf_clear(&w->unsafe);
     }
-    struct left *left = calloc(1, sizeof *left);
-    if (!left) {
-        return mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+}
+
+// A sync that failed may have lost what it had to write, and the system says so once: the next one would succeed
+// without it. So the segment is written again as another file under its name, from what is safe on disk and what was
+// kept here. Frames stay where they were: readers and .ack notice nothing.
+static enum mlt_status write_again(struct mlt_spool_writer *w, struct mlt_error *err) {
+    struct mlt_env *env = w->env;
+    struct mlt_buf whole = {0};
+    size_t got = 0;
+    const char *path = mlt_spool_segment_path(&w->path, w->dir, w->stream, w->segment);
+    enum mlt_status status = path && mlt_buf_reserve(&whole, (size_t)w->len)
+                                 ? env->read(env, w->file, whole.data, (size_t)w->safe, 0, &got, err)
+                                 : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+    if (status == MLT_OK && got < w->safe) {
+        status = mlt_fail(err, MLT_IO, "a segment of %s is shorter than it was", w->stream);
     }
-    enum mlt_status status = w->dirty ? w->env->sync(w->env, w->file, err) : MLT_OK;
+    if (status == MLT_OK) {
+        whole.len = got;
+        mlt_buf_put_bytes(&whole, mlt_buf_bytes(&w->unsafe));
+        status = mlt_env_replace_file(env, path, mlt_buf_bytes(&whole), true, err);
+    }
+    mlt_buf_clear(&whole);
     if (status != MLT_OK) {
-        free(left);
         return status;
     }
-    w->sizes[w->segment - w->first] = w->len;
-    *left = (struct left){w->file, w->left};
-    w->left = left;
-    w->file = NULL;
-    w->dirty = false;
+    close_segment(w);
+    note_safe(w, w->len);
+    w->sync_failed = w->tail_unknown = false;
+    if (env->open(env, &w->file, path, MLT_OPEN_WRITE, NULL) != MLT_OK) {
+        w->file = NULL; // what comes goes into the next one
+    }
+    mlt_error_clear(err);
     return MLT_OK;
+}
+
+// What was put is safe in this segment, before the next one is made.
+static enum mlt_status leave_segment(struct mlt_spool_writer *w, struct mlt_error *err) {
+    enum mlt_status status = MLT_OK;
+    assert(!w->syncing);
+    if (w->unsafe.len > 0) {
+        w->sync_failed = w->env->sync(w->env, w->file, err) != MLT_OK;
+        status = w->sync_failed ? write_again(w, err) : MLT_OK;
+    }
+    if (status == MLT_OK && w->file) {
+        note_safe(w, w->len);
+        close_segment(w);
+    }
+    return status;
 }
 
 static enum mlt_status next_segment(struct mlt_spool_writer *w, struct mlt_error *err) {
@@ -142,14 +183,18 @@ static enum mlt_status next_segment(struct mlt_spool_writer *w, struct mlt_error
         status = mlt_fail(err, MLT_NOSPACE, "the spool is full");
     }
     status = status == MLT_OK ? leave_segment(w, err) : status;
+    if (status == MLT_OK && !mlt_buf_reserve(&w->unsafe, header.len)) {
+        status = mlt_fail(err, MLT_NOMEM, "no memory for a spool");
+    }
     status = status == MLT_OK ? make_segment(w, &file, mlt_buf_bytes(&header), err) : status;
     if (status == MLT_OK) {
+        mlt_buf_put_bytes(&w->unsafe, mlt_buf_bytes(&header));
+        w->safe = 0;
         w->file = file;
         w->segment++;
         w->len = header.len;
         w->bytes += header.len;
         w->begins = w->frame;
-        w->dirty = true;
     }
     mlt_buf_clear(&header);
     return status;
@@ -167,15 +212,21 @@ static enum mlt_status cut_tail(struct mlt_spool_writer *w, struct mlt_error *er
     return status;
 }
 
+static bool needs_segment(const struct mlt_spool_writer *w, size_t len) {
+    return !w->file || (w->frame > w->begins && w->len + len > w->segment_max);
+}
+
 static enum mlt_status make_room(struct mlt_spool_writer *w, size_t len, struct mlt_error *err) {
-    enum mlt_status status = cut_tail(w, err);
-    bool whole = w->frame > w->begins && w->len + len > w->segment_max;
-    if (status == MLT_OK && (!w->file || whole)) {
+    enum mlt_status status = w->sync_failed ? write_again(w, err) : cut_tail(w, err);
+    if (status == MLT_OK && needs_segment(w, len)) {
         status = next_segment(w, err);
     }
     if (status == MLT_OK && w->bytes + len > w->bytes_max) {
         status = mlt_fail(err, MLT_NOSPACE, "the spool is full: %llu of %llu bytes", (unsigned long long)w->bytes,
                           (unsigned long long)w->bytes_max);
+    }
+    if (status == MLT_OK && !mlt_buf_reserve(&w->unsafe, len)) {
+        status = mlt_fail(err, MLT_NOMEM, "no memory for a spool");
     }
     return status;
 }
@@ -219,17 +270,25 @@ static enum mlt_status put_locked(struct mlt_spool_writer *w, const struct mlt_s
     out->sequence = item->number == MLT_SPOOL_SEQUENCE ? ++w->sequence : 0;
     w->len += w->body.len;
     w->bytes += w->body.len;
-    w->dirty = true;
-    if (w->body.cap > KEPT_BODY_MAX) {
+    mlt_buf_put_bytes(&w->unsafe, mlt_buf_bytes(&w->body));
+    if (w->body.cap > KEPT_BUFFER_MAX) {
         mlt_buf_clear(&w->body);
     }
     return MLT_OK;
 }
 
+static void await_sync(struct mlt_spool_writer *w) {
+    (void)mlt_wait_until(&w->synced, &w->lock, INT64_MAX);
+}
+
 enum mlt_status mlt_spool_writer_put(struct mlt_spool_writer *w, const struct mlt_spool_item *item,
                                      struct mlt_spool_put *out, struct mlt_error *err) {
+    size_t most = MLT_FRAME_HEAD_LEN + item->before.len + item->after.len + NUMBER_DIGITS_MAX;
     *out = (struct mlt_spool_put){0};
     pthread_mutex_lock(&w->lock);
+    while (w->syncing && needs_segment(w, most)) {
+        await_sync(w);
+    }
     enum mlt_status status = w->ended ? mlt_fail(err, MLT_CONFLICT, "the stream has ended; its final count is recorded")
                                       : put_locked(w, item, out, err);
     pthread_mutex_unlock(&w->lock);
@@ -269,6 +328,9 @@ static enum mlt_status put_tally(struct mlt_spool_writer *w, struct mlt_error *e
 enum mlt_status mlt_spool_writer_end(struct mlt_spool_writer *w, struct mlt_error *err) {
     enum mlt_status status = MLT_OK;
     pthread_mutex_lock(&w->lock);
+    while (w->syncing) {
+        await_sync(w);
+    }
     if (!w->ended && w->sequence > 0) {
         status = put_tally(w, err);
     }
@@ -279,32 +341,26 @@ enum mlt_status mlt_spool_writer_end(struct mlt_spool_writer *w, struct mlt_erro
 
 // -- durability -------------------------------------------------------------------------------------------------------
 
-static void close_left(struct mlt_env *env, struct left *left) {
-    while (left) {
-        struct left *next = left->next;
-        env->close(env, left->file);
-        free(left);
-        left = next;
-    }
-}
-
 enum mlt_status mlt_spool_writer_sync(struct mlt_spool_writer *w, struct mlt_error *err) {
-    pthread_mutex_lock(&w->sync_lock);
     pthread_mutex_lock(&w->lock);
-    struct mlt_file *file = w->dirty ? w->file : NULL; // stays open while it is used here: see leave_segment
-    struct left *left = w->left;
-    w->left = NULL;
-    w->dirty = false;
-    uint64_t segment = w->segment;
-    pthread_mutex_unlock(&w->lock);
-    close_left(w->env, left);
-    enum mlt_status status = file ? w->env->sync(w->env, file, err) : MLT_OK;
-    if (status != MLT_OK) {
-        pthread_mutex_lock(&w->lock);
-        w->dirty = w->dirty || w->segment == segment;
-        pthread_mutex_unlock(&w->lock);
+    while (w->syncing) {
+        await_sync(w); // it may have begun before what is to be synced here was put
     }
-    pthread_mutex_unlock(&w->sync_lock);
+    if (w->unsafe.len > 0 && !w->sync_failed) {
+        uint64_t len = w->len;
+        w->syncing = true;
+        pthread_mutex_unlock(&w->lock);
+        enum mlt_status status = w->env->sync(w->env, w->file, err);
+        pthread_mutex_lock(&w->lock);
+        w->syncing = false;
+        pthread_cond_broadcast(&w->synced);
+        w->sync_failed = status != MLT_OK;
+        if (status == MLT_OK) {
+            note_safe(w, len);
+        }
+    }
+    enum mlt_status status = w->sync_failed ? write_again(w, err) : MLT_OK;
+    pthread_mutex_unlock(&w->lock);
     return status;
 }
 
@@ -421,7 +477,8 @@ static void undo_stream(struct mlt_spool_writer *w) {
         env->close(env, w->lock_file);
     }
     w->file = w->lock_file = NULL;
-    w->segment = w->len = w->bytes = 0;
+    mlt_buf_reset(&w->unsafe);
+    w->segment = w->len = w->safe = w->bytes = 0;
     w->first = w->frame = 1;
 }
 
@@ -447,7 +504,12 @@ enum mlt_status mlt_spool_writer_open(struct mlt_spool_writer **out, struct mlt_
     }
     struct mlt_spool_writer *w = calloc(1, sizeof *w);
     char *dir = strdup(opt->dir);
-    if (!w || !dir || pthread_mutex_init(&w->lock, NULL) != 0 || pthread_mutex_init(&w->sync_lock, NULL) != 0) {
+    bool locks = w && dir && pthread_mutex_init(&w->lock, NULL) == 0;
+    if (locks && !mlt_wait_init(&w->synced)) {
+        pthread_mutex_destroy(&w->lock);
+        locks = false;
+    }
+    if (!locks) {
         free(dir);
         free(w);
         return mlt_fail(err, MLT_NOMEM, "no memory for a spool");
@@ -478,15 +540,15 @@ void mlt_spool_writer_free(struct mlt_spool_writer *w) {
     if (!w) {
         return;
     }
-    close_left(w->env, w->left);
     if (w->file) {
         w->env->close(w->env, w->file);
     }
     if (w->lock_file) {
         w->env->close(w->env, w->lock_file);
     }
-    pthread_mutex_destroy(&w->sync_lock);
+    pthread_cond_destroy(&w->synced);
     pthread_mutex_destroy(&w->lock);
+    mlt_buf_clear(&w->unsafe);
     mlt_buf_clear(&w->body);
     mlt_buf_clear(&w->path);
     free(w->sizes);

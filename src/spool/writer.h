@@ -59,7 +59,8 @@ uint64_t mlt_spool_writer_drop(struct mlt_spool_writer *w);
 // mlt_spool_writer_end appends the final tally, if there were predictions; nothing can be put any more.
 enum mlt_status mlt_spool_writer_end(struct mlt_spool_writer *w, struct mlt_error *err) MLT_MUST_USE;
 
-// mlt_spool_writer_sync makes durable what was put before it was called. Nothing to do is quick.
+// mlt_spool_writer_sync makes durable what was put before it was called. Nothing to do is quick. A file that could not
+// be synced is written again; until that succeeds this and every put fail.
 enum mlt_status mlt_spool_writer_sync(struct mlt_spool_writer *w, struct mlt_error *err) MLT_MUST_USE;
 
 // mlt_spool_writer_place is where the next frame goes: readers read up to it.

@@ -153,8 +153,8 @@ static bool holds(const struct promise *p, const struct sent *s, bool rebooted, 
     return true;
 }
 
-enum { WRITE, ADOPT, NUM_SCRIPTS };
-static const char *const scripts[NUM_SCRIPTS] = {"write", "adopt"};
+enum { WRITE, POWER, ADOPT, NUM_SCRIPTS };
+static const char *const scripts[NUM_SCRIPTS] = {"write", "power", "adopt"};
 
 static void go_on(struct simdisk *disk, bool *rebooted) {
     *rebooted = simdisk_dead(disk);
@@ -173,11 +173,14 @@ static bool run(const struct fault_run *r, uint64_t *operations, char why[static
     struct sent sent = {0};
     bool rebooted = false, again = false;
     simdisk_lie(disk, r->lying);
-    if (r->script == WRITE) {
+    if (r->script != ADOPT) {
         simdisk_plan(disk, r->fault, r->at ? r->at : UINT64_MAX);
     }
     write_some(simdisk_env(disk), &promise);
     *operations = simdisk_operations(disk);
+    if (r->script == POWER) { // whatever failed before, and was said to be well again
+        simdisk_kill(disk);
+    }
     go_on(disk, &rebooted);
     if (r->script == ADOPT) {
         simdisk_plan(disk, r->fault, r->at ? r->at : UINT64_MAX);
@@ -200,6 +203,11 @@ static void test_write(void **state) {
     assert_int_equal(fault_grid_quick(&grid, WRITE), 0);
 }
 
+static void test_a_sync_that_failed_is_not_believed_when_it_succeeds(void **state) {
+    (void)state;
+    assert_int_equal(fault_grid_quick(&grid, POWER), 0);
+}
+
 static void test_adopt(void **state) {
     (void)state;
     assert_int_equal(fault_grid_quick(&grid, ADOPT), 0);
@@ -218,6 +226,7 @@ int main(int argc, char **argv) {
     }
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_write),
+        cmocka_unit_test(test_a_sync_that_failed_is_not_believed_when_it_succeeds),
         cmocka_unit_test(test_adopt),
         cmocka_unit_test(test_a_disk_that_lies_is_caught),
     };

@@ -10,6 +10,7 @@ const char *const simdisk_fault_names[SIMDISK_NUM_FAULTS] = {"none",         "er
 
 #define SECTOR 512
 #define PATH_LEN 512
+enum { WRITTEN = 1, LOST = 2 }; // of a sector
 #define MAX_NODES 4096
 
 // A name on the disk: file or directory. The bytes are those that a reader sees; `old` has what is durable.
@@ -23,7 +24,7 @@ struct node {
     uint8_t *old;
     uint64_t old_len;
     uint64_t old_cap;
-    uint8_t *dirty; // one per sector: written since the last sync
+    uint8_t *dirty; // one per sector: written since the last sync (WRITTEN), or LOST by one that failed
     uint64_t dirty_cap;
     bool locked;
     bool replaced; // by a rename: the name goes on existing, whatever a crash does
@@ -125,18 +126,27 @@ static void put(struct node *n, const uint8_t *bytes, size_t len, uint64_t off) 
     }
     memcpy(n->bytes + off, bytes, len);
     for (uint64_t s = off / SECTOR; s <= (off + len - 1) / SECTOR; s++) {
-        n->dirty[s] = 1;
+        n->dirty[s] = WRITTEN;
     }
 }
 
 static void make_durable(struct node *n) {
     n->old = grow(n->old, &n->old_cap, n->len);
-    if (n->len > 0) {
-        memcpy(n->old, n->bytes, (size_t)n->len);
-    }
     n->old_len = n->len;
-    if (n->dirty) {
-        memset(n->dirty, 0, (size_t)n->dirty_cap);
+    for (uint64_t at = 0; at < n->len; at += SECTOR) {
+        uint8_t *dirty = &n->dirty[at / SECTOR];
+        if (*dirty != LOST) {
+            memcpy(n->old + at, n->bytes + at, (size_t)(n->len - at < SECTOR ? n->len - at : SECTOR));
+            *dirty = 0;
+        }
+    }
+}
+
+// As Linux does: what a failed sync did not write counts as written. It can be read until the machine stops, the next
+// sync reports success, and only writing it again makes it durable.
+static void lose(struct node *n) {
+    for (uint64_t s = 0; s * SECTOR < n->len; s++) {
+        n->dirty[s] = n->dirty[s] ? LOST : 0;
     }
 }
 
@@ -322,6 +332,8 @@ static enum mlt_status sim_sync(struct mlt_env *env, struct mlt_file *f, struct 
     struct verdict v = begin(d);
     if (v.apply && !v.half && !d->lying && f->epoch == d->epoch) {
         make_durable(f->node);
+    } else if (!v.apply && !d->dead && f->epoch == d->epoch) {
+        lose(f->node);
     }
     return end(d, v, err);
 }
@@ -619,13 +631,18 @@ static void settle(struct simdisk *d, struct node *n) {
             continue;
         }
         uint64_t choice = next_random(d) % 4;
-        uint64_t keep = choice == 0 ? SECTOR : choice == 1 ? next_random(d) % SECTOR : 0; // bytes lost from the front
+        uint64_t keep = n->dirty[s] == LOST || choice == 0 ? SECTOR
+                        : choice == 1                      ? next_random(d) % SECTOR
+                                                           : 0; // bytes lost from the front
         memcpy(n->bytes + s * SECTOR, n->old + s * SECTOR, (size_t)keep);
     }
     if (len < most) {
         memset(n->bytes + len, 0, (size_t)(most - len));
     }
     n->len = len;
+    if (n->dirty) {
+        memset(n->dirty, 0, (size_t)n->dirty_cap);
+    }
     make_durable(n);
 }
 

@@ -2,7 +2,8 @@
 //
 // Every file has the bytes that are durable and a list of later writes, cut into sectors of 512 bytes. Sync makes them
 // durable. At death each sector that was not synced is kept, lost or torn, by a seeded choice of its own, in any
-// order; so are names that were not made durable with sync_dir. simdisk_reboot gives what survived.
+// order; so are names that were not made durable with sync_dir. simdisk_reboot gives what survived. A sync that fails
+// loses what it did not write, and the next one says nothing of it.
 #ifndef MLT_TESTS_LIB_SIMDISK_H
 #define MLT_TESTS_LIB_SIMDISK_H
 
