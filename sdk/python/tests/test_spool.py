@@ -403,7 +403,7 @@ def test_a_child_does_not_keep_what_its_parent_took_over(tmp_path):
 
     def let_go():
         os.kill(os.getpid(), 0)
-        return not spool._held_locks
+        return not spool.files._held_locks
 
     assert in_child(let_go)
     assert spool.DeadStream.adopt(folder, STREAM) is None  # the parent has it still
@@ -415,14 +415,14 @@ def test_a_sync_that_fails_takes_the_frame_back_and_hides_none_behind_it(tmp_pat
     """sync_ms=0: what could not be made safe has no frame, so that those after it are read."""
     writer = spool.SpoolWriter(tmp_path, "n", sync_ms=0)
     writer.predict(HEAD, b"}")
-    real, failures = spool._fdatasync, [errno.EIO, errno.ENOSPC]
+    real, failures = spool.writer.fdatasync, [errno.EIO, errno.ENOSPC]
 
     def failing(fd):
         if failures:
             raise OSError(failures.pop(0), "the disk is gone")
         real(fd)
 
-    monkeypatch.setattr(spool, "_fdatasync", failing)
+    monkeypatch.setattr(spool.writer, "fdatasync", failing)
     assert writer.predict(HEAD, b"}") == 2  # after EIO and ENOSPC, written once more
     failures += [errno.EIO, errno.EIO]
     with pytest.raises(OSError, match="the disk is gone"):
