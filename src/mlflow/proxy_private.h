@@ -17,15 +17,14 @@
 
 #define MLT_PROXY_ID_LEN 40
 
-enum mlt_proxy_authenticates { MLT_PROXY_UNKNOWN, MLT_PROXY_AUTHENTICATES, MLT_PROXY_OPEN };
-
 struct mlt_proxy {
     struct mlt_proxy_options opt;
     struct MHD_Daemon *daemon;
     int fd;
     unsigned port;
-    atomic_int authenticates; // whether the upstream asks for credentials
-    pthread_mutex_t change;   // held while a state is read, changed and read again
+    atomic_int_fast64_t asked; // when the upstream was last seen to want credentials (mlt_wait_now), or negative: to
+                               // want none; 0: never
+    pthread_mutex_t change; // held while a state is read, changed and read again
     atomic_uint_fast64_t requests, exchanges, refused, own_reads;
     atomic_size_t running; // requests
     atomic_size_t digests; // threads that compute one

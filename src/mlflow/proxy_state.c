@@ -2,11 +2,14 @@
 #include <stdio.h>
 #include <strings.h>
 
+#include "base/time.h"
+#include "base/wait.h"
 #include "capture/mlflow.h"
 #include "mlflow/proxy_private.h"
 
 #define OWN_HEADERS_MAX 5
-#define LATEST_MAX 10000 // versions of one model that are listed
+#define LATEST_MAX 10000      // versions of one model that are listed
+#define ASKED_NS MLT_NS_PER_S // an answer holds so long: a server does not start again within a second
 
 static const char *const REASON_TAGS[] = {"mltrail.reason", "mltrail.approval_reference", "mlflow.prompt.is_prompt"};
 
@@ -59,32 +62,34 @@ static void close_registry(struct mlt_proxy_request *r, const struct mlt_registr
     atomic_fetch_add(&r->proxy->own_reads, reg->num_requests);
 }
 
-static enum mlt_proxy_authenticates probe(struct mlt_proxy_request *r) {
+// ask says whether whoever names no user is turned away; `*known` is false when the upstream does not say.
+static bool ask(struct mlt_proxy_request *r, bool *known) {
     struct mlt_registry_answer a = {0};
     struct own_headers h;
     struct mlt_registry reg;
-    enum mlt_proxy_authenticates found = MLT_PROXY_UNKNOWN;
+    bool wanted = false;
+    *known = false;
     if (open_registry(r, &reg, &h)) {
         reg.num_headers = 0; // nobody in particular asks
         enum mlt_status status = mlt_registry_get(&reg, "/api/2.0/mlflow/experiments/search?max_results=1", &a, NULL);
-        found = status == MLT_DENIED                      ? MLT_PROXY_AUTHENTICATES
-                : status == MLT_OK || a.status / 100 == 4 ? MLT_PROXY_OPEN
-                                                          : MLT_PROXY_UNKNOWN;
+        wanted = status == MLT_DENIED;
+        *known = wanted || status == MLT_OK || a.status / 100 == 4;
         close_registry(r, &reg);
     }
     mlt_registry_answer_clear(&a);
-    return found;
+    return wanted;
 }
 
 // A name in a Basic header is a principal only where the server looks at the password; one that lets everybody in
 // takes any name.
 bool mlt_proxy_authenticated(struct mlt_proxy_request *r) {
-    int known = atomic_load(&r->proxy->authenticates);
-    if (known == MLT_PROXY_UNKNOWN) {
-        known = (int)probe(r);
-        atomic_store(&r->proxy->authenticates, known);
+    int64_t now = mlt_wait_now(), asked = atomic_load(&r->proxy->asked);
+    if (asked == 0 || now - (asked < 0 ? -asked : asked) > ASKED_NS) {
+        bool known, wanted = ask(r, &known);
+        asked = !known ? 0 : wanted ? now : -now;
+        atomic_store(&r->proxy->asked, asked);
     }
-    return known == MLT_PROXY_AUTHENTICATES;
+    return asked > 0;
 }
 
 // -- before and after -------------------------------------------------------------------------------------------------

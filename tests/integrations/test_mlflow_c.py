@@ -183,6 +183,24 @@ def test_proxy_knows_who_the_server_let_in(binary, trail, tmp_path):
         ("allowed", "admin", "admin"), ("denied", None, "admin"), ("denied", None, None)]
 
 
+def test_proxy_asks_again_whether_passwords_are_looked_at(binary, trail, tmp_path):
+    """Behind a server that comes back without its passwords, a name is a claim from then on."""
+    upstream = Upstream()
+    proxy = Proxy(binary, tmp_path / "again", upstream.url, trail)
+    alice = "Basic " + base64.b64encode(b"alice:secret").decode()
+    try:
+        for upstream.authorization in (None, alice, None):
+            assert request("GET", proxy.url + "/echo", None, {"Authorization": alice})[0] == 200
+            time.sleep(1.2)  # no server starts again in less than the second that an answer holds for
+        proxy.stop()
+    finally:
+        proxy.stop() if proxy.process.poll() is None else None
+        upstream.close()
+    over = [i["payload"] for i in of_server(trail, "access", "again") if "outcome" in facts(i)]
+    assert [(p.get("principal"), p["claimed_user"], p["session"]["auth"]) for p in over] == [
+        (None, "alice", "none"), ("alice", "alice", "basic"), (None, "alice", "none")]
+
+
 def test_proxy_streams_and_passes_on_faithfully(binary, trail, tmp_path):
     """Long bodies in either direction, ranges, HEAD, chunks and odd headers arrive as they were sent."""
     upstream = Upstream()
@@ -313,6 +331,7 @@ class Upstream:
         from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
         outer = self
         self.count = self.changes = 0
+        self.authorization = None  # the one that is let in; None: anybody
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -342,6 +361,9 @@ class Upstream:
 
             def do_GET(self):
                 outer.count += 1
+                if outer.authorization not in (None, self.headers.get("Authorization")):
+                    self.answer(401)
+                    return
                 part = self.path.rsplit("/", 2)
                 if self.path.startswith("/echo"):
                     self.send_response(200)
