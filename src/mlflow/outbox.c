@@ -11,6 +11,7 @@
 
 #define ROUTE "/v1/mlflow/exchanges"
 #define TALLY_ROOM 4096                    // kept free, so that a full spool can still say so
+#define DISK_KEPT (UINT64_C(64) << 20)     // free on the disk, for the ends of what has begun; others write there too
 #define TALLY_EVERY_NS (10 * MLT_NS_PER_S) // while exchanges go on being lost
 #define FINISH_NS MLT_NS_PER_S             // an empty stream is removed, even when the time is up
 
@@ -62,28 +63,33 @@ static void write_tally(struct mlt_outbox *b, struct mlt_buf *out) {
     mlt_jw_end_object(&w);
 }
 
+// With the lock held.
+static enum mlt_status put_tally(struct mlt_outbox *b, struct mlt_error *err) {
+    struct mlt_buf tally = {0};
+    struct mlt_spool_put put;
+    write_tally(b, &tally);
+    const struct mlt_spool_item item = {.type = MLT_FRAME_RECORD, .before = mlt_buf_bytes(&tally)};
+    enum mlt_status status = tally.failed ? mlt_fail(err, MLT_NOMEM, "no memory for a tally")
+                                          : mlt_spool_writer_put(b->writer, &item, &put, err);
+    mlt_buf_clear(&tally);
+    b->lost_told = status == MLT_OK ? b->lost : b->lost_told;
+    return status;
+}
+
 // With the lock held: the log and the trail are told of losses, the first at once, later ones now and then.
 static void tell_lost(struct mlt_outbox *b, const char *why, bool last) {
     int64_t now = mlt_wait_now();
     if (b->lost == b->lost_told || (!last && b->told_at != 0 && now - b->told_at < TALLY_EVERY_NS)) {
         return;
     }
-    struct mlt_buf tally = {0};
-    struct mlt_spool_put put;
     struct mlt_error err = {0};
     char text[MLT_ERROR_TEXT_LEN + 64];
-    write_tally(b, &tally);
-    const struct mlt_spool_item item = {.type = MLT_FRAME_RECORD, .before = mlt_buf_bytes(&tally)};
-    enum mlt_status status = tally.failed ? mlt_fail(&err, MLT_NOMEM, "no memory for a tally")
-                                          : mlt_spool_writer_put(b->writer, &item, &put, &err);
-    mlt_buf_clear(&tally);
+    enum mlt_status status = put_tally(b, &err);
     (void)snprintf(text, sizeof text, "%" PRIu64 " of %" PRIu64 " exchanges are lost so far%s%s", b->lost, b->made,
                    why ? ": " : "", why ? why : "");
     say(b, text);
     b->told_at = now;
-    if (status == MLT_OK) {
-        b->lost_told = b->lost;
-    } else if (last) {
+    if (status != MLT_OK && last) {
         (void)snprintf(text, sizeof text, "the trail does not hear of %" PRIu64 " of them: %s", b->lost - b->lost_told,
                        err.text);
         say(b, text);
@@ -96,8 +102,22 @@ static uint64_t bytes_max(const struct mlt_outbox *b) {
     return b->opt.bytes_max > 0 ? b->opt.bytes_max : MLT_SPOOL_BYTES_DEFAULT;
 }
 
+static bool disk_is_full(struct mlt_outbox *b) {
+    uint64_t room = 0, kept = bytes_max(b) / 2;
+    return b->env->free_space(b->env, b->opt.dir, &room, NULL) != MLT_OK ||
+           room < (kept < DISK_KEPT ? kept : DISK_KEPT);
+}
+
+// A disk that failed is seen to work again when it takes the tally of what was lost.
+static bool owes_tally(struct mlt_outbox *b) {
+    pthread_mutex_lock(&b->lock);
+    bool owes = b->lost != b->lost_told && put_tally(b, NULL) != MLT_OK;
+    pthread_mutex_unlock(&b->lock);
+    return owes;
+}
+
 bool mlt_outbox_is_full(struct mlt_outbox *b) {
-    return mlt_spool_writer_bytes(b->writer) >= bytes_max(b) / 2;
+    return mlt_spool_writer_bytes(b->writer) >= bytes_max(b) / 2 || disk_is_full(b) || owes_tally(b);
 }
 
 static enum mlt_status put_request(struct mlt_outbox *b, struct mlt_bytes line, struct mlt_error *err) {

@@ -29,6 +29,8 @@ void mlt_outbox_close(struct mlt_outbox *b, int64_t until_ns, struct mlt_outbox_
 
 // mlt_outbox_put takes an exchange (a line without its newline). False: it is lost, which the log and a tally say.
 bool mlt_outbox_put(struct mlt_outbox *b, struct mlt_bytes line);
-bool mlt_outbox_is_full(struct mlt_outbox *b); // nothing more should begin; what has begun still finds room
+// mlt_outbox_is_full: nothing more should begin. Half of the room is taken, the disk has little left, or it did not
+// take what it was given last; what has begun still finds room.
+bool mlt_outbox_is_full(struct mlt_outbox *b);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "base/wait.h"
 #include "base_posix/env_posix.h"
+#include "lib/simdisk.h"
 #include "lib/tempdir.h"
 #include "mlflow/outbox.h"
 #include "record/json.h"
@@ -151,6 +152,30 @@ static void test_full_is_counted(void **state) {
     mlt_json_clear(&json);
 }
 
+static void test_nothing_begins_that_the_disk_cannot_end(void **state) {
+    // Far below its own limit the spool has no room on a disk that others filled, nor on one that fails.
+    struct fixture *f = *state;
+    struct simdisk *disk = simdisk_new(1);
+    struct mlt_outbox_counts counts;
+    const struct mlt_outbox_options opt = {
+        .dir = "spool", .name = NAME, .link = {.url = NOWHERE, .user_agent = "test"}, .event = tell, .event_arg = f};
+    assert_int_equal(mlt_outbox_open(&f->box, simdisk_env(disk), &opt, NULL), MLT_OK);
+    assert_false(mlt_outbox_is_full(f->box));
+    simdisk_fill(disk, 1024 * 1024);
+    assert_true(mlt_outbox_is_full(f->box));
+    assert_true(mlt_outbox_put(f->box, mlt_str("{}"))); // what has begun
+    simdisk_fill(disk, 0);
+    assert_false(mlt_outbox_put(f->box, mlt_str("{}")));
+    assert_true(mlt_outbox_is_full(f->box));
+    simdisk_fill(disk, UINT64_MAX);
+    assert_false(mlt_outbox_is_full(f->box)); // and the tally is written
+    mlt_outbox_close(f->box, mlt_wait_now(), &counts);
+    assert_int_equal(counts.lost, 1);
+    assert_int_equal(counts.waiting, 1);
+    assert_int_equal(f->losses_told, 1);
+    simdisk_free(disk);
+}
+
 static void test_what_cannot_be_opened(void **state) {
     struct fixture *f = *state;
     char below[TEMPDIR_MAX + 32];
@@ -172,6 +197,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_waits_as_the_request_it_will_be, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_is_counted, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nothing_begins_that_the_disk_cannot_end, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_cannot_be_opened, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
