@@ -369,7 +369,24 @@ static void put_event(struct mlt_json_writer *w, struct mlt_buf *room, const str
     mlt_jw_end_object(w);
 }
 
-// Source and id name an event (section 2.4), and no URI reference has a space in it.
+// Source and id name an event (section 2.4). A source that could be read in two ways with a space behind it, which no
+// URI reference is, stands in quotes.
+static void put_name(struct mlt_buf *out, struct mlt_bytes source, struct mlt_bytes id) {
+    bool plain = true;
+    for (size_t i = 0; i < source.len; i++) {
+        plain = plain && source.ptr[i] > ' ' && source.ptr[i] != '"';
+    }
+    if (plain) {
+        mlt_buf_put_bytes(out, source);
+    } else {
+        struct mlt_json_writer w;
+        mlt_jw_init(&w, out);
+        mlt_jw_string(&w, source);
+    }
+    mlt_buf_put_u8(out, ' ');
+    mlt_buf_put_bytes(out, id);
+}
+
 static enum mlt_status capture_record(const struct decoding *d, const struct mlt_cloudevent *event) {
     struct mlt_buf room = {0};
     uint8_t hash[MLT_HASH_LEN];
@@ -377,15 +394,12 @@ static enum mlt_status capture_record(const struct decoding *d, const struct mlt
     const struct mlt_bytes source = mlt_cloudevent_get(event, "source"), id = mlt_cloudevent_get(event, "id");
     const struct mlt_bytes time = mlt_cloudevent_get(event, "time");
     const struct mlt_bytes correlation = mlt_cloudevent_get(event, "correlationid");
-    const char *name = mlt_arena_printf(&d->out->arena, "%.*s %.*s", MLT_ARG(source), MLT_ARG(id));
-    if (name == NULL) {
-        return mlt_fail(d->err, MLT_NOMEM, "no memory for the name of an event");
-    }
+    put_name(&room, source, id);
     mlt_sha256_one(hash, event->raw);
     mlt_hex_encode(digest + 7, mlt_bytes_of(hash, sizeof(hash)));
     struct mlt_json_writer *w = mlt_capture_begin(d->out, "capture");
     mlt_jw_member(w, "format", "cloudevents");
-    mlt_jw_member(w, "event_id", name);
+    mlt_jw_member_bytes(w, "event_id", mlt_buf_bytes(&room));
     mlt_jw_member_bytes(w, "correlation", correlation.len > 0 ? correlation : id);
     if (time.ptr != NULL) { // ours would make another record of the same event when it is sent again
         mlt_jw_member_bytes(w, "timestamp", time);

@@ -124,6 +124,27 @@ static void test_binary(void **state) {
         "\"datacontenttype\":\"application/json\",\"data\":{\"a\":1}}}\n");
 }
 
+// The event_id of an event in structured mode.
+static void named(const char *source, const char *id, const char *want) {
+    char body[400];
+    snprintf(body, sizeof(body), "{\"specversion\":\"1.0\",\"type\":\"t\",\"source\":\"%s\",\"id\":\"%s\"}", source,
+             id);
+    assert_int_equal(take(NULL, "application/cloudevents+json", body), MLT_OK);
+    if (strstr(written(), want) == NULL) {
+        fail_msg("%s is not in %s", want, written());
+    }
+}
+
+static void test_names_of_events(void **state) {
+    // Two events whose sources or ids differ have different names, whatever they have in them.
+    (void)state;
+    named("/s", "a b", "\"event_id\":\"/s a b\"");
+    named("/s a", "b", "\"event_id\":\"\\\"/s a\\\" b\"");
+    named("\\\"/s", "b", "\"event_id\":\"\\\"\\\\\\\"/s\\\" b\"");
+    named("/s", "a\\u0000b", "\"event_id\":\"/s a\\u0000b\"");
+    named("/s\\u0000a", "b", "\"event_id\":\"\\\"/s\\\\u0000a\\\" b\"");
+}
+
 static void test_binary_bytes(void **state) {
     // Data that is no JSON is kept as base64; an event without data has none.
     static const struct named headers[] = {NAMES, {NULL, NULL}};
@@ -258,6 +279,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_header_decoding),
         cmocka_unit_test_teardown(test_binary, tear_down),
+        cmocka_unit_test_teardown(test_names_of_events, tear_down),
         cmocka_unit_test_teardown(test_binary_bytes, tear_down),
         cmocka_unit_test_teardown(test_attributes_that_nobody_knows, tear_down),
         cmocka_unit_test_teardown(test_binary_refused, tear_down),
