@@ -10,6 +10,7 @@
 struct mlt_gunzip {
     z_stream stream;
     bool begun; // within a member: its end is owed
+    size_t fed; // bytes
 };
 
 struct mlt_gunzip *mlt_gunzip_new(void) {
@@ -66,6 +67,10 @@ static enum mlt_status feed(struct mlt_gunzip *z, size_t max, struct mlt_buf *ou
 enum mlt_status mlt_gunzip_feed(struct mlt_gunzip *z, struct mlt_bytes data, size_t max, struct mlt_buf *out,
                                 struct mlt_error *err) {
     enum mlt_status status = MLT_OK;
+    z->fed += data.len;
+    if (z->fed > max) { // empty members, empty blocks and long names unpack to nothing and have no end of their own
+        return mlt_fail(err, MLT_LIMIT, "the body has more than %zu MiB as it comes; send it in parts", max >> 20);
+    }
     while (status == MLT_OK && data.len > 0) {
         size_t now = data.len < FED_MAX ? data.len : FED_MAX;
         z->stream.next_in = (Bytef *)(uintptr_t)data.ptr; // zlib does not write to it

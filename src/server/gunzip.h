@@ -9,8 +9,8 @@ struct mlt_gunzip;
 struct mlt_gunzip *mlt_gunzip_new(void);    // NULL: no memory
 void mlt_gunzip_free(struct mlt_gunzip *z); // NULL accepted
 
-// mlt_gunzip_feed unpacks `data` onto the end of `out`. MLT_LIMIT: `out` would become longer than `max`; MLT_INVALID:
-// the data is no gzip; MLT_NOMEM. After a failure only mlt_gunzip_free may follow.
+// mlt_gunzip_feed unpacks `data` onto the end of `out`. MLT_LIMIT: `out`, or all that was fed, would become longer than
+// `max`; MLT_INVALID: the data is no gzip; MLT_NOMEM. After a failure only mlt_gunzip_free may follow.
 enum mlt_status mlt_gunzip_feed(struct mlt_gunzip *z, struct mlt_bytes data, size_t max, struct mlt_buf *out,
                                 struct mlt_error *err) MLT_MUST_USE;
 // mlt_gunzip_end: was that all of it? MLT_INVALID: the data ends in its midst.

@@ -76,11 +76,43 @@ static void test_limits_and_damage(void **state) {
     mlt_gunzip_free(NULL);
 }
 
+static void test_what_unpacks_to_nothing_has_an_end(void **state) {
+    // Members, blocks and names that unpack to nothing are bounded by what is fed.
+    (void)state;
+    static const uint8_t EMPTY[] = {0x1f, 0x8b, 0x08, 0, 0, 0, 0, 0, 0, 3, 0x03, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    static const uint8_t HEADS[][10] = {{0}, {0x1f, 0x8b, 0x08, 0x08}, {0x1f, 0x8b, 0x08}}; // named; not
+    static const uint8_t BLOCK[] = {0x00, 0x00, 0x00, 0xff, 0xff}; // stored, empty, not the last
+    const size_t max = 64 * sizeof EMPTY;
+    struct mlt_error err = {0};
+    struct mlt_buf out = {0};
+    for (int what = 0; what < 3; what++) {
+        struct mlt_gunzip *z = mlt_gunzip_new();
+        enum mlt_status status = MLT_OK;
+        size_t fed = 0;
+        if (what > 0) {
+            fed = sizeof HEADS[what];
+            assert_int_equal(mlt_gunzip_feed(z, mlt_bytes_of(HEADS[what], fed), max, &out, &err), MLT_OK);
+        }
+        while (status == MLT_OK && fed < 2 * max) {
+            const struct mlt_bytes pieces[] = {mlt_bytes_of(EMPTY, sizeof EMPTY), mlt_str("name"),
+                                               mlt_bytes_of(BLOCK, sizeof BLOCK)};
+            status = mlt_gunzip_feed(z, pieces[what], max, &out, &err);
+            fed += pieces[what].len;
+        }
+        assert_int_equal(status, MLT_LIMIT);
+        assert_true(fed > max && fed <= max + sizeof EMPTY);
+        assert_int_equal(out.len, 0);
+        mlt_gunzip_free(z);
+    }
+    mlt_buf_clear(&out);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_any_cut_unpacks_the_same),
         cmocka_unit_test(test_members_follow_each_other),
         cmocka_unit_test(test_limits_and_damage),
+        cmocka_unit_test(test_what_unpacks_to_nothing_has_an_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
