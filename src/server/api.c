@@ -57,12 +57,12 @@ void mlt_api_refused(struct mlt_api *api, const struct mlt_request *req) {
 
 // --- dispatch ---
 
-static const struct mlt_route *find_route(const struct mlt_call *call, char allow[static 32]) {
-    const char *method = strcmp(call->req->method, "HEAD") == 0 ? "GET" : call->req->method;
+static const struct mlt_route *find_route(const char *method, const char *path, char allow[static 32]) {
+    method = strcmp(method, "HEAD") == 0 ? "GET" : method;
     allow[0] = '\0';
     for (size_t i = 0; i < mlt_num_routes; i++) {
         const struct mlt_route *r = &mlt_routes[i];
-        if (!mlt_path_matches(r->pattern, call->req->path)) {
+        if (!mlt_path_matches(r->pattern, path)) {
             continue;
         }
         if (strcmp(r->method, method) == 0) {
@@ -185,8 +185,9 @@ static bool check_params(struct mlt_call *call) {
 
 // Route, principal and grant; parameters too when `all`. False: answered.
 static bool admit(struct mlt_call *call, bool all) {
-    char allow[32];
-    const struct mlt_route *route = find_route(call, allow);
+    char allow[32] = "";
+    const struct mlt_route *route =
+        call->req->route ? call->req->route : find_route(call->req->method, call->req->path, allow);
     if (!route || !is_here(call, route)) {
         if (!route && allow[0]) {
             mlt_answer_problem(call->res, 405, "method-not-allowed", NULL, "%s is not possible here; %s is",
@@ -265,16 +266,11 @@ bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, st
     return ok && (call.route->flags & MLT_ROUTE_BODY);
 }
 
-bool mlt_api_appends(const struct mlt_request *req) {
-    struct mlt_call call = {.req = req};
+const struct mlt_route *mlt_api_route(const char *method, const char *path) {
     char allow[32];
-    const struct mlt_route *route = find_route(&call, allow);
-    return route && (route->flags & MLT_ROUTE_APPENDS);
+    return find_route(method, path, allow);
 }
 
-bool mlt_api_is_open(const struct mlt_request *req) {
-    struct mlt_call call = {.req = req};
-    char allow[32];
-    const struct mlt_route *route = find_route(&call, allow);
-    return !route || (route->flags & MLT_ROUTE_OPEN);
+bool mlt_api_appends(const struct mlt_request *req) {
+    return req->route && (req->route->flags & MLT_ROUTE_APPENDS);
 }

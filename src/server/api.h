@@ -40,6 +40,7 @@ struct mlt_principal {
     char user_agent[256];
 };
 
+struct mlt_route;
 struct mlt_request {
     const char *method;       // "GET", "POST"
     const char *path;         // as sent, percent-encoded, without the query
@@ -54,6 +55,8 @@ struct mlt_request {
     // each_header gives all of them to `take`, in their order; NULL: there are none.
     void (*each_header)(void *arg, mlt_header_take *take, void *take_arg);
     void *header_arg;
+    const struct mlt_route
+        *route; // what mlt_api_route found for method and path; NULL: not asked yet, or there is none
 };
 const char *mlt_request_header(const struct mlt_request *req, const char *name); // NULL: not sent
 
@@ -126,7 +129,10 @@ struct mlt_trail *mlt_api_trail(struct mlt_api *api);
 // mlt_api_handle answers one request and blocks while it does (an append waits for its group). Thread-safe.
 void mlt_api_handle(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res);
 
-// mlt_api_appends says whether this is a request for mlt_api_append_start.
+// mlt_api_route finds the route of a request once, for all that is asked about it. NULL: there is none, which
+// mlt_api_handle says.
+const struct mlt_route *mlt_api_route(const char *method, const char *path);
+// mlt_api_appends says whether this is a request for mlt_api_append_start, by its route.
 bool mlt_api_appends(const struct mlt_request *req);
 // mlt_api_append_start is the way of POST /v1/records and its like that does not block: drafts are built by the calling
 // thread, `done` is called from the committer with the finished response. Returns false when the response is ready at
@@ -155,8 +161,6 @@ void mlt_api_refused(struct mlt_api *api, const struct mlt_request *req);
 // mlt_api_needs_body says whether `method` and `path` name a route that reads a body, and the principal may use it;
 // when it is false and `res` is filled, answer so without reading the body.
 bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res);
-// mlt_api_is_open says whether a route needs no principal.
-bool mlt_api_is_open(const struct mlt_request *req);
 
 // mlt_principal_local is who runs a command on a directory: every grant.
 void mlt_principal_local(struct mlt_principal *out, unsigned uid);

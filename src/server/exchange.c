@@ -220,7 +220,8 @@ struct mlt_request mlt_exchange_request(const struct mlt_exchange *ex) {
                                 .address = ex->peer->address,
                                 .header = request_header,
                                 .each_header = request_headers,
-                                .header_arg = ex->connection};
+                                .header_arg = ex->connection,
+                                .route = ex->route};
 }
 
 static void check_body(struct mlt_exchange *ex, const char *length) {
@@ -252,6 +253,7 @@ static void check_body(struct mlt_exchange *ex, const char *length) {
 static bool begin(struct mlt_exchange *ex, const char *method) {
     ex->begun = true;
     (void)snprintf(ex->method, sizeof ex->method, "%s", method);
+    ex->route = mlt_api_route(ex->method, ex->path);
     (void)snprintf(ex->content_type, sizeof ex->content_type, "%s", header(ex, "Content-Type"));
     (void)snprintf(ex->purpose, sizeof ex->purpose, "%s", header(ex, "X-Purpose"));
     const char *length = header(ex, "Content-Length");

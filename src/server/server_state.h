@@ -52,6 +52,7 @@ struct mlt_exchange {
     char *target; // as sent; path and query point into it
     const char *path, *query;
     char method[16];
+    const struct mlt_route *route; // NULL: there is none
     char content_type[128];
     char purpose[256];
     bool has_principal;
