@@ -223,7 +223,7 @@ static void put_tail(struct mlt_json_writer *w, const struct tail *tail) {
 
 // What the serving node signed; the verdict on it rests on the setting as much as on the batch.
 static void put_batch(struct mlt_json_writer *w, const struct mlt_batch_check *batch, struct mlt_proof_set *set) {
-    const bool is_there = batch->verdict != MLT_BATCH_NONE && batch->verdict != MLT_BATCH_MISSING;
+    const bool is_there = batch->verdict != MLT_BATCH_NONE && batch->entry != UINT64_MAX;
     const bool by_setting = is_there && batch->setting != UINT64_MAX;
     mlt_jw_name(w, "batch");
     mlt_jw_object(w);

@@ -9,7 +9,9 @@
 #include "merkle/merkle.h"
 #include "record/producer_batch.h"
 
-#define BATCHES_MAX 1024 // of one block of 1,000 numbers: each has at least one, and a few are sent twice
+#define BATCHES_PAGE 1024 // of one block of 1,000 numbers: each has at least one, and a few are sent twice
+// Anybody can send batches of a stream, and whoever reads pays for them: of more than these nothing is said.
+#define BATCHES_MAX ((size_t)8 * BATCHES_PAGE)
 
 // Where the prediction stands.
 struct place {
@@ -32,17 +34,24 @@ static bool find_place(const struct mlt_walk *w, struct place *out) {
     return false;
 }
 
+// What was found for a number.
+struct search {
+    struct mlt_node *batch; // the first one by the node, else the first; NULL: none
+    bool by_node;
+    size_t num; // batches of the block that were looked at
+    bool more;  // the bound was reached, and there are others
+};
+
 static enum mlt_status batches_of_block(const struct mlt_walk *w, const struct place *p, uint64_t sequence,
-                                        uint64_t found[static BATCHES_MAX], size_t *num) {
+                                        uint64_t from, uint64_t found[static BATCHES_PAGE], size_t *num, bool *more) {
     char *block = mlt_arena_printf(w->arena, "%" PRIu64, sequence / MLT_PRODUCER_BATCH_BLOCK);
     if (block == NULL) {
         return mlt_node_no_memory(w);
     }
     const struct mlt_bytes values[] = {p->node, p->stream, mlt_str(block)};
     struct mlt_term term;
-    bool more = false;
     mlt_source_term(w->src, &term, MLT_DIM_BATCHES, values, 3);
-    return w->src->find(w->src->ctx, &term, 1, 0, false, BATCHES_MAX, found, num, NULL, &more, w->err);
+    return w->src->find(w->src->ctx, &term, 1, from, false, BATCHES_PAGE, found, num, NULL, more, w->err);
 }
 
 static bool covers(const struct mlt_node *batch, uint64_t sequence) {
@@ -177,24 +186,46 @@ static enum mlt_status is_by_node(struct mlt_walk *w, const struct place *p, con
     return mlt_sshsig_verify(out, &why, sig, statement, MLT_PRODUCER_BATCH_NAMESPACE, w->err);
 }
 
-// The batch with this number: the first one by the node, else the first; NULL: none.
-static enum mlt_status find_batch(struct mlt_walk *w, const struct place *p, uint64_t sequence, struct mlt_node **out,
-                                  size_t *num_in_block) {
-    uint64_t found[BATCHES_MAX];
+static enum mlt_status look_at(struct mlt_walk *w, const struct place *p, uint64_t sequence, uint64_t entry,
+                               struct search *s) {
+    struct mlt_node *batch;
     bool by_node = false;
-    *out = NULL;
-    enum mlt_status status = batches_of_block(w, p, sequence, found, num_in_block);
-    status = status == MLT_OK ? mlt_walk_signers(w) : status;
+    enum mlt_status status = mlt_node_load(w, entry, &batch);
+    s->num++;
+    if (status == MLT_OK && covers(batch, sequence)) {
+        status = is_by_node(w, p, batch, &by_node);
+        s->batch = s->batch == NULL || by_node ? batch : s->batch;
+        s->by_node = by_node;
+    }
+    return status;
+}
+
+static enum mlt_status find_batch(struct mlt_walk *w, const struct place *p, uint64_t sequence, struct search *s) {
+    uint64_t found[BATCHES_PAGE], from = 0;
+    *s = (struct search){.more = true};
+    enum mlt_status status = mlt_walk_signers(w);
     const bool unknown = w->signers.entry == UINT64_MAX || w->signers.why != NULL; // no key counts: any batch will do
-    for (size_t i = 0; status == MLT_OK && i < *num_in_block && !by_node && !(unknown && *out != NULL); i++) {
-        struct mlt_node *batch;
-        status = mlt_node_load(w, found[i], &batch);
-        if (status == MLT_OK && covers(batch, sequence)) {
-            status = is_by_node(w, p, batch, &by_node);
-            *out = *out == NULL || by_node ? batch : *out;
+    while (status == MLT_OK && s->more && s->num < BATCHES_MAX) {
+        size_t num = 0;
+        status = batches_of_block(w, p, sequence, from, found, &num, &s->more);
+        s->more = s->more && num > 0;
+        for (size_t i = 0; status == MLT_OK && i < num; i++) {
+            status = look_at(w, p, sequence, found[i], s);
+            if (s->by_node || (unknown && s->batch != NULL)) {
+                s->more = false;
+                return status;
+            }
+            from = found[i] + 1;
         }
     }
     return status;
+}
+
+static const char *why_not_found(const struct mlt_walk *w) {
+    return mlt_arena_printf(w->arena,
+                            "more than %zu batches were sent for these numbers of the stream, and none of so many is "
+                            "by the node",
+                            BATCHES_MAX);
 }
 
 // The leaf that was signed for this number; false: the leaves are not those of the root.
@@ -247,8 +278,7 @@ static enum mlt_status check_record(struct judging *j) {
 
 // What was signed before is there, and is what this batch follows.
 static enum mlt_status check_chain(struct judging *j) {
-    struct mlt_node *before;
-    size_t num;
+    struct search before;
     if (j->statement.first <= 1 || !j->statement.has_previous) {
         return j->statement.first <= 1 && !j->statement.has_previous
                    ? MLT_OK
@@ -256,20 +286,23 @@ static enum mlt_status check_chain(struct judging *j) {
                           j->statement.has_previous ? "the first batch of the stream names one before it"
                                                     : "it names no batch before it, and is not the first");
     }
-    enum mlt_status status = find_batch(j->w, j->place, j->statement.first - 1, &before, &num);
+    enum mlt_status status = find_batch(j->w, j->place, j->statement.first - 1, &before);
     if (status != MLT_OK) {
         return status;
     }
-    if (before == NULL) {
+    if (before.more) {
+        return tell(j, MLT_F_BATCH_UNCHECKED, MLT_BATCH_UNCHECKED, why_not_found(j->w));
+    }
+    if (before.batch == NULL) {
         return tell(j, MLT_F_BATCH_CHAIN_BROKEN, MLT_BATCH_BROKEN, "the batch before it is not in the trail");
     }
     uint8_t digest[MLT_HASH_LEN];
-    mlt_sha256_one(digest, mlt_node_string(before, "statement", j->w->arena));
-    mlt_grounds_add_node(&j->grounds, before);
+    mlt_sha256_one(digest, mlt_node_string(before.batch, "statement", j->w->arena));
+    mlt_grounds_add_node(&j->grounds, before.batch);
     if (memcmp(digest, j->statement.previous, MLT_HASH_LEN) != 0) {
-        return tell(
-            j, MLT_F_BATCH_CHAIN_BROKEN, MLT_BATCH_BROKEN,
-            mlt_arena_printf(j->w->arena, "it follows another statement than that of entry %" PRIu64, before->entry));
+        return tell(j, MLT_F_BATCH_CHAIN_BROKEN, MLT_BATCH_BROKEN,
+                    mlt_arena_printf(j->w->arena, "it follows another statement than that of entry %" PRIu64,
+                                     before.batch->entry));
     }
     return MLT_OK;
 }
@@ -309,26 +342,32 @@ static enum mlt_status judge(struct mlt_walk *w, const struct place *p, const st
 
 enum mlt_status mlt_check_batch(struct mlt_walk *w) {
     struct place p = {0};
-    struct mlt_node *batch;
-    size_t num = 0;
-    w->story->batch = (struct mlt_batch_check){.verdict = MLT_BATCH_NONE};
+    struct search s;
+    struct mlt_grounds g = {0};
+    w->story->batch = (struct mlt_batch_check){.verdict = MLT_BATCH_NONE, .entry = UINT64_MAX, .setting = UINT64_MAX};
     if (!find_place(w, &p)) {
         return MLT_OK;
     }
-    enum mlt_status status = find_batch(w, &p, p.sequence, &batch, &num);
-    if (status != MLT_OK || batch != NULL) {
-        return status == MLT_OK ? judge(w, &p, batch) : status;
+    enum mlt_status status = find_batch(w, &p, p.sequence, &s);
+    if (status != MLT_OK || (s.batch != NULL && !s.more)) {
+        return status == MLT_OK ? judge(w, &p, s.batch) : status;
+    }
+    mlt_grounds_add_node(&g, w->story->served);
+    if (s.more) {
+        const char *why = why_not_found(w);
+        w->story->batch.verdict = MLT_BATCH_UNCHECKED;
+        return why == NULL
+                   ? mlt_node_no_memory(w)
+                   : mlt_finding_add(w, MLT_F_BATCH_UNCHECKED, &g, "%s: %s", mlt_node_label(w, w->story->served), why);
     }
     // A stream whose first block has no batch either is not signed at all.
-    if (num == 0 && p.sequence >= MLT_PRODUCER_BATCH_BLOCK) {
-        uint64_t found[BATCHES_MAX];
-        status = batches_of_block(w, &p, 1, found, &num);
+    if (s.num == 0 && p.sequence >= MLT_PRODUCER_BATCH_BLOCK) {
+        uint64_t found[BATCHES_PAGE];
+        status = batches_of_block(w, &p, 1, 0, found, &s.num, &s.more);
     }
-    if (status != MLT_OK || num == 0) {
+    if (status != MLT_OK || s.num == 0) {
         return status;
     }
-    struct mlt_grounds g = {0};
-    mlt_grounds_add_node(&g, w->story->served);
     w->story->batch.verdict = MLT_BATCH_MISSING;
     return mlt_finding_add(w, MLT_F_BATCH_MISSING, &g,
                            "%s is number %" PRIu64 " of a stream whose node signs batches, and is in none of them",

@@ -117,15 +117,15 @@ struct mlt_batch_check {
     enum mlt_batch_verdict {
         MLT_BATCH_NONE, // the stream has no signed batches
         MLT_BATCH_GOOD,
-        MLT_BATCH_MISSING,     // it has, and none of them covers the prediction
-        MLT_BATCH_UNCHECKED,   // nothing to hold its key against, or a payload is not here
-        MLT_BATCH_INVALID,     // not signed, forged, or over something else than its members say
+        MLT_BATCH_MISSING,   // it has, and none of them covers the prediction
+        MLT_BATCH_UNCHECKED, // nothing to hold its key against, a payload is not here, or too many were sent to find it
+        MLT_BATCH_INVALID,   // not signed, forged, or over something else than its members say
         MLT_BATCH_NOT_ALLOWED, // the key is not one that the node may sign with
         MLT_BATCH_DIFFERS,     // the record is not the one that was signed
         MLT_BATCH_BROKEN,      // what was signed before is missing, or another
     } verdict;
-    uint64_t entry;   // of the batch; of MLT_BATCH_GOOD and everything behind MLT_BATCH_MISSING
-    uint64_t setting; // the allowed signers in force; UINT64_MAX: none, or not asked
+    uint64_t entry;                                // of the batch; UINT64_MAX: none was judged
+    uint64_t setting;                              // the allowed signers in force; UINT64_MAX: none, or not asked
     char fingerprint[MLT_SSH_FINGERPRINT_LEN + 1]; // of the key; empty: the signature could not be read
 };
 const char *mlt_batch_verdict_name(enum mlt_batch_verdict verdict); // "good", "missing", …

@@ -20,6 +20,12 @@
     "\"x\":"                                                                                                           \
     " [1, %d.50]},\"prediction\":0.25,\"serving_node\":\"n1\",\"stream\":\"s\",\"sequence\":%d}"
 
+#define BOGUS                                                                                                          \
+    "{\"kind\":\"batch\",\"timestamp\":\"2026-01-07T00:00:02Z\",\"serving_node\":\"n1\",\"stream\":\"s\",\"first\":1," \
+    "\"last\":4,\"count\":4,\"root\":\"sha256:0000000000000000000000000000000000000000000000000000000000000000\","     \
+    "\"statement\":\"none\",\"nonce\":\"00\",\"leaves\":[]}"
+#define READ_MAX 8192 // batches of a block that are looked at
+
 // How the story differs from one with nothing wrong.
 struct defect {
     const char *code; // the one finding about batches that it gives; NULL: none
@@ -38,6 +44,7 @@ struct defect {
     const char *name_space;
     bool completed; // a record without a number says more about prediction 3
     bool shadowed;  // somebody else sent batches with these numbers first
+    size_t crowd;   // and so many that nobody reads
 };
 
 static void put_hex(struct mlt_json_writer *w, const uint8_t *hash) {
@@ -164,6 +171,9 @@ static struct mlt_memsource *build(const struct defect *d) {
         add_batch(m, &(struct defect){.unsigned_ = true, .leaf = true}, 3, NULL, &other, false);
         mlt_buf_clear(&other);
     }
+    for (size_t i = 0; i < d->crowd; i++) {
+        mlt_memsource_add(m, "mallory", "2026-01-07T00:00:02Z", BOGUS);
+    }
     add_batch(m, &(struct defect){0}, 1, NULL, &first, d->no_first);
     add_batch(m, d, 3, &first, &second, d->no_last);
     mlt_buf_clear(&first);
@@ -210,6 +220,16 @@ static void test_others_batches_stand_in_nobodys_way(void **state) {
     assert_true(holds(&(struct defect){"batch-record-differs", MLT_BATCH_DIFFERS, .changed = true, .shadowed = true}));
     assert_true(
         holds(&(struct defect){"batch-signature-invalid", MLT_BATCH_INVALID, .no_last = true, .shadowed = true}));
+}
+
+static void test_a_crowd_of_batches(void **state) {
+    // Batches that others sent, page after page of them, do not hide the node's own; beyond the bound it is said that
+    // not all were looked at.
+    (void)state;
+    assert_true(holds(&(struct defect){.verdict = MLT_BATCH_GOOD, .crowd = 1024}));
+    assert_true(holds(&(struct defect){.verdict = MLT_BATCH_GOOD, .crowd = READ_MAX - 2}));
+    assert_true(holds(&(struct defect){"batch-unchecked", MLT_BATCH_UNCHECKED, .crowd = READ_MAX - 1}));
+    assert_true(holds(&(struct defect){"batch-unchecked", MLT_BATCH_UNCHECKED, .crowd = READ_MAX + 1}));
 }
 
 static void test_each_defect_gives_its_finding(void **state) {
@@ -277,11 +297,9 @@ static void test_statement_round_trip(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_what_was_signed_is_good),
-        cmocka_unit_test(test_others_batches_stand_in_nobodys_way),
-        cmocka_unit_test(test_each_defect_gives_its_finding),
-        cmocka_unit_test(test_the_net_catches),
-        cmocka_unit_test(test_unsigned_streams_are_left_alone),
+        cmocka_unit_test(test_what_was_signed_is_good), cmocka_unit_test(test_others_batches_stand_in_nobodys_way),
+        cmocka_unit_test(test_a_crowd_of_batches),      cmocka_unit_test(test_each_defect_gives_its_finding),
+        cmocka_unit_test(test_the_net_catches),         cmocka_unit_test(test_unsigned_streams_are_left_alone),
         cmocka_unit_test(test_statement_round_trip),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
