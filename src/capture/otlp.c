@@ -438,6 +438,9 @@ static void put_call(struct call *c) {
     struct mlt_json_writer *w = mlt_capture_begin(o->out, "prediction");
     mlt_jw_member_bytes(w, "request_id", request_id);
     mlt_jw_member(w, "timestamp", at > 0 ? time : o->msg->received);
+    if (!c->is_span) { // its time is that of the telling, and a span of the same call has one of its own
+        mlt_jw_member(w, "half", "event");
+    }
     put_model(c);
     put_deployment(c);
     put_status(c);

@@ -1,9 +1,12 @@
 #include "lineage/halves.h"
 
+static bool part_has_half(const struct mlt_part *part, enum mlt_half half) {
+    return part->relation != MLT_REL_CORRECTS && (part->half == half || !mlt_half_is_side(part->half));
+}
+
 bool mlt_node_has_half(const struct mlt_node *prediction, enum mlt_half half) {
     for (size_t i = 0; i < prediction->num_parts; i++) {
-        const struct mlt_part *part = &prediction->parts[i];
-        if (part->relation != MLT_REL_CORRECTS && (part->half == half || part->half == MLT_HALF_NONE)) {
+        if (part_has_half(&prediction->parts[i], half)) {
             return true;
         }
     }
@@ -28,8 +31,7 @@ bool mlt_halves_paired(const struct mlt_walk *w, const struct mlt_node *a, const
 static bool has_half_by(const struct mlt_node *other, struct mlt_bytes principal, enum mlt_half half) {
     for (size_t i = 0; i < other->num_parts; i++) {
         const struct mlt_part *part = &other->parts[i];
-        if (part->relation != MLT_REL_CORRECTS && (part->half == half || part->half == MLT_HALF_NONE) &&
-            mlt_bytes_equal(part->entry.principal, principal)) {
+        if (part_has_half(part, half) && mlt_bytes_equal(part->entry.principal, principal)) {
             return true;
         }
     }

@@ -1,10 +1,15 @@
 // Halves: what goes into a model and what comes out of it, recorded apart by sources that send them apart (inference
-// loggers). Either may come first, and either may never come.
+// loggers). Either may come first, and either may never come. An event tells of both, and has a time of its own like
+// them.
 #ifndef MLT_LINEAGE_HALVES_H
 #define MLT_LINEAGE_HALVES_H
 
 #include "lineage/walk.h"
 
+// mlt_half_is_side: what went in or what came out, without the other.
+static inline bool mlt_half_is_side(enum mlt_half half) {
+    return half == MLT_HALF_REQUEST || half == MLT_HALF_RESPONSE;
+}
 // mlt_node_has_half: one of the prediction's records is this half. A record that is no half has both.
 bool mlt_node_has_half(const struct mlt_node *prediction, enum mlt_half half);
 // mlt_halves_pair_id is what both halves have in common: the id that the logger gave them (event_id), else the

@@ -29,7 +29,12 @@ struct mlt_part {
     struct mlt_json payload; // empty unless payload_state is MLT_PAYLOAD_OPEN
     struct mlt_json masked;  // names of members that are not in `payload` though it is open; empty: none
     enum mlt_payload_state payload_state;
-    enum mlt_half { MLT_HALF_NONE, MLT_HALF_REQUEST, MLT_HALF_RESPONSE } half; // of a prediction
+    enum mlt_half {
+        MLT_HALF_NONE,
+        MLT_HALF_REQUEST,
+        MLT_HALF_RESPONSE,
+        MLT_HALF_EVENT // both, as told of it at another moment
+    } half;            // of a prediction
     enum mlt_relation {
         MLT_REL_FIRST,
         MLT_REL_COMPLETES,

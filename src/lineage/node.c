@@ -140,6 +140,7 @@ static enum mlt_half half_of(const struct mlt_node *node, struct mlt_arena *aren
     struct mlt_bytes half = mlt_node_string(node, "half", arena);
     return mlt_bytes_is(half, "request")    ? MLT_HALF_REQUEST
            : mlt_bytes_is(half, "response") ? MLT_HALF_RESPONSE
+           : mlt_bytes_is(half, "event")    ? MLT_HALF_EVENT
                                             : MLT_HALF_NONE;
 }
 
@@ -199,10 +200,11 @@ static bool same_producer(const struct mlt_part *a, const struct mlt_part *b) {
 }
 
 // For kinds that happen at a moment the time is part of what is recorded. Two producers never read one clock. Halves
-// are told apart by what they say: a request comes before its response, and a message that was logged twice is the
-// same.
+// are told apart by what they say: a request comes before its response, an event is told after what it tells of, and a
+// message that was logged twice is the same.
 static bool times_agree(const struct mlt_part *a, const struct mlt_part *b) {
-    if (a->half != MLT_HALF_NONE && b->half != MLT_HALF_NONE) {
+    if (a->half == MLT_HALF_EVENT || b->half == MLT_HALF_EVENT ||
+        (a->half != MLT_HALF_NONE && b->half != MLT_HALF_NONE)) {
         return true;
     }
     const struct mlt_member *member =

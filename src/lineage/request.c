@@ -15,7 +15,7 @@ static bool differs(const struct mlt_node *a, const struct mlt_node *b, const ch
 }
 
 static bool is_half(const struct mlt_node *node) {
-    return node->parts[0].half != MLT_HALF_NONE;
+    return mlt_half_is_side(node->parts[0].half);
 }
 
 // Design section 6.5: request_id and row are the same; of model, version and deployment what both give. Halves belong

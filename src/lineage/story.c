@@ -2,6 +2,7 @@
 #include <inttypes.h>
 
 #include "lineage/finding.h"
+#include "lineage/halves.h"
 
 enum mlt_status mlt_walk_begin(struct mlt_walk *w, const struct mlt_source *src, struct mlt_arena *arena,
                                struct mlt_error *err) {
@@ -81,7 +82,7 @@ static enum mlt_status resolve_unknown(struct mlt_walk *w, struct mlt_node *pred
     bool known = false;
     struct mlt_term term;
     struct mlt_value endpoint = mlt_value_get(mlt_node_get(prediction, "deployment"), "endpoint");
-    if (prediction->parts[0].half == MLT_HALF_NONE || !mlt_value_given(endpoint)) {
+    if (!mlt_half_is_side(prediction->parts[0].half) || !mlt_value_given(endpoint)) {
         return MLT_OK;
     }
     mlt_walk_term(w, &term, MLT_DIM_MODEL_VERSION, model, version);

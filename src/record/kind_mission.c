@@ -14,7 +14,7 @@ static const struct mlt_member DEPLOYMENT[] = {
     MEMBERS_END,
 };
 
-static const char *const HALF[] = {"request", "response", NULL};
+static const char *const HALF[] = {"request", "response", "event", NULL};
 static const char *const PREDICTION_STATUS[] = {"ok", "error", "fallback", "timeout", NULL};
 const struct mlt_member mlt_members_prediction[] = {
     MEMBER("request_id", STRING, REQ, "identifies the request; must be opaque, since it is a fact"),
@@ -29,7 +29,7 @@ const struct mlt_member mlt_members_prediction[] = {
     MEMBER("sequence", COUNT, 0, "number within the stream, contiguous, so that gaps show"),
     MEMBER("row", COUNT, 0, "position within a request for several predictions"),
     MEMBER("batch_id", STRING, 0, "the batch that it was part of"),
-    MEMBER_ENUM("half", 0, HALF, "which half of the prediction this record has, from a source that sends what went in and what came out apart"),
+    MEMBER_ENUM("half", 0, HALF, "which half of the prediction this record has, from a source that sends what went in and what came out apart; `event`: both, told at another moment than that of the prediction"),
     MEMBER("message_digest", DIGEST, 0, "digest of the message that the half was read from"),
     MEMBER_OF("deployment", STRUCT, 0, DEPLOYMENT, "where the model answered"),
     MEMBER_ENUM("status", 0, PREDICTION_STATUS, "whether the model answered as intended"),

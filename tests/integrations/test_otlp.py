@@ -93,9 +93,28 @@ def test_events_of_calls_become_predictions(trail):
     provider.shutdown()
     found = [i for i in trail.search(kind="prediction") if i["entry"]["facts"]["request_id"] == "resp-event"]
     assert len(found) == 1
-    assert found[0]["entry"]["facts"]["timestamp"].startswith("2026-09-21T")
+    assert found[0]["entry"]["facts"]["timestamp"].startswith("2026-09-21T") and found[0]["entry"]["facts"]["half"] == "event"
     assert found[0]["payload"]["feature_values"] == {"messages": QUESTION} and found[0]["payload"]["prediction"] == ANSWER
     assert found[0]["payload"]["event"]["eventName"] == "gen_ai.client.inference.operation.details"
+
+
+def test_a_span_and_the_event_of_its_call_are_one_prediction(trail, tracer, request):
+    response_id = f"resp-both-{request.node.callspec.id}"
+    call = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-x", "gen_ai.response.id": response_id}
+    with tracer.start_as_current_span("chat gpt-x", kind=SpanKind.CLIENT) as span:
+        span.set_attributes(call)
+    provider = LoggerProvider(resource=RESOURCE)
+    provider.add_log_record_processor(SimpleLogRecordProcessor(OTLPLogExporter(f"{trail.url}/v1/logs", headers=headers(trail))))
+    provider.get_logger("test").emit(LogRecord(
+        timestamp=span.end_time + 1, context=set_span_in_context(span), severity_number=SeverityNumber.INFO,
+        event_name="gen_ai.client.inference.operation.details",
+        attributes={**call, "gen_ai.input.messages": QUESTION, "gen_ai.output.messages": ANSWER}))
+    provider.shutdown()
+    entries = [i["index"] for i in trail.search(kind="prediction") if i["entry"]["facts"]["request_id"] == response_id]
+    assert len(entries) == 2
+    dossier = json.loads(trail.ask(f"/v1/predictions/{response_id}/dossier", trail.token))
+    assert len(dossier["predictions"]) == 1
+    assert "conflicting-records" not in [f["code"] for f in dossier["findings"]]
 
 
 def message(*spans, resource=()) -> ExportTraceServiceRequest:

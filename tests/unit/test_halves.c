@@ -124,6 +124,30 @@ static void test_the_same_message_twice(void **state) {
     assert_null(finding("conflicting-records"));
 }
 
+static void test_an_event_of_a_prediction(void **state) {
+    // A prediction and the event that tells of it later are one, in any order; what both say must agree all the same.
+    static const char *const texts[] = {
+        HALF("r", "event", "09", "\"feature_values\":[1]," AT("bank/credit")),
+        "{\"kind\":\"prediction\",\"request_id\":\"r\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"prediction\":0.5," AT(
+            "bank/credit") "}",
+    };
+    (void)state;
+    for (size_t first = 0; first < 2; first++) {
+        add(texts[first]);
+        add(texts[1 - first]);
+        whole_and_undisputed("r");
+        add(HALF("r", "event", "09", "\"feature_values\":[2]," AT("bank/credit")));
+        assert_int_equal(predictions("r"), 1);
+        assert_non_null(finding("conflicting-records"));
+        tear_down(NULL);
+        set_up(NULL);
+    }
+    add(texts[0]); // of itself it lacks nothing
+    assert_int_equal(predictions("r"), 1);
+    assert_null(finding("prediction-unanswered"));
+    assert_null(finding("prediction-unasked"));
+}
+
 static void test_halves_that_disagree(void **state) {
     // Two responses with one id contradict each other: by their message, their value, their model.
     static const char *const others[] = {
@@ -350,6 +374,7 @@ int main(void) {
         T(test_response_first),
         T(test_a_half_by_another_producer),
         T(test_the_same_message_twice),
+        T(test_an_event_of_a_prediction),
         T(test_halves_that_disagree),
         T(test_messages_that_disagree),
         T(test_only_one_half),
