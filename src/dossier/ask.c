@@ -75,13 +75,15 @@ const struct mlt_node *mlt_answer_version(const struct mlt_answer *a) {
     return NULL;
 }
 
-// The served prediction's version, named or resolved by the trail.
+// The served prediction's version, named or resolved by the trail: what is answered of it rests on that prediction too,
+// and so what was found about it is told.
 static void take_version(struct mlt_answer *a) {
     const struct mlt_node *served = a->story ? a->story->served : NULL;
     if (!served) {
         return;
     }
     const struct mlt_resolution *r = mlt_story_resolution(a->story, served);
+    mlt_proof_set_add_node(&a->basis, served);
     a->model = r ? r->model : mlt_str(mlt_node_text(served, "model", a->arena));
     a->version = r ? r->model_version : mlt_str(mlt_node_text(served, "model_version", a->arena));
 }

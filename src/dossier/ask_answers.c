@@ -51,6 +51,29 @@ static void check_date(struct mlt_answer *a, const struct mlt_entry *entry) {
     }
 }
 
+// A request of which the log has no response made a prediction that nobody saw here, or none.
+static bool is_unanswered(const struct mlt_story *s) {
+    for (size_t i = 0; i < s->num_findings; i++) {
+        const struct mlt_finding *f = &s->findings[i];
+        for (size_t n = 0; strcmp(f->code, "prediction-unanswered") == 0 && n < f->num_entries; n++) {
+            if (f->entries[n] == s->served->entry) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
+// The artifact as the prediction names it; what a version is registered with is not what answered.
+static void say_artifact(struct mlt_answer *a, const struct mlt_node *served, const struct mlt_node *version) {
+    const char *member = "model_artifact_hash";
+    if (!mlt_answer_value(a, served, member) && mlt_answer_value(a, version, member)) {
+        mlt_answer_say(a, ", registered with artifact ", version, member, " (which one it was is not recorded)");
+    } else {
+        mlt_answer_say(a, ", artifact ", served, member, "");
+    }
+}
+
 void mlt_answer_prediction(struct mlt_answer *a) {
     const struct mlt_story *s = a->story;
     mlt_proof_set_add_list(&a->basis, &s->predictions);
@@ -68,19 +91,23 @@ void mlt_answer_prediction(struct mlt_answer *a) {
         mlt_answer_missing(a, "model and model_version of entry %llu", (unsigned long long)s->served->entry);
         return;
     }
-    a->answered = true;
+    const struct mlt_node *version = mlt_answer_version(a);
+    a->answered = !is_unanswered(s);
     mlt_answer_say(a, "On ", s->served, "timestamp", " request ");
-    mlt_buf_printf(&a->text, "%.*s was answered by ", MLT_ARG(s->request_id));
+    mlt_buf_printf(&a->text, "%.*s was %s ", MLT_ARG(s->request_id), a->answered ? "answered by" : "sent to");
     say_version(a);
-    mlt_answer_say(a, ", artifact ", s->served, "model_artifact_hash", "");
+    say_artifact(a, s->served, version);
     mlt_answer_say(a, ", on ", s->served, "serving_node", "");
     mlt_buf_printf(&a->text, " (entry %llu).", (unsigned long long)s->served->entry);
     if (!named) {
         mlt_buf_put_str(&a->text, " The prediction does not say so itself: it is the version that was in production "
                                   "there and then.");
     }
+    if (!a->answered) {
+        mlt_buf_put_str(&a->text, " No response to it is recorded.");
+        mlt_answer_missing(a, "the response to %.*s", MLT_ARG(s->request_id));
+    }
     say_disputed(a, s->served);
-    const struct mlt_node *version = mlt_answer_version(a);
     if (version) {
         mlt_proof_set_add_node(&a->basis, version);
     } else {

@@ -54,11 +54,11 @@ static bool is_lit(struct mlt_view *v, enum layer layer, mlt_json_at node) {
     case DEPLOYMENTS:
         return mlt_view_u64(v, node, "entry", 0) == mlt_view_u64(v, 0, "in_force.by_log.entry", UINT64_MAX);
     case APPROVALS:
-        return node == mlt_view_approval(v, mlt_view_served(v), mlt_view_at(v, 0, "in_force.by_log"));
+        return node == mlt_view_approval(v, mlt_view_named(v), mlt_view_at(v, 0, "in_force.by_log"));
     case VERSIONS:
-        return node == mlt_view_same_version(v, "model_versions", mlt_view_served(v));
+        return node == mlt_view_same_version(v, "model_versions", mlt_view_named(v));
     case TRAINING:
-        return same_text(v, node, "training_job_id", mlt_view_same_version(v, "model_versions", mlt_view_served(v)),
+        return same_text(v, node, "training_job_id", mlt_view_same_version(v, "model_versions", mlt_view_named(v)),
                          "training_job_id");
     default:
         return false;

@@ -259,6 +259,11 @@ mlt_json_at mlt_view_served(struct mlt_view *v) {
     return mlt_json_first(&v->json, list);
 }
 
+mlt_json_at mlt_view_named(struct mlt_view *v) {
+    const mlt_json_at served = mlt_view_served(v), resolved = mlt_view_at(v, served, "resolved");
+    return mlt_view_absent(v, resolved) ? served : resolved;
+}
+
 mlt_json_at mlt_view_same_version(struct mlt_view *v, const char *list, mlt_json_at of) {
     const struct mlt_bytes model = mlt_view_string(v, of, "model");
     const struct mlt_bytes version = mlt_view_string(v, of, "model_version");

@@ -48,6 +48,8 @@ struct mlt_bytes mlt_view_label(struct mlt_view *v, struct mlt_bytes name);
 
 // The records of the chain, as a reader would pick them.
 mlt_json_at mlt_view_served(struct mlt_view *v); // the served prediction, else the first; NONE: no prediction
+// mlt_view_named is what names the served prediction's version: itself, or its "resolved".
+mlt_json_at mlt_view_named(struct mlt_view *v);
 mlt_json_at mlt_view_same_version(struct mlt_view *v, const char *list, mlt_json_at of); // same model, model_version
 mlt_json_at mlt_view_approval(struct mlt_view *v, mlt_json_at version, mlt_json_at transition); // the newest that fits
 mlt_json_at mlt_view_by_text(struct mlt_view *v, const char *list, const char *name, struct mlt_bytes text);

@@ -143,6 +143,31 @@ static void put_corrections(struct mlt_view *v, struct mlt_buf *out, mlt_json_at
     mlt_buf_put_str(out, num ? "." : "");
 }
 
+// The artifact as the prediction names it; what a version is registered with is not what answered.
+static void put_artifact(struct mlt_view *v, struct mlt_buf *out, mlt_json_at served, mlt_json_at version) {
+    if (!mlt_view_absent(v, mlt_view_at(v, served, "model_artifact_hash"))) {
+        put(out, " (artifact ", shown_or_empty(v, served, "model_artifact_hash"), ")");
+    } else if (version != MLT_JSON_NONE && !mlt_view_absent(v, mlt_view_at(v, version, "model_artifact_hash"))) {
+        put(out, " (registered with artifact ", shown_or_empty(v, version, "model_artifact_hash"),
+            "; which one it was is not recorded)");
+    } else {
+        mlt_buf_put_str(out, " (its artifact is not recorded)");
+    }
+}
+
+// A request of which the log has no response made a prediction that nobody saw here, or none.
+static bool is_unanswered(struct mlt_view *v, mlt_json_at served) {
+    const uint64_t entry = mlt_view_u64(v, served, "entry", UINT64_MAX);
+    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "findings"), f) {
+        MLT_VIEW_EACH(v, mlt_view_at(v, f, "entries"), e) {
+            if (mlt_view_is(v, f, "code", "prediction-unanswered") && mlt_view_u64(v, e, "", UINT64_MAX) == entry) {
+                return true;
+            }
+        }
+    }
+    return false;
+}
+
 void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {
     const mlt_json_at served = mlt_view_served(v);
     if (served == MLT_JSON_NONE) {
@@ -150,28 +175,32 @@ void mlt_view_answer(struct mlt_view *v, struct mlt_buf *out) {
         return;
     }
     const mlt_json_at transition = mlt_view_at(v, 0, "in_force.by_log");
-    mlt_json_at version = mlt_view_same_version(v, "model_versions", served);
+    const mlt_json_at named = mlt_view_named(v);
+    mlt_json_at version = mlt_view_same_version(v, "model_versions", named);
     put(out, "On ", mlt_view_time(v, served, "timestamp"), "");
     put(out, " request ", mlt_view_string(v, 0, "request_id"), "");
-    put(out, " was answered by model ", mlt_view_string(v, served, "model"), "");
+    const bool unanswered = is_unanswered(v, served);
+    put(out, unanswered ? " was sent to model " : " was answered by model ", mlt_view_string(v, served, "model"), "");
     put(out, " version ", mlt_view_string(v, served, "model_version"), "");
-    if (!mlt_view_absent(v, mlt_view_at(v, served, "resolved"))) {
-        put(out, ", which it does not name; by entry ", mlt_view_shown(v, served, "resolved.from_entry"), "");
-        put(out, " it was ", mlt_view_string(v, served, "resolved.model"), "");
-        put(out, " ", mlt_view_string(v, served, "resolved.model_version"), "");
+    if (named != served) {
+        mlt_buf_put_str(out, mlt_view_absent(v, mlt_view_at(v, served, "model_version"))
+                                 ? ", which it does not name"
+                                 : ", a name that no record of the trail knows");
+        put(out, "; by entry ", mlt_view_shown(v, named, "from_entry"), "");
+        put(out, " it was ", mlt_view_string(v, named, "model"), "");
+        put(out, " ", mlt_view_string(v, named, "model_version"), "");
     }
-    if (mlt_view_absent(v, mlt_view_at(v, served, "model_artifact_hash"))) {
-        mlt_buf_put_str(out, " (its artifact is not recorded)");
-    } else {
-        put(out, " (artifact ", shown_or_empty(v, served, "model_artifact_hash"), ")");
-    }
+    put_artifact(v, out, served, version);
     put(out, " on ", mlt_view_string(v, served, "serving_node"), ".");
+    if (unanswered) {
+        mlt_buf_put_str(out, " No response to it is recorded.");
+    }
     if (!mlt_view_true(v, served, "served")) {
         mlt_buf_put_str(out, " Which of its predictions was served cannot be told; this is the first.");
     }
     if (version == MLT_JSON_NONE) {
         mlt_buf_put_str(out, " The registration of this model version is not recorded.");
-        version = served;
+        version = named;
     }
     put_corrections(v, out, served);
     put_approval(v, out, version, transition, mlt_view_u64(v, served, "entry", 0));

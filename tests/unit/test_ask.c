@@ -106,7 +106,7 @@ static void what_it_was_trained_on(void **state) {
             "model fna version 7 was job job-1 (entry 1), on: wdbc 1 (train), " HASH_A
             ", from table samples of pg from 2020-01-01 to 2025-01-01 (exclusive), and table labels of pg (all dates)");
         expect("data.sources.1.table", "\"labels\"");
-        expect("entries", "[0,1,2]");
+        expect("entries", i ? "[0,1,2,3,6]" : "[0,1,2]"); // with the prediction, and what was found about it
         expect("integrity.verdict", "\"verified\"");
     }
 }
@@ -209,6 +209,37 @@ static void a_correction_is_not_passed_over(void **state) {
     expect_said("Entry 6 is corrected by entry");
 }
 
+static void a_request_without_a_response_was_not_answered(void **state) {
+    // Half of a prediction is none: where it was sent is said, and that nothing came back.
+    (void)state;
+    trail_add(
+        &trail, "kserve",
+        "{\"kind\":\"prediction\",\"request_id\":\"r-2\",\"timestamp\":\"2026-11-23T10:30:00Z\",\"half\":\"request\","
+        "\"model\":\"fna\",\"model_version\":\"7\",\"feature_values\":[1]}");
+    trail_seal(&trail, E_ALL + 1);
+    ask("PRD-01", REQUEST("r-2"));
+    expect("answered", "false");
+    expect("missing", "[\"the response to r-2\"]");
+    expect_said("request r-2 was sent to model fna version 7, registered with artifact " HASH_B
+                " (which one it was is not recorded)");
+    expect_said("No response to it is recorded.");
+}
+
+static void what_was_found_about_the_prediction_is_told_with_every_answer(void **state) {
+    // Nothing is recorded about the version: that is a finding of the prediction, and not "no findings".
+    (void)state;
+    trail_add(&trail, "chat",
+              "{\"kind\":\"prediction\",\"request_id\":\"r-2\",\"timestamp\":\"2026-11-23T10:30:00Z\",\"model\":\"m\","
+              "\"model_version\":\"1\",\"prediction\":1}");
+    trail_seal(&trail, E_ALL + 1);
+    static const char *const questions[] = {"PRD-01", "TRN-02", "APR-01"};
+    for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+        ask(questions[i], REQUEST("r-2"));
+        expect("findings.0.code", "\"approval-missing\"");
+        expect("entries", "[9]");
+    }
+}
+
 static void what_is_not_recorded_is_an_answer_too(void **state) {
     // Unknown requests and versions, and a version without a run, answer false with what is missing.
     (void)state;
@@ -271,6 +302,8 @@ int main(void) {
         T(an_approval_rejected_afterwards_is_none),
         T(a_correction_is_not_passed_over),
         T(a_model_without_a_version_means_the_one_in_production),
+        T(a_request_without_a_response_was_not_answered),
+        T(what_was_found_about_the_prediction_is_told_with_every_answer),
         T(what_is_not_recorded_is_an_answer_too),
         T(a_question_without_its_parameters_is_refused),
         T(answers_read_well_on_a_terminal),

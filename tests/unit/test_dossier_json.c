@@ -256,6 +256,39 @@ static void expect_first(const char *words) {
     mlt_buf_clear(&text);
 }
 
+static void a_resolved_version_is_told_whole(void **state) {
+    // The first paragraph denies nothing that the dossier shows below: what is behind the version that was resolved.
+    (void)state;
+    trail_add(
+        &trail, "gateway",
+        "{\"kind\":\"prediction\",\"request_id\":\"r-2\",\"timestamp\":\"2026-11-23T10:30:00Z\",\"model\":\"fna\","
+        "\"prediction\":\"benign\"}");
+    trail_seal(&trail, E_ALL + 1);
+    tell("r-2");
+    expect_first(
+        "version (not recorded), which it does not name; by entry 5 it was fna 7 (registered with artifact " HASH_B
+        "; which one it was is not recorded) on");
+    expect_first("the version was approved by okafor");
+    expect_first("It was trained by job");
+    struct mlt_buf text = {0};
+    struct mlt_error err = {0};
+    assert_int_equal(mlt_dossier_text(mlt_buf_bytes(&out), false, 4000, &text, &err), MLT_OK);
+    assert_null(strstr(mlt_buf_cstr(&text), "The registration of this model version is not recorded"));
+    mlt_buf_clear(&text);
+}
+
+static void a_request_without_a_response_was_not_answered(void **state) {
+    (void)state;
+    trail_add(
+        &trail, "kserve",
+        "{\"kind\":\"prediction\",\"request_id\":\"r-2\",\"timestamp\":\"2026-11-23T10:30:00Z\",\"half\":\"request\","
+        "\"model\":\"fna\",\"model_version\":\"7\",\"feature_values\":[1]}");
+    trail_seal(&trail, E_ALL + 1);
+    tell("r-2");
+    expect_first("request r-2 was sent to model fna version 7");
+    expect_first("No response to it is recorded.");
+}
+
 static void a_claimed_and_a_revoked_approval_are_called_that(void **state) {
     (void)state;
     tell("r-1");
@@ -322,6 +355,8 @@ int main(void) {
         T(records_that_contradict_both_stand),
         T(the_renderings_take_a_real_dossier),
         T(a_version_that_the_trail_resolved_is_marked),
+        T(a_resolved_version_is_told_whole),
+        T(a_request_without_a_response_was_not_answered),
         T(a_correction_stands_beside_what_it_corrects),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
