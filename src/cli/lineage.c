@@ -38,6 +38,9 @@ static void put_list(struct mlt_buf *out, const struct mlt_json *json, const cha
 static void put_forward(struct mlt_buf *out, const struct mlt_json *json) {
     static const char *const item[] = {"index|entry", "ref|id|label", "model", "model_version|version", "time", NULL};
     mlt_json_at depends = mlt_json_get(json, 0, "depends");
+    if (mlt_json_first(json, depends) == MLT_JSON_NONE) {
+        mlt_buf_put_str(out, "\nno record depends on it, or none has this name\n");
+    }
     for (mlt_json_at n = mlt_json_first(json, depends); n != MLT_JSON_NONE; n = mlt_json_next(json, depends, n)) {
         mlt_buf_put_u8(out, '\n');
         mlt_json_show(out, json, mlt_json_get(json, n, "count"));
@@ -59,17 +62,32 @@ static void put_forward(struct mlt_buf *out, const struct mlt_json *json) {
     }
 }
 
+// A part of a name as it is typed: only a slash in the last part, and a percent sign, are written otherwise.
+static void put_part(struct mlt_buf *out, struct mlt_bytes part, bool last) {
+    for (size_t i = 0; i < part.len; i++) {
+        if (part.ptr[i] == '%' || (last && part.ptr[i] == '/')) {
+            mlt_buf_printf(out, "%%%02X", (unsigned)part.ptr[i]);
+        } else {
+            mlt_buf_put_u8(out, part.ptr[i]);
+        }
+    }
+}
+
 // The reference as it is written: its type and the parts of its name.
 static void put_ref(struct mlt_buf *out, const struct mlt_json *json, mlt_json_at ref) {
     const char *separator = ":";
+    struct mlt_buf part = {0};
     mlt_json_show(out, json, mlt_json_get(json, ref, "type"));
     for (mlt_json_at at = mlt_json_first(json, ref); at != MLT_JSON_NONE; at = mlt_json_next(json, ref, at)) {
         if (at + 1 != mlt_json_get(json, ref, "type")) {
+            mlt_buf_reset(&part);
+            mlt_json_show(&part, json, at + 1);
             mlt_buf_put_str(out, separator);
-            mlt_json_show(out, json, at + 1);
+            put_part(out, mlt_buf_bytes(&part), separator[0] == '/');
             separator = "/";
         }
     }
+    mlt_buf_clear(&part);
     mlt_buf_put_u8(out, '\n');
 }
 
@@ -127,8 +145,8 @@ const struct mlt_cli_command mlt_cmd_lineage = {
     .args = "REF",
     .summary = "print what is behind something, or what depends on it",
     .text = "REF is prediction:ID, model:NAME/VERSION, dataset:NAME/VERSION, job:ID, approval:REFERENCE, "
-            "table:SYSTEM/TABLE, node:NAME or entry:INDEX; the last slash separates, and other slashes in a name are "
-            "written as they are. A percent sign in a name is written %25.",
+            "table:SYSTEM/TABLE, node:NAME or entry:INDEX; the last slash separates: one behind it, as in the "
+            "path of a file, is written %2F, and others as they are. A percent sign in a name is written %25.",
     .words = "prediction: model: dataset: job: approval: table: node: entry:",
     .min_args = 1,
     .max_args = 1,
