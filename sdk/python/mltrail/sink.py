@@ -233,7 +233,8 @@ class SpoolSink(Sink):
         writer = current.writer
         try:
             return Pending(self, writer.stream, writer.predict(current.head(lead), tail, wait))
-        except SpoolClosed:  # by another thread, a moment ago: the next stream takes it
+        except SpoolClosed:
+            self._leave(current)
             return self.predict(lead, tail, wait)
 
     def predict_many(self, lead: bytes, tails: Sequence[bytes], wait: bool = True) -> Logged:
@@ -242,6 +243,7 @@ class SpoolSink(Sink):
         try:
             return Pending(self, current.writer.stream, current.writer.predict_many(current.head(lead), tails, wait))
         except SpoolClosed:
+            self._leave(current)
             return self.predict_many(lead, tails, wait)
 
     def enqueue(self, record: bytes) -> Logged:
@@ -250,7 +252,14 @@ class SpoolSink(Sink):
         try:
             return Pending(self, current.writer.stream, current.writer.append(record))
         except SpoolClosed:
+            self._leave(current)
             return self.enqueue(record)
+
+    def _leave(self, ended: _SpoolStream) -> None:
+        """It was closed by another thread a moment ago, or since the process ends: the next stream takes what comes."""
+        with self._opening:
+            if self._current is ended:
+                self._current = None
 
     def _open(self) -> _SpoolStream:
         with self._opening:

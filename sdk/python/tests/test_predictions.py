@@ -7,6 +7,9 @@ import json
 import logging
 import math
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -433,3 +436,17 @@ def test_a_failure_of_the_audit_is_told_once_and_not_raised(spooled, caplog, mon
     with caplog.at_level(logging.ERROR):
         assert [score(n) for n in range(5)] == [0, 1, 2, 3, 4]
     assert len([r for r in caplog.records if "was not recorded" in r.getMessage()]) == 1
+
+
+def test_what_is_logged_while_the_process_ends_is_in_a_stream_of_its_own(tmp_path):
+    """Whoever registered for the end before the first prediction is called after the stream has ended."""
+    program = ("import atexit, mltrail, sys\n"
+               "trail = mltrail.Trail('http://127.0.0.1:1', spool_dir=sys.argv[1], exit_timeout=0)\n"
+               "recorder = trail.predictions(model='m', version='1')\n"
+               "atexit.register(lambda: recorder.log('late', prediction=2))\n"
+               "recorder.log('early', prediction=1)\n")
+    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, timeout=60,
+                          cwd=Path(__file__).resolve().parents[1])
+    assert done.returncode == 0 and "not recorded" not in done.stderr, done.stderr
+    left = [[json.loads(frame.body) for frame in dead.batch(100, 1 << 20).frames] for dead in spool.dead_streams(tmp_path)]
+    assert sorted([r.get("request_id", r["kind"]) for r in records] for records in left) == [["early", "tally"], ["late"]]
