@@ -14,7 +14,7 @@ from .batch import load_key
 from .capturing import Capturing
 from .errors import BatchRejected
 from .predictions import Prediction, Recorder
-from .receipts import BatchReceipt, Receipt, batch_receipt_of, joined, receipt_of
+from .receipts import NO_RECEIPT, BatchReceipt, Receipt, batch_receipt_of, joined, receipt_of
 from .sender import BATCH_BYTES_MAX, BATCH_RECORDS_MAX
 from .sink import EXIT_S, FIRE_RECORDS_MAX, FireSink, Logged, NoSink, Sink, SpoolSink, SyncSink
 from .spool import BLOCK_S, ON_FULL, SPOOL_MAX
@@ -26,7 +26,6 @@ Digest = Union[str, Mapping[str, str]]
 MODES = ("spool", "sync", "fire", "disabled")
 RECORDERS_MAX = 1000                           # models and versions that `prediction` remembers
 DISABLED_URL = "http://mltrail.invalid"        # never asked for anything but a question in disabled mode
-NO_RECEIPT = Receipt(-1, "", 0, "", False)     # of a record that was not made
 
 # These are recognised again by what they name. All others get an event_id here, so that a retry is the same record.
 _NAMED_BY_CONTENT = frozenset({"prediction", "dataset.version", "training.run", "model.version", "approval"})

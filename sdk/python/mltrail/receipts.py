@@ -39,6 +39,9 @@ class Receipt:
         return tree_head(self.checkpoint)
 
 
+NO_RECEIPT = Receipt(-1, "", 0, "", False)  # of a record that was not made, since recording is disabled
+
+
 @dataclass(frozen=True)
 class Problem:
     """Why one line of a batch was rejected. `line` counts from 1 over the whole batch."""

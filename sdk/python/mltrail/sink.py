@@ -19,7 +19,7 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Union
 from . import spool
 from .batch import BatchSigner, Key
 from .errors import SpoolClosed
-from .receipts import Receipt, receipt_of
+from .receipts import NO_RECEIPT, Receipt, receipt_of
 from .sender import (BATCH_BYTES_MAX, BATCH_RECORDS_MAX, LINGER_S, Background, Backoff, Courier, NotDelivered,
                      Uplink)
 from .spool import SpoolWriter, encode_record, new_stream_name, tally_record
@@ -501,71 +501,102 @@ class SyncSink(Sink):
     blocking = True
     strict = True
 
-    def __init__(self, serving_node: str, transport: Transport) -> None:
+    def __init__(self, serving_node: str, transport: Optional[Transport]) -> None:
+        """Without a transport receipts are empty."""
         self.serving_node = serving_node
         self._transport = transport
-        self._lock = threading.Lock()
+        self._opening = threading.Lock()
+        self._current: Optional[SyncStream] = None
         self._pid = 0
-        self._stream = ""
-        self._lead = b""
-        self._sequence = 0
-        self._lost = 0
-        self._started = ""
         self._ending = _Ending(self, 0.0)
         _sinks.add(self)
 
     @property
     def stream(self) -> str:
         """The stream of this process."""
-        return self._stream
+        current = self._current
+        return "" if current is None else current.name
 
-    def predict(self, lead: bytes, tail: bytes, wait: bool = True) -> Logged:
+    def predict(self, lead: bytes, tail: bytes, wait: bool = True) -> Receipt:
         """Sends a prediction. Raises when it is not durable: it must not be released then."""
-        with self._lock:
-            if not self._stream or self._pid != os.getpid():
-                self._begin()
-            self._sequence += 1
-            body = b'%b%b"sequence":%d%b' % (self._lead, lead, self._sequence, tail)
+        current = self.open()
         try:
-            return self._send(body)
-        except BaseException:
-            with self._lock:
-                self._lost += 1
-            raise
+            return current.predict(lead, tail)
+        except SpoolClosed:  # by another thread a moment ago, or since the process ends: the next stream takes it
+            with self._opening:
+                if self._current is current:
+                    self._current = None
+            return self.predict(lead, tail, wait)
 
-    def enqueue(self, record: bytes) -> Logged:
+    def enqueue(self, record: bytes) -> Receipt:
         """Sends another record."""
-        return self._send(record)
+        return _append(self._transport, record)
 
-    def _begin(self) -> None:
-        self._stream, self._pid, self._sequence, self._lost, self._started = new_stream_name(), os.getpid(), 0, 0, now()
-        self._lead = _lead_of(self.serving_node, self._stream)
-        this = weakref.ref(self)
-        self._ending.begin(lambda _: _close_if_there(this))
-
-    def _send(self, body: bytes) -> Receipt:
-        return receipt_of(self._transport.request("POST", "/v1/records", body=body).json())
+    def open(self) -> "SyncStream":
+        """The stream of this process, begun if there is none."""
+        with self._opening:
+            if self._current is None or self._pid != os.getpid():
+                self._current, self._pid = SyncStream(self.serving_node, self._transport), os.getpid()
+                self._ending.begin(self._current.close)
+            return self._current
 
     def close(self, timeout: float = EXIT_S) -> bool:
         """Records the final count."""
-        with self._lock:
-            stream, self._stream = self._stream, ""
+        with self._opening:
+            current, self._current = self._current, None
             self._ending.cancel()
-            if not stream or self._pid != os.getpid():
-                return True
-            record = tally_record(stream, self.serving_node, self._started, now(), self._sequence, self._lost, final=True)
-        self._send(encode_record(record))
-        return True
+        return current is None or self._pid != os.getpid() or current.close(timeout)
 
     def after_fork(self) -> None:
         """In the child: a stream of its own."""
-        self._lock = threading.Lock()
-        self._stream = ""
+        self._opening = threading.Lock()
+        self._current = None
         self._ending.cancel()
 
 
-def _close_if_there(reference: "weakref.ref[SyncSink]") -> None:
-    sink = reference()
-    if sink is not None:
-        sink.close()
+class SyncStream:
+    """A stream whose predictions are at the server before anybody gets them. `_lock` guards the counts."""
 
+    def __init__(self, serving_node: str, transport: Optional[Transport]) -> None:
+        self.name = new_stream_name()
+        self.sequence = 0
+        self.lost = 0
+        self._serving_node = serving_node
+        self._transport = transport
+        self._lead = _lead_of(serving_node, self.name)
+        self._started = now()
+        self._lock = threading.Lock()
+        self._closed = False
+
+    def predict(self, lead: bytes, tail: bytes) -> Receipt:
+        """Sends a prediction. When that fails its number stays taken, and is counted as lost."""
+        with self._lock:
+            if self._closed:
+                raise SpoolClosed(f"the stream {self.name} is closed: its final count is recorded")
+            self.sequence += 1
+            body = b'%b%b"sequence":%d%b' % (self._lead, lead, self.sequence, tail)
+        try:
+            return _append(self._transport, body)
+        except BaseException:
+            with self._lock:
+                self.lost += 1
+            raise
+
+    def tally(self, final: bool) -> Receipt:
+        """Records how many predictions there were so far; a final count ends the stream."""
+        with self._lock:
+            self._closed = self._closed or final
+            record = tally_record(self.name, self._serving_node, self._started, now(), self.sequence, self.lost, final=final)
+        return _append(self._transport, encode_record(record))
+
+    def close(self, timeout: float = EXIT_S) -> bool:
+        """Records the final count. Nothing can be logged afterwards."""
+        with self._lock:
+            closed, self._closed = self._closed, True
+        if not closed:
+            self.tally(final=True)
+        return True
+
+
+def _append(transport: Optional[Transport], body: bytes) -> Receipt:
+    return NO_RECEIPT if transport is None else receipt_of(transport.request("POST", "/v1/records", body=body).json())

@@ -131,6 +131,28 @@ def test_a_stream_numbers_without_a_gap_from_many_threads_and_tallies_once(stub)
         stream.log("r")
 
 
+def test_a_stream_counts_what_did_not_arrive(stub):
+    stream = mltrail.PredictionStream(mltrail.Trail(stub), "node-1")
+    name = stream.stream
+    stream.log("r-1", prediction=0.5, explanation=None)
+    Stub.script = [400]
+    with pytest.raises(mltrail.RecordRejected):
+        stream.log("r-2")
+    assert (stream.count, stream.stream) == (2, name)
+    stream.tally(final=True)
+    stream.close()
+    records = [json.loads(body) for _, _, body in Stub.seen]
+    assert [(r["kind"], r.get("sequence")) for r in records] == [("prediction", 1), ("prediction", 2), ("tally", None)]
+    assert (records[2]["count"], records[2]["lost"], records[2]["event_id"]) == (2, 1, name + "-final")
+    assert records[0]["timestamp"] and "explanation" not in records[0]
+
+
+def test_a_disabled_stream_asks_nobody(monkeypatch):
+    monkeypatch.setenv("MLTRAIL_MODE", "disabled")
+    with mltrail.PredictionStream(mltrail.Trail(), "node-1") as stream:
+        assert stream.log("r-1").index == -1 and stream.count == 1
+
+
 def test_a_wrong_url_is_refused_with_what_would_be_right():
     for url in ("localhost:8470", "ftp://x", "unix://", "http://"):
         with pytest.raises(ValueError, match="want|missing"):
