@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/private.h"
+#include "record/problem.h"
 
 #define TYPE_JSON "application/json"
 #define TYPE_NDJSON "application/x-ndjson"
@@ -43,18 +44,10 @@ static void give_spare(struct mlt_agent *a, struct mlt_agent_spare *spare) {
 // -- one record -------------------------------------------------------------------------------------------------------
 
 static void reject(struct taking *t, const struct mlt_problem *p) {
-    struct mlt_json_writer w;
     if (t->rejected++ == 0) {
         t->first_problem = *p;
     }
-    mlt_buf_put_u8(&t->problems, t->problems.len > 0 ? ',' : '[');
-    mlt_jw_init(&w, &t->problems);
-    mlt_jw_object(&w);
-    mlt_jw_member_u64(&w, "line", p->line);
-    mlt_jw_member(&w, "code", p->code);
-    mlt_jw_member(&w, "pointer", p->pointer);
-    mlt_jw_member(&w, "detail", p->detail);
-    mlt_jw_end_object(&w);
+    mlt_problem_append(&t->problems, p);
     atomic_fetch_add(&t->a->refused, 1);
 }
 

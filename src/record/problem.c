@@ -14,6 +14,18 @@ enum mlt_status mlt_problem_set(struct mlt_problem *p, enum mlt_status status, c
     return status;
 }
 
+void mlt_problem_append(struct mlt_buf *out, const struct mlt_problem *p) {
+    struct mlt_json_writer w;
+    mlt_buf_put_u8(out, out->len > 0 ? ',' : '[');
+    mlt_jw_init(&w, out);
+    mlt_jw_object(&w);
+    mlt_jw_member_u64(&w, "line", p->line);
+    mlt_jw_member(&w, "code", p->code);
+    mlt_jw_member(&w, "pointer", p->pointer);
+    mlt_jw_member(&w, "detail", p->detail);
+    mlt_jw_end_object(&w);
+}
+
 void mlt_problem_show(char out[static MLT_SHOWN_LEN], struct mlt_bytes text) {
     size_t len = text.len < MLT_SHOWN_LEN - 4 ? text.len : MLT_SHOWN_LEN - 4;
     for (size_t i = 0; i < len; i++) {

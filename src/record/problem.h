@@ -8,6 +8,9 @@
 enum mlt_status mlt_problem_set(struct mlt_problem *p, enum mlt_status status, const char *code, const char *pointer,
                                 const char *fmt, ...) MLT_PRINTF(5, 6);
 
+// mlt_problem_append adds it to a JSON array whose bracket is still open; `out` is empty before the first.
+void mlt_problem_append(struct mlt_buf *out, const struct mlt_problem *p);
+
 #define MLT_SHOWN_LEN 64 // of a submitted value in a message, with its terminator
 
 // mlt_problem_show makes text short and harmless on a terminal.

@@ -3,6 +3,7 @@
 #include <assert.h>
 #include <stdio.h>
 
+#include "record/problem.h"
 #include "server/grant.h"
 #include "server/ndjson.h"
 #include "server/proving.h"
@@ -15,18 +16,6 @@ static void problem_from(struct mlt_problem *p, uint32_t line, const char *code,
     (void)snprintf(p->detail, sizeof p->detail, "%s", detail);
 }
 
-static void write_problem(struct mlt_append *a, const struct mlt_problem *p) {
-    struct mlt_json_writer w;
-    mlt_jw_init(&w, &a->problems);
-    mlt_buf_put_u8(&a->problems, a->problems.len > 0 ? ',' : '[');
-    mlt_jw_object(&w);
-    mlt_jw_member_u64(&w, "line", p->line);
-    mlt_jw_member(&w, "code", p->code);
-    mlt_jw_member(&w, "pointer", p->pointer);
-    mlt_jw_member(&w, "detail", p->detail);
-    mlt_jw_end_object(&w);
-}
-
 static void tell(struct mlt_append *a, const struct mlt_problem *p) {
     if (a->num_rejected == 0) {
         a->first_problem = *p;
@@ -36,7 +25,7 @@ static void tell(struct mlt_append *a, const struct mlt_problem *p) {
         a->num_omitted++;
         return;
     }
-    write_problem(a, p);
+    mlt_problem_append(&a->problems, p);
 }
 
 // A grant for kinds alone is decided by the draft; one that names models or datasets, or a kind that is a user's own,
