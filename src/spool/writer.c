@@ -212,7 +212,7 @@ static enum mlt_status cut_tail(struct mlt_spool_writer *w, struct mlt_error *er
     return status;
 }
 
-static bool needs_segment(const struct mlt_spool_writer *w, size_t len) {
+static bool needs_segment(const struct mlt_spool_writer *w, uint64_t len) {
     return !w->file || (w->frame > w->begins && w->len + len > w->segment_max);
 }
 
@@ -231,32 +231,48 @@ static enum mlt_status make_room(struct mlt_spool_writer *w, size_t len, struct 
     return status;
 }
 
-// Frame and body in one buffer, for one write.
-static enum mlt_status build(struct mlt_spool_writer *w, const struct mlt_spool_item *item, struct mlt_error *err) {
+// What an item takes in a segment, at most.
+static uint64_t most_of(const struct mlt_spool_item *items, size_t num) {
+    uint64_t most = 0;
+    for (size_t i = 0; i < num; i++) {
+        most += MLT_FRAME_HEAD_LEN + items[i].before.len + items[i].after.len + NUMBER_DIGITS_MAX;
+    }
+    return most;
+}
+
+// Appends a frame to what is written at once.
+static enum mlt_status build(struct mlt_spool_writer *w, const struct mlt_spool_item *item, uint64_t frame,
+                             uint64_t sequence, struct mlt_error *err) {
     static const uint8_t head[MLT_FRAME_HEAD_LEN];
     struct mlt_buf *b = &w->body;
+    size_t begin = b->len;
     if (item->before.len + item->after.len + NUMBER_DIGITS_MAX > MLT_FRAME_BODY_MAX) {
         return mlt_fail(err, MLT_LIMIT, "a record or request of %zu bytes; at most %zu are taken",
                         item->before.len + item->after.len, MLT_FRAME_BODY_MAX - NUMBER_DIGITS_MAX);
     }
-    mlt_buf_reset(b);
     mlt_buf_put(b, head, sizeof head);
     mlt_buf_put_bytes(b, item->before);
     if (item->number != MLT_SPOOL_NO_NUMBER) {
-        mlt_buf_put_u64_decimal(b, item->number == MLT_SPOOL_SEQUENCE ? w->sequence + 1 : w->frame);
+        mlt_buf_put_u64_decimal(b, item->number == MLT_SPOOL_SEQUENCE ? sequence : frame);
     }
     mlt_buf_put_bytes(b, item->after);
     if (b->failed) {
         return mlt_fail(err, MLT_NOMEM, "no memory for a frame");
     }
-    mlt_frame_put_head(b->data, w->frame, item->type,
-                       mlt_bytes_of(b->data + MLT_FRAME_HEAD_LEN, b->len - MLT_FRAME_HEAD_LEN));
+    size_t body = begin + MLT_FRAME_HEAD_LEN;
+    mlt_frame_put_head(b->data + begin, frame, item->type, mlt_bytes_of(b->data + body, b->len - body));
     return MLT_OK;
 }
 
-static enum mlt_status put_locked(struct mlt_spool_writer *w, const struct mlt_spool_item *item,
+static enum mlt_status put_locked(struct mlt_spool_writer *w, const struct mlt_spool_item *items, size_t num,
                                   struct mlt_spool_put *out, struct mlt_error *err) {
-    enum mlt_status status = build(w, item, err);
+    enum mlt_status status = MLT_OK;
+    uint64_t sequence = w->sequence;
+    mlt_buf_reset(&w->body);
+    for (size_t i = 0; status == MLT_OK && i < num; i++) {
+        sequence += items[i].number == MLT_SPOOL_SEQUENCE;
+        status = build(w, &items[i], w->frame + i, sequence, err);
+    }
     status = status == MLT_OK ? make_room(w, w->body.len, err) : status;
     if (status != MLT_OK) {
         return status;
@@ -266,8 +282,10 @@ static enum mlt_status put_locked(struct mlt_spool_writer *w, const struct mlt_s
         w->tail_unknown = status != MLT_NOSPACE;
         return status;
     }
-    out->frame = w->frame++;
-    out->sequence = item->number == MLT_SPOOL_SEQUENCE ? ++w->sequence : 0;
+    out->frame = w->frame;
+    out->sequence = items[0].number == MLT_SPOOL_SEQUENCE ? w->sequence + 1 : 0;
+    w->frame += num;
+    w->sequence = sequence;
     w->len += w->body.len;
     w->bytes += w->body.len;
     mlt_buf_put_bytes(&w->unsafe, mlt_buf_bytes(&w->body));
@@ -281,18 +299,28 @@ static void await_sync(struct mlt_spool_writer *w) {
     (void)mlt_wait_until(&w->synced, &w->lock, INT64_MAX);
 }
 
-enum mlt_status mlt_spool_writer_put(struct mlt_spool_writer *w, const struct mlt_spool_item *item,
-                                     struct mlt_spool_put *out, struct mlt_error *err) {
-    size_t most = MLT_FRAME_HEAD_LEN + item->before.len + item->after.len + NUMBER_DIGITS_MAX;
+enum mlt_status mlt_spool_writer_put_all(struct mlt_spool_writer *w, const struct mlt_spool_item *items, size_t num,
+                                         struct mlt_spool_put *out, struct mlt_error *err) {
+    uint64_t most = most_of(items, num);
     *out = (struct mlt_spool_put){0};
+    assert(num > 0);
+    if (num > 1 && most > MLT_FRAME_BODY_MAX) { // a segment is no longer than one frame makes it
+        return mlt_fail(err, MLT_LIMIT, "%zu records of %llu bytes together; at most %zu are taken at once", num,
+                        (unsigned long long)most, MLT_FRAME_BODY_MAX);
+    }
     pthread_mutex_lock(&w->lock);
     while (w->syncing && needs_segment(w, most)) {
         await_sync(w);
     }
     enum mlt_status status = w->ended ? mlt_fail(err, MLT_CONFLICT, "the stream has ended; its final count is recorded")
-                                      : put_locked(w, item, out, err);
+                                      : put_locked(w, items, num, out, err);
     pthread_mutex_unlock(&w->lock);
     return status;
+}
+
+enum mlt_status mlt_spool_writer_put(struct mlt_spool_writer *w, const struct mlt_spool_item *item,
+                                     struct mlt_spool_put *out, struct mlt_error *err) {
+    return mlt_spool_writer_put_all(w, item, 1, out, err);
 }
 
 uint64_t mlt_spool_writer_drop(struct mlt_spool_writer *w) {
@@ -319,7 +347,7 @@ static enum mlt_status put_tally(struct mlt_spool_writer *w, struct mlt_error *e
     enum mlt_status status =
         tally.failed
             ? mlt_fail(err, MLT_NOMEM, "no memory for a tally")
-            : put_locked(w, &(struct mlt_spool_item){MLT_FRAME_RECORD, mlt_buf_bytes(&tally), 0, {0}}, &put, err);
+            : put_locked(w, &(struct mlt_spool_item){MLT_FRAME_RECORD, mlt_buf_bytes(&tally), 0, {0}}, 1, &put, err);
     w->bytes_max = limit;
     mlt_buf_clear(&tally);
     return status;

@@ -47,13 +47,16 @@ struct mlt_spool_put {
     uint64_t frame;
     uint64_t sequence; // of MLT_SPOOL_SEQUENCE; else 0
 };
-// mlt_spool_writer_put appends a frame: one write.
+// mlt_spool_writer_put appends a frame: one write. mlt_spool_writer_put_all appends several that follow each other, all
+// of them or none, and likewise with one write; `*out` is what became of the first.
 //
 // MLT_NOSPACE: the stream is as long as it may be or the disk is full; nothing was written, no number taken. MLT_LIMIT:
-// the body is too long. MLT_IO: the frame does not count, and the next put overwrites it; only a crash may bring it
-// back. MLT_CONFLICT: the stream was ended.
+// a body is too long, or all together are. MLT_IO: what was to be put does not count, and the next put overwrites it;
+// only a crash may bring it back. MLT_CONFLICT: the stream was ended.
 enum mlt_status mlt_spool_writer_put(struct mlt_spool_writer *w, const struct mlt_spool_item *item,
                                      struct mlt_spool_put *out, struct mlt_error *err) MLT_MUST_USE;
+enum mlt_status mlt_spool_writer_put_all(struct mlt_spool_writer *w, const struct mlt_spool_item *items, size_t num,
+                                         struct mlt_spool_put *out, struct mlt_error *err) MLT_MUST_USE;
 // mlt_spool_writer_drop takes a prediction number that will not be sent.
 uint64_t mlt_spool_writer_drop(struct mlt_spool_writer *w);
 // mlt_spool_writer_end appends the final tally, if there were predictions; nothing can be put any more.

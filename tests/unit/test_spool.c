@@ -101,6 +101,44 @@ static void test_what_is_put_is_read(void **state) {
     tempdir_remove(dir);
 }
 
+static void test_what_is_put_at_once_is_whole_or_not_there(void **state) {
+    (void)state;
+    char dir[TEMPDIR_MAX], body[8192];
+    tempdir_make(dir, "spool");
+    struct mlt_spool_writer *w = open_writer(dir, MLT_SPOOL_BYTES_MIN);
+    struct mlt_spool_item items[8];
+    struct mlt_spool_put put = {0};
+    memset(body, 'x', sizeof body);
+    for (size_t i = 0; i < 8; i++) {
+        items[i] = (struct mlt_spool_item){MLT_FRAME_RECORD, mlt_str("{\"sequence\":"), MLT_SPOOL_SEQUENCE,
+                                           mlt_bytes_of(body, sizeof body)};
+    }
+    assert_int_equal(mlt_spool_writer_put_all(w, items, 3, &put, NULL), MLT_OK);
+    assert_int_equal(put.frame, 1);
+    assert_int_equal(put.sequence, 1);
+    uint64_t bytes = mlt_spool_writer_bytes(w);
+    assert_int_equal(mlt_spool_writer_put_all(w, items, 8, &put, NULL), MLT_NOSPACE);
+    assert_int_equal(mlt_spool_writer_sequence(w), 3);
+    assert_in_range(mlt_spool_writer_bytes(w), bytes, bytes + MLT_SPOOL_HEADER_MAX); // at most a segment's head
+    assert_int_equal(mlt_spool_writer_put_all(w, items, 3, &put, NULL), MLT_OK);
+    assert_int_equal(put.frame, 4);
+    assert_int_equal(put.sequence, 4);
+    struct mlt_spool_reader r = {mlt_env_posix(), dir, mlt_spool_writer_stream(w), {0}, {0}};
+    struct mlt_spool_place place = {1, 0, 1}, until = mlt_spool_writer_place(w);
+    struct taken t = {0};
+    read_all(&r, &place, &until, &t);
+    assert_int_equal(t.num, 6);
+    for (size_t i = 0; i < t.num; i++) {
+        char begin[32];
+        (void)snprintf(begin, sizeof begin, "{\"sequence\":%zux", i + 1);
+        assert_memory_equal(t.frames[i].body.ptr, begin, strlen(begin));
+    }
+    mlt_arena_clear(&t.arena);
+    mlt_spool_reader_clear(&r);
+    mlt_spool_writer_remove(w);
+    tempdir_remove(dir);
+}
+
 static void test_a_full_spool_gives_space_back_by_the_segment(void **state) {
     (void)state;
     char dir[TEMPDIR_MAX];
@@ -414,6 +452,7 @@ static void test_what_was_refused_is_appended(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_put_is_read),
+        cmocka_unit_test(test_what_is_put_at_once_is_whole_or_not_there),
         cmocka_unit_test(test_a_full_spool_gives_space_back_by_the_segment),
         cmocka_unit_test(test_a_dead_writers_stream_is_adopted_once),
         cmocka_unit_test(test_an_ended_stream_owes_nothing),
