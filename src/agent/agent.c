@@ -75,11 +75,11 @@ enum mlt_status mlt_agent_room(struct mlt_agent *a, struct mlt_agent_stream *s, 
     return MLT_OK;
 }
 
-enum mlt_status mlt_agent_put(struct mlt_agent *a, struct mlt_agent_stream *s, const struct mlt_spool_item *item,
-                              struct mlt_spool_put *put, struct mlt_error *err) {
-    enum mlt_status status = mlt_spool_writer_put(s->writer, item, put, err);
+enum mlt_status mlt_agent_put(struct mlt_agent *a, struct mlt_agent_stream *s, const struct mlt_spool_item *items,
+                              size_t num, struct mlt_spool_put *put, struct mlt_error *err) {
+    enum mlt_status status = mlt_spool_writer_put_all(s->writer, items, num, put, err);
     if (status == MLT_OK) {
-        atomic_fetch_add(&a->spooled, 1);
+        atomic_fetch_add(&a->spooled, num);
     }
     return status;
 }

@@ -7,19 +7,29 @@
 
 #define TYPE_JSON "application/json"
 #define TYPE_NDJSON "application/x-ndjson"
-#define NUMBERED_LEN 512 // at most so much is added to a record: a node, a stream and a number
+#define FIRST_ITEMS 16
+
+// What of a request goes into one stream.
+struct batch {
+    struct batch *next;
+    struct mlt_agent_stream *stream; // held
+    struct mlt_spool_item *items;    // their bytes are in the request's arena
+    uint32_t *lines;                 // of the request
+    size_t num, cap;
+    uint64_t len;
+};
 
 struct taking {
     struct mlt_agent *a;
     struct mlt_agent_spare *spare;
     const char *key;
-    bool durable;
+    struct mlt_arena arena;
+    struct batch *batches;   // in the order of their first records
     struct mlt_buf problems; // JSON array, its bracket open
     struct mlt_problem first_problem;
     uint64_t accepted, rejected, dropped;
-    char stream[MLT_SPOOL_STREAM_LEN]; // of the last record
+    const char *stream; // that was put into last, and the first and last frame of it
     struct mlt_spool_put first, last;
-    struct mlt_agent_stream *held; // from one record to the next
     struct mlt_error err;
 };
 
@@ -51,45 +61,60 @@ static void reject(struct taking *t, const struct mlt_problem *p) {
     atomic_fetch_add(&t->a->refused, 1);
 }
 
-// The stream of the record's serving node, or of the agent's own.
-static enum mlt_status hold_stream(struct taking *t, struct mlt_bytes own_node) {
+// The batch of the record's serving node, or of the agent's own.
+static enum mlt_status find_batch(struct taking *t, struct mlt_bytes own_node, struct batch **out) {
     char node[MLT_SPOOL_NODE_LEN];
+    struct batch **at = &t->batches;
     if (own_node.len == 0 || !mlt_text_copy(node, sizeof node, own_node)) {
         (void)mlt_text_copy(node, sizeof node, mlt_str(t->a->opt.serving_node));
     }
-    if (t->held && strcmp(t->held->node, node) == 0) {
-        return MLT_OK;
+    while (*at && strcmp((*at)->stream->node, node) != 0) {
+        at = &(*at)->next;
     }
-    if (t->held) {
-        mlt_agent_give(t->a, t->held);
+    if (!*at) {
+        struct batch *b = calloc(1, sizeof *b);
+        if (!b) {
+            return mlt_fail(&t->err, MLT_NOMEM, "no memory for a record");
+        }
+        enum mlt_status status = mlt_agent_take(t->a, &b->stream, t->key, node, &t->err);
+        if (status != MLT_OK) {
+            free(b);
+            return status;
+        }
+        *at = b;
     }
-    return mlt_agent_take(t->a, &t->held, t->key, node, &t->err);
+    *out = *at;
+    return MLT_OK;
 }
 
-static enum mlt_status put_record(struct taking *t) {
-    struct mlt_preparer *p = &t->spare->preparer;
+static bool reserve_item(struct batch *b) {
+    if (b->num < b->cap) {
+        return true;
+    }
+    size_t cap = b->cap ? 2 * b->cap : FIRST_ITEMS;
+    struct mlt_spool_item *items = realloc(b->items, cap * sizeof *items);
+    b->items = items ? items : b->items;
+    uint32_t *lines = items ? realloc(b->lines, cap * sizeof *lines) : NULL;
+    b->lines = lines ? lines : b->lines;
+    b->cap = lines ? cap : b->cap;
+    return lines != NULL;
+}
+
+static enum mlt_status add_record(struct taking *t, struct batch *b, uint32_t line) {
     struct mlt_spool_item item;
-    struct mlt_agent_stream *s = t->held;
-    enum mlt_status status = mlt_prepare_item(p, &item, s->node, mlt_spool_writer_stream(s->writer), &t->err);
+    enum mlt_status status = mlt_prepare_item(&t->spare->preparer, &item, b->stream->node,
+                                              mlt_spool_writer_stream(b->stream->writer), &t->err);
     if (status != MLT_OK) {
         return status;
     }
-    struct mlt_spool_put put = {0};
-    pthread_mutex_lock(&s->lock);
-    status = mlt_agent_put(t->a, s, &item, &put, &t->err);
-    if (status == MLT_NOSPACE && t->a->opt.on_full == MLT_AGENT_DROP) {
-        put.sequence = item.number == MLT_SPOOL_SEQUENCE ? mlt_spool_writer_drop(s->writer) : 0;
-        t->dropped++;
-        atomic_fetch_add(&t->a->dropped, 1);
-        status = MLT_OK;
+    item.before = mlt_arena_copy(&t->arena, item.before); // `after` is a literal
+    if (!item.before.ptr || !reserve_item(b)) {
+        return mlt_fail(&t->err, MLT_NOMEM, "no memory for a record");
     }
-    pthread_mutex_unlock(&s->lock);
-    if (status == MLT_OK) {
-        t->first = t->accepted++ == 0 ? put : t->first;
-        t->last = put;
-        memcpy(t->stream, mlt_spool_writer_stream(s->writer), strlen(mlt_spool_writer_stream(s->writer)) + 1);
-    }
-    return status;
+    b->items[b->num] = item;
+    b->lines[b->num++] = line;
+    b->len += item.before.len + item.after.len;
+    return MLT_OK;
 }
 
 static enum mlt_status take_line(struct taking *t, struct mlt_bytes line, uint32_t number) {
@@ -101,11 +126,12 @@ static enum mlt_status take_line(struct taking *t, struct mlt_bytes line, uint32
         reject(t, &problem);
         return MLT_OK;
     }
-    status = status == MLT_OK ? hold_stream(t, mlt_prepare_node(p)) : status;
-    return status == MLT_OK ? put_record(t) : status;
+    struct batch *b = NULL;
+    status = status == MLT_OK ? find_batch(t, mlt_prepare_node(p), &b) : status;
+    return status == MLT_OK ? add_record(t, b, number) : status;
 }
 
-// -- a request --------------------------------------------------------------------------------------------------------
+// -- lines ------------------------------------------------------------------------------------------------------------
 
 static bool next_line(struct mlt_bytes *rest, struct mlt_bytes *line) {
     if (rest->len == 0) {
@@ -121,44 +147,119 @@ static bool next_line(struct mlt_bytes *rest, struct mlt_bytes *line) {
     return true;
 }
 
-static size_t count_lines(struct mlt_bytes body) {
+static enum mlt_status take_lines(struct taking *t, struct mlt_bytes rest) {
     struct mlt_bytes line;
+    enum mlt_status status = MLT_OK;
     size_t num = 0;
-    while (next_line(&body, &line)) {
-        num += line.len > 0;
-    }
-    return num;
-}
-
-// Taken whole or not at all, as far as space decides: numbers that a repetition would take again are not to be given.
-static enum mlt_status make_room(struct taking *t, struct mlt_bytes body, size_t num) {
-    if (num > MLT_AGENT_LINES_MAX) {
-        return mlt_fail(&t->err, MLT_LIMIT, "%zu records in one request; at most %d are taken, send them in parts", num,
-                        MLT_AGENT_LINES_MAX);
-    }
-    enum mlt_status status = hold_stream(t, (struct mlt_bytes){0});
-    if (status != MLT_OK || t->a->opt.on_full == MLT_AGENT_DROP) {
-        return status;
-    }
-    pthread_mutex_lock(&t->held->lock);
-    status = mlt_agent_room(t->a, t->held, body.len + num * (uint64_t)NUMBERED_LEN, num, &t->err);
-    pthread_mutex_unlock(&t->held->lock);
-    return status;
-}
-
-static enum mlt_status take_all(struct taking *t, struct mlt_bytes body, bool ndjson) {
-    struct mlt_bytes rest = body, line;
-    uint32_t number = 0;
-    enum mlt_status status = make_room(t, body, ndjson ? count_lines(body) : 1);
-    if (!ndjson) {
-        return status == MLT_OK ? take_line(t, body, 1) : status;
-    }
-    while (status == MLT_OK && next_line(&rest, &line)) {
-        number++;
-        status = line.len > 0 ? take_line(t, line, number) : MLT_OK;
+    for (uint32_t number = 1; status == MLT_OK && next_line(&rest, &line); number++) {
+        if (line.len == 0) {
+            continue;
+        }
+        if (++num > MLT_AGENT_LINES_MAX) {
+            return mlt_fail(&t->err, MLT_LIMIT, "more than %d records in one request; send them in parts",
+                            MLT_AGENT_LINES_MAX);
+        }
+        status = take_line(t, line, number);
     }
     return status;
 }
+
+// -- putting ----------------------------------------------------------------------------------------------------------
+
+static void note_put(struct taking *t, const struct batch *b, const struct mlt_spool_put *put, size_t num) {
+    const char *stream = mlt_spool_writer_stream(b->stream->writer);
+    if (t->stream != stream) {
+        t->stream = stream;
+        t->first = *put;
+    }
+    t->last = *put;
+    t->last.frame += put->frame > 0 ? num - 1 : 0;
+    t->accepted += num;
+}
+
+// What has no space is dropped, and the numbers of its predictions are taken.
+static enum mlt_status put_or_drop(struct taking *t, const struct batch *b) {
+    enum mlt_status status = MLT_OK;
+    for (size_t i = 0; status == MLT_OK && i < b->num; i++) {
+        struct mlt_spool_put put;
+        status = mlt_agent_put(t->a, b->stream, &b->items[i], 1, &put, &t->err);
+        if (status == MLT_NOSPACE) {
+            bool numbered = b->items[i].number == MLT_SPOOL_SEQUENCE;
+            put.sequence = numbered ? mlt_spool_writer_drop(b->stream->writer) : 0;
+            t->dropped++;
+            atomic_fetch_add(&t->a->dropped, 1);
+            status = MLT_OK;
+        }
+        if (status == MLT_OK) {
+            note_put(t, b, &put, 1);
+        }
+    }
+    return status;
+}
+
+static enum mlt_status put_batch(struct taking *t, const struct batch *b) {
+    struct mlt_spool_put put;
+    enum mlt_status status = mlt_agent_put(t->a, b->stream, b->items, b->num, &put, &t->err);
+    if (status == MLT_NOSPACE && t->a->opt.on_full == MLT_AGENT_DROP) {
+        return put_or_drop(t, b);
+    }
+    if (status == MLT_OK) {
+        note_put(t, b, &put, b->num);
+    }
+    return status;
+}
+
+// Taken whole or not at all, or a repetition would give records numbers once more: room is there for all before any is
+// put, and what goes into one stream is put at once. Only when the disk fails between two streams a part is taken; then
+// the others are refused by their lines.
+static enum mlt_status put_all(struct taking *t) {
+    enum mlt_status status = MLT_OK;
+    for (const struct batch *b = t->batches; b && t->a->opt.on_full != MLT_AGENT_DROP; b = b->next) {
+        status = mlt_agent_room(t->a, b->stream, b->len, b->num, &t->err);
+        if (status != MLT_OK) {
+            return status;
+        }
+    }
+    for (const struct batch *b = t->batches; b; b = b->next) {
+        uint64_t before = t->accepted;
+        status = put_batch(t, b);
+        if (status != MLT_OK && t->accepted == 0) {
+            return status;
+        }
+        for (size_t i = (size_t)(t->accepted - before); i < b->num; i++) {
+            struct mlt_problem problem = {.line = b->lines[i]};
+            (void)mlt_problem_set(&problem, status, mlt_status_name(status), "", "%s", t->err.text);
+            reject(t, &problem);
+        }
+    }
+    return MLT_OK;
+}
+
+static enum mlt_status sync_all(struct taking *t) {
+    enum mlt_status status = MLT_OK;
+    for (const struct batch *b = t->batches; b && status == MLT_OK; b = b->next) {
+        status = mlt_spool_writer_sync(b->stream->writer, &t->err);
+    }
+    return status;
+}
+
+static void clear(struct taking *t) {
+    while (t->batches) {
+        struct batch *b = t->batches;
+        t->batches = b->next;
+        mlt_agent_give(t->a, b->stream);
+        free(b->items);
+        free(b->lines);
+        free(b);
+    }
+    if (t->spare) {
+        give_spare(t->a, t->spare);
+    }
+    mlt_arena_clear(&t->arena);
+    mlt_buf_clear(&t->problems);
+}
+
+// -- a request --------------------------------------------------------------------------------------------------------
 
 static void answer(struct taking *t, bool ndjson, struct mlt_service_answer *out) {
     struct mlt_json_writer w;
@@ -219,22 +320,18 @@ void mlt_agent_records(struct mlt_agent *a, const struct mlt_service_request *re
     }
     mlt_agent_key(key, req);
     struct taking t = {.a = a, .key = key, .spare = take_spare(a)};
-    enum mlt_status status =
-        t.spare ? take_all(&t, req->body, ndjson) : mlt_fail(&t.err, MLT_NOMEM, "no memory for a record");
+    enum mlt_status status = !t.spare ? mlt_fail(&t.err, MLT_NOMEM, "no memory for a record")
+                             : ndjson ? take_lines(&t, req->body)
+                                      : take_line(&t, req->body, 1);
+    status = status == MLT_OK ? put_all(&t) : status;
     mlt_courier_nudge(a->courier);
-    if (status == MLT_OK && t.held && mlt_agent_wants(req, "durable=1")) {
-        status = mlt_spool_writer_sync(t.held->writer, &t.err);
+    if (status == MLT_OK && mlt_agent_wants(req, "durable=1")) {
+        status = sync_all(&t);
     }
     if (status == MLT_OK) {
         answer(&t, ndjson, out);
     } else {
         mlt_agent_fail(out, status, &t.err);
     }
-    if (t.held) {
-        mlt_agent_give(a, t.held);
-    }
-    if (t.spare) {
-        give_spare(a, t.spare);
-    }
-    mlt_buf_clear(&t.problems);
+    clear(&t);
 }

@@ -78,10 +78,8 @@ static void answer(const struct mlt_service_request *req, struct mlt_service_ans
 static enum mlt_status keep(struct mlt_agent *a, struct mlt_agent_stream *s, const struct mlt_service_request *req,
                             struct mlt_bytes body, struct mlt_spool_put *put, struct mlt_error *err) {
     const struct mlt_spool_item item = {.type = MLT_FRAME_REQUEST, .before = body};
-    pthread_mutex_lock(&s->lock);
     enum mlt_status status = mlt_agent_room(a, s, body.len, 1, err);
-    status = status == MLT_OK ? mlt_agent_put(a, s, &item, put, err) : status;
-    pthread_mutex_unlock(&s->lock);
+    status = status == MLT_OK ? mlt_agent_put(a, s, &item, 1, put, err) : status;
     mlt_courier_nudge(a->courier);
     if (status == MLT_OK && mlt_agent_wants(req, "durable=1")) {
         status = mlt_spool_writer_sync(s->writer, err);

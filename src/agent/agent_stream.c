@@ -22,11 +22,6 @@ void mlt_agent_key(char out[static MLT_AGENT_KEY_LEN], const struct mlt_service_
     }
 }
 
-static void free_stream(struct mlt_agent_stream *s) {
-    pthread_mutex_destroy(&s->lock);
-    free(s);
-}
-
 // The writer is the courier's from here on, who sends the rest, the tally last, and removes it. One whose tally could
 // not be written stays as it is; it is owed, and appended by whoever adopts the stream.
 static void end_stream(struct mlt_agent *a, struct mlt_agent_stream *s) {
@@ -37,7 +32,7 @@ static void end_stream(struct mlt_agent *a, struct mlt_agent_stream *s) {
                                                          mlt_spool_writer_stream(s->writer), err.text});
     }
     mlt_courier_nudge(a->courier);
-    free_stream(s);
+    free(s);
 }
 
 // With the lock held: takes the stream out of the list that was unused the longest, and for `idle_ns` at least; NULL:
@@ -61,8 +56,7 @@ static struct mlt_agent_stream *take_idle(struct mlt_agent *a, int64_t idle_ns) 
 static enum mlt_status make_stream(struct mlt_agent *a, struct mlt_agent_stream **out, const char *key,
                                    const char *node, struct mlt_error *err) {
     struct mlt_agent_stream *s = calloc(1, sizeof *s);
-    if (!s || pthread_mutex_init(&s->lock, NULL) != 0) {
-        free(s);
+    if (!s) {
         return mlt_fail(err, MLT_NOMEM, "no memory for a stream");
     }
     (void)snprintf(s->key, sizeof s->key, "%s", key);
@@ -76,7 +70,7 @@ static enum mlt_status make_stream(struct mlt_agent *a, struct mlt_agent_stream 
         }
     }
     if (status != MLT_OK) {
-        free_stream(s);
+        free(s);
         return status;
     }
     s->next = a->streams;

@@ -10,14 +10,13 @@
 
 #define MLT_AGENT_KEY_LEN 160 // of a stream: what a service calls itself, or who it is
 
-// A stream of one service. Found under the agent's lock; `lock` is for putting into it.
+// A stream of one service, under the agent's lock.
 struct mlt_agent_stream {
     struct mlt_agent_stream *next;
     char key[MLT_AGENT_KEY_LEN];
     char node[MLT_SPOOL_NODE_LEN];
     unsigned users;
     int64_t used_at;
-    pthread_mutex_t lock;
     struct mlt_spool_writer *writer;
 };
 
@@ -60,11 +59,10 @@ void mlt_agent_problem(struct mlt_service_answer *out, int status, const char *c
 void mlt_agent_fail(struct mlt_service_answer *out, enum mlt_status status, const struct mlt_error *err);
 bool mlt_agent_media_is(const char *content_type, const char *media);
 bool mlt_agent_wants(const struct mlt_service_request *req, const char *parameter); // "durable=1"
-// mlt_agent_put puts one frame, waiting for space as the options say. With the stream's lock held.
-enum mlt_status mlt_agent_put(struct mlt_agent *a, struct mlt_agent_stream *s, const struct mlt_spool_item *item,
-                              struct mlt_spool_put *put, struct mlt_error *err) MLT_MUST_USE;
-// mlt_agent_room waits for room for all of a request, so that it is taken whole or not at all. With the stream's lock
-// held.
+// mlt_agent_put puts frames, all or none, and counts them.
+enum mlt_status mlt_agent_put(struct mlt_agent *a, struct mlt_agent_stream *s, const struct mlt_spool_item *items,
+                              size_t num, struct mlt_spool_put *put, struct mlt_error *err) MLT_MUST_USE;
+// mlt_agent_room waits as the options say for room for `num` frames with `len` bytes of bodies. Others may take it.
 enum mlt_status mlt_agent_room(struct mlt_agent *a, struct mlt_agent_stream *s, uint64_t len, uint64_t num,
                                struct mlt_error *err) MLT_MUST_USE;
 
