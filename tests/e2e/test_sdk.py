@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -386,15 +387,17 @@ def test_what_a_node_did_not_sign_is_found(kept, tmp_path):
 
 
 def test_a_wheel_is_built_and_installs_alone(tmp_path):
+    # Of a copy: setuptools builds beside the sources, and packs what an earlier build left there.
+    copy = shutil.copytree(SDK, tmp_path / "sdk", ignore=shutil.ignore_patterns("build", "*.egg-info", "__pycache__", "tests"))
     built = subprocess.run([sys.executable, "-m", "pip", "wheel", "--no-deps", "--no-build-isolation", "--no-index", "-q", "-w",
-                            tmp_path, SDK], capture_output=True, text=True, timeout=300)
+                            tmp_path, copy], capture_output=True, text=True, timeout=300)
     assert built.returncode == 0, built.stderr
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", tmp_path / "venv"], check=True)
     wheel, = tmp_path.glob("mltrail-*.whl")
     subprocess.run([sys.executable, "-m", "pip", "install", "-q", "--no-index", "--no-deps", "--target",
                     next((tmp_path / "venv" / "lib").glob("python*/site-packages")), wheel], check=True)
     done = subprocess.run([tmp_path / "venv" / "bin" / "python", "-I", "-c",
-                           "import mltrail, mltrail.__main__; print(mltrail.__file__)"], capture_output=True, text=True, check=True)
+                           "import mltrail, mltrail.__main__, mltrail.mlflow.delivery; print(mltrail.__file__)"], capture_output=True, text=True, check=True)
     assert str(tmp_path) in done.stdout
 
 
