@@ -4,7 +4,7 @@ from __future__ import annotations
 import json
 import socket
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -46,14 +46,9 @@ class Stub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture()
-def stub():
+def stub(serving):
     Stub.script, Stub.seen, Stub.connections = [], [], set()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    return serving(Stub)
 
 
 def test_a_retry_sends_the_same_bytes(stub):

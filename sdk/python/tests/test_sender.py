@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
@@ -53,15 +53,10 @@ class Stub(BaseHTTPRequestHandler):
 
 
 @pytest.fixture()
-def stub(monkeypatch):
+def stub(serving):
     Stub.seen, Stub.headers_out = [], {}
     Stub.answer = staticmethod(lambda path, headers, body: (200, RECEIPT))
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Stub)
-    server.daemon_threads = True
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    return serving(Stub)
 
 
 def uplink(url):
