@@ -234,14 +234,14 @@ class _NativeKey:
 
     def sign(self, message: bytes) -> str:
         """An armoured SSHSIG."""
-        signature = _text(b"ssh-ed25519") + _text(self._key.sign(signed_data(message)))
-        return armour(b"SSHSIG" + struct.pack(">I", 1) + _text(base64.b64decode(self.public.split()[1])) +
-                      _text(NAMESPACE.encode()) + _text(b"") + _text(b"sha512") + _text(signature))
+        signature = _block(b"ssh-ed25519") + _block(self._key.sign(signed_data(message)))
+        return armour(b"SSHSIG" + struct.pack(">I", 1) + _block(base64.b64decode(self.public.split()[1])) +
+                      _block(NAMESPACE.encode()) + _block(b"") + _block(b"sha512") + _block(signature))
 
 
 def signed_data(message: bytes) -> bytes:
     """What an SSHSIG signs (OpenSSH PROTOCOL.sshsig)."""
-    return b"SSHSIG" + _text(NAMESPACE.encode()) + _text(b"") + _text(b"sha512") + _text(hashlib.sha512(message).digest())
+    return b"SSHSIG" + _block(NAMESPACE.encode()) + _block(b"") + _block(b"sha512") + _block(hashlib.sha512(message).digest())
 
 
 def armour(blob: bytes) -> str:
@@ -249,10 +249,6 @@ def armour(blob: bytes) -> str:
     text = base64.b64encode(blob).decode("ascii")
     lines = [text[i:i + _SSHSIG_LINE] for i in range(0, len(text), _SSHSIG_LINE)]
     return "\n".join(["-----BEGIN SSH SIGNATURE-----", *lines, "-----END SSH SIGNATURE-----", ""])
-
-
-def _text(content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + content
 
 
 class _KeygenKey:

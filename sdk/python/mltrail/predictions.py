@@ -455,8 +455,7 @@ class Recorder:
 
     def _error_tails(self, arguments: _Arguments, args: Tuple[Any, ...], kwargs: Dict[str, Any], error: BaseException,
                      begin: float) -> List[bytes]:
-        members: Dict[str, Any] = {"status": "timeout" if isinstance(error, (TimeoutError, asyncio.TimeoutError)) else "error",
-                                   "error": {"type": type(error).__name__, "message": str(error)[:1000]}}
+        members = _error_members(error)
         try:
             id, features = self._read(arguments.of(args, kwargs), members)
             return [self._tail(id, self._choice.of(features), None, members, begin)]
@@ -487,6 +486,11 @@ class Recorder:
         if self._rows is True and isinstance(features, dict) and len(features) == 1 and features is values:
             features = next(iter(features.values()))
         return rows_of(features, forced=self._rows is True or isinstance(self._rows, str))
+
+
+def _error_members(error: BaseException) -> Dict[str, Any]:
+    late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
+    return {"status": "timeout" if late else "error", "error": {"type": type(error).__name__, "message": str(error)[:1000]}}
 
 
 class _Chunks:
@@ -573,9 +577,7 @@ class Prediction:
     def _tails(self, error: Optional[BaseException]) -> List[bytes]:
         members = self._members
         if error is not None:
-            late = isinstance(error, (TimeoutError, asyncio.TimeoutError))
-            members["status"] = "timeout" if late else "error"
-            members["error"] = {"type": type(error).__name__, "message": str(error)[:1000]}
+            members.update(_error_members(error))
         members.setdefault("status", "ok")
         recorder = self._recorder
         return [recorder._tail(self.request_id, recorder._choice.of(self._features), self._output, members, self._begin)]
