@@ -192,9 +192,10 @@ bool mlt_call_answer_json(struct mlt_call *call);
 enum mlt_item_result { MLT_ITEM_WRITTEN, MLT_ITEM_HIDDEN, MLT_ITEM_FAILED };
 struct mlt_item_filter {
     bool has_from, has_to;
-    int64_t from, to; // [from, to) of the event time, else of `received`
-    const char *kind; // NULL: any
-    bool has_row;     // predictions of this row of their request
+    int64_t from, to;               // [from, to) of the event time, else of `received`
+    const char *kind;               // NULL: any
+    struct mlt_bytes resource_type; // of accesses; empty: any
+    bool has_row;                   // predictions of this row of their request
     uint64_t row;
 };
 // mlt_write_item writes {"index":…,"entry":…,"payload":…,"payload_state":…,"details":…,"leaf":…} unless the filter or

@@ -37,10 +37,18 @@ bool mlt_entry_in_row(const struct mlt_entry *e, uint64_t row) {
     return mlt_json_u64(&e->json, at, &has) && has == row;
 }
 
+// The types are words of the route table, so what is between the quotes is compared.
+static bool of_resource_type(const struct mlt_item_filter *f, const struct mlt_entry *e) {
+    const mlt_json_at type = mlt_json_get(&e->json, mlt_json_get(&e->json, e->facts, "resource"), "type");
+    const struct mlt_bytes raw = type == MLT_JSON_NONE ? (struct mlt_bytes){0} : mlt_json_raw(&e->json, type);
+    return raw.len == f->resource_type.len + 2 &&
+           mlt_bytes_equal(mlt_bytes_of(raw.ptr + 1, raw.len - 2), f->resource_type);
+}
+
 static bool visible(const struct mlt_call *call, const struct mlt_item_filter *f, const struct mlt_entry *e) {
     char why[256];
     if (f && (!in_time(f, e) || (f->kind && !mlt_bytes_is(e->kind_name, f->kind)) ||
-              (f->has_row && !mlt_entry_in_row(e, f->row)))) {
+              (f->has_row && !mlt_entry_in_row(e, f->row)) || (f->resource_type.len > 0 && !of_resource_type(f, e)))) {
         return false;
     }
     const struct mlt_grant *grant = &call->req->principal->grant;
@@ -249,7 +257,7 @@ void mlt_answer_page(struct mlt_call *call, const struct mlt_term *terms, size_t
     p->limit = mlt_call_count(call, "limit", MLT_PAGE_DEFAULT);
     p->from = mlt_call_count(call, "cursor", p->descending ? UINT64_MAX : 0);
     p->exact = !filter->has_from && !filter->has_to && !filter->kind && !filter->has_row &&
-               !mlt_grant_has_patterns(&call->req->principal->grant);
+               filter->resource_type.len == 0 && !mlt_grant_has_patterns(&call->req->principal->grant);
     struct mlt_json_writer w;
     mlt_jw_init(&w, &call->res->body);
     mlt_jw_object(&w);

@@ -62,9 +62,9 @@ void mlt_handle_search(struct mlt_call *call) {
 }
 
 void mlt_handle_access(struct mlt_call *call) {
-    if (mlt_call_has(call, "resource_id") != mlt_call_has(call, "resource_type")) {
+    if (mlt_call_has(call, "resource_id") && !mlt_call_has(call, "resource_type")) {
         mlt_answer_problem(call->res, 400, "missing-parameter", NULL,
-                           "\"resource_type\" and \"resource_id\" go together: they name one resource");
+                           "\"resource_id\" needs \"resource_type\" beside it");
         return;
     }
     if (!may_search_people(call) || !mlt_call_source(call)) {
@@ -79,6 +79,9 @@ void mlt_handle_access(struct mlt_call *call) {
     add_param(call, &t, "principal", MLT_DIM_PRINCIPAL);
     struct mlt_item_filter f = {0};
     time_filter(call, &f);
+    if (!mlt_call_has(call, "resource_id")) {
+        f.resource_type = mlt_call_text(call, "resource_type");
+    }
     struct mlt_read read = {.action = "search", .resource_type = "trail", .resource_id = mlt_str("access")};
     mlt_answer_page(call, t.list, t.num, &f, &read);
 }

@@ -68,8 +68,8 @@ static const struct mlt_param question_params[] = {
     END,
 };
 static const struct mlt_param access_params[] = {
-    ONE_OF("resource_type", resource_types, "with resource_id: the resource accessed"),
-    TEXT("resource_id", "a request_id, `model/version`, `dataset/version`, or the native name"),
+    ONE_OF("resource_type", resource_types, "of the resource accessed"),
+    TEXT("resource_id", "with resource_type: a request_id, `model/version`, `dataset/version`, or the native name"),
     TEXT("principal", "who accessed (needs payloads)"),
     WHEN("from", "not before"),
     WHEN("to", "before"),

@@ -71,7 +71,8 @@ def test_a_command_that_fails_is_noticed(binary, tmp_path):
 
 def commands(text):
     """Every command line of the program, in blocks and in running text, that names its command."""
-    lines = [line.split("  #")[0] for line in "\n".join(blocks(text, "sh")).splitlines()]
+    shell = "\n".join(blocks(text, "sh") + re.findall(r"^    (\S.*)$", text, re.MULTILINE)).replace("\\\n", "")
+    lines = [re.split(r" +#", line)[0] for line in shell.splitlines()]
     return [line for line in lines + re.findall(r"`([^`\n]+)`", text) if re.match(r"mltrail [a-z]+\b", line)]
 
 
@@ -94,6 +95,11 @@ def test_every_option_that_the_readme_names_is_in_the_help(binary):
     assert unknown_options(README, binary) == []
     assert unknown_options("`mltrail verify --no-such`, `mltrail nosuch`", binary) == [
         "mltrail verify --no-such: --no-such", "mltrail nosuch"]
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "integrations").glob("*.md")), ids=lambda path: path.name)
+def test_every_option_that_an_integration_page_names_is_in_the_help(page, binary):
+    assert unknown_options(page.read_text(encoding="utf-8"), binary) == []
 
 
 def anchors(text):
