@@ -7,6 +7,7 @@
 
 #define PAIRS_MAX 2000  // parameters or metrics of a run; each is looked for among those before it
 #define INPUTS_MAX 1000 // datasets of a run
+#define DIGEST_LEN 8
 #define DIGEST_NAME                                                                                                    \
     "mlflow-md5-8" // eight digits of an MD5 over the first 10,000 rows: labelled, compared with its like
 
@@ -116,10 +117,15 @@ static const char *role_of(struct mlt_bytes context) {
     return NULL;
 }
 
+// A caller may give any text as the digest of a dataset: that is a version, and no digest.
 static void put_digest(struct mlt_json_writer *w, struct mlt_bytes digest) {
+    uint8_t bytes[DIGEST_LEN / 2];
+    if (digest.len != DIGEST_LEN || !mlt_hex_decode(bytes, sizeof(bytes), digest)) {
+        return;
+    }
     mlt_jw_name(w, "hash");
     mlt_jw_object(w);
-    mlt_jw_member_bytes(w, DIGEST_NAME, mlt_mlflow_clip(digest));
+    mlt_jw_member_bytes(w, DIGEST_NAME, digest);
     mlt_jw_end_object(w);
 }
 

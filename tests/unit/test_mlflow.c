@@ -209,6 +209,22 @@ static void test_code_of_run(void **state) {
     mlt_capture_clear(&out);
 }
 
+static void test_digest_of_a_callers_own(void **state) {
+    // Whoever logs an input may name its version by any text; only what looks like MLflow's digest is called one.
+    (void)state;
+    struct mlt_capture out = {0};
+    struct mlt_foreign msg = message(
+        "{\"exchange\":\"a\",\"method\":\"POST\",\"path\":\"/api/2.0/mlflow/runs/update\","
+        "\"started_at\":\"2026-11-25T01:00:00Z\",\"status\":200,\"run\":{\"info\":{\"run_id\":\"r\",\"status\":"
+        "\"FINISHED\"},\"inputs\":{\"dataset_inputs\":[{\"dataset\":{\"name\":\"db/t\",\"digest\":"
+        "\"01a210b7-466c-737a-ac2f-f8eb9e4a4c82\"}},{\"dataset\":{\"name\":\"p\",\"digest\":\"1a2b3c4d\"}}]}}}");
+    assert_int_equal(mlt_capture_mlflow_exchanges(&out, &msg, NULL), MLT_OK);
+    const char *text = mlt_buf_cstr(&out.lines);
+    assert_non_null(strstr(text, "\"dataset\":\"db/t\",\"version\":\"01a210b7-466c-737a-ac2f-f8eb9e4a4c82\"}"));
+    assert_non_null(strstr(text, "\"version\":\"1a2b3c4d\",\"hash\":{\"mlflow-md5-8\":\"1a2b3c4d\"}"));
+    mlt_capture_clear(&out);
+}
+
 static const char *delivery_header(void *arg, const char *name) {
     return strcmp(name, "X-MLflow-Delivery-Id") == 0 ? arg : NULL;
 }
@@ -248,6 +264,7 @@ int main(void) {
         cmocka_unit_test(test_webhook),
         cmocka_unit_test(test_names_that_do_not_fit),
         cmocka_unit_test(test_code_of_run),
+        cmocka_unit_test(test_digest_of_a_callers_own),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
