@@ -199,14 +199,16 @@ static void read_ack(struct survey *s) {
     mlt_buf_clear(&path);
 }
 
-// Where sending goes on: what .ack says, when it leads into a segment that is there.
+// Where sending goes on: what .ack says, when it leads into a segment that is there, and not behind what a power loss
+// left of the last one.
 static void choose_place(struct survey *s, const uint64_t *segments, size_t num) {
     struct mlt_orphan *o = s->o;
     o->at = (struct mlt_spool_place){segments[0], 0, 1};
     o->until = (struct mlt_spool_place){segments[num - 1], UINT64_MAX, 0};
     for (size_t i = 0; s->has_ack && i < num; i++) {
         if (segments[i] == s->acked.segment) {
-            o->at = s->acked;
+            o->ack_beyond = o->end.segment == s->acked.segment && o->end.offset + o->torn < s->acked.offset;
+            o->at = o->ack_beyond ? o->at : s->acked;
         }
     }
 }
@@ -396,6 +398,13 @@ enum mlt_status mlt_orphan_owe(struct mlt_orphan *o, struct mlt_error *err) {
     char now[MLT_SPOOL_TIME_LEN];
     if (o->finished || (o->count == 0 && o->lost == 0) || !o->header.serving_node[0]) {
         return MLT_OK;
+    }
+    if (o->ack_beyond) { // else it would lead into the tally
+        enum mlt_status status = mlt_orphan_acked(o, &o->at, err);
+        if (status != MLT_OK) {
+            return status;
+        }
+        o->ack_beyond = false;
     }
     mlt_time_format(now, o->env->now(o->env));
     if (o->end.offset == 0) {

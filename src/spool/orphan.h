@@ -17,6 +17,7 @@ struct mlt_orphan {
     struct mlt_spool_place end;      // behind the last good frame: where the owed tally goes
     uint64_t count, lost;            // highest prediction number, and numbers that no readable frame has
     bool finished;                   // the last frame is the final tally
+    bool ack_beyond;                 // .ack leads behind the end of the last segment
     uint64_t torn;                   // bytes of a torn tail
     uint64_t bytes;                  // of its segments
     struct mlt_spool_damage *damage; // MLT_ORPHAN_DAMAGE_MAX

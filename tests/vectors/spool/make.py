@@ -198,9 +198,17 @@ def brought_back(top: Path) -> None:
     made.path(end.segment).unlink()
 
 
+def acked_beyond(top: Path) -> None:
+    """The server has more than a power loss left here: .ack leads behind the end of the segment."""
+    made = Made(top, "acked-beyond")
+    made.predictions(1, 3)
+    made.writer.files.write_ack(made.writer.written())
+    made.path(1).write_bytes(made.data(1)[:made.frames(1)[2][0]])
+
+
 CASES = [whole, torn, torn_checksum, torn_header, damaged, damaged_last, changed_length, unknown_type, missing, acked_damage,
          bad_ack, finished, dropped, acknowledged,
-         brought_back]
+         brought_back, acked_beyond]
 
 
 def make(top: Path) -> None:

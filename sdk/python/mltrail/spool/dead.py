@@ -55,6 +55,8 @@ class DeadStream:
             return None
         body = encode_record(tally_record(self.stream, header.serving_node, header.started or header.created, clock(),
                                           survey.count, survey.lost, final=True, recovered=True))
+        if self.files.read_ack() not in (None, self.acked):
+            self.files.write_ack(self.acked, durable=True)  # it led behind the end, and would lead into the tally
         end = survey.end
         path = self.files.segment(end.segment)
         if end.offset == 0:
