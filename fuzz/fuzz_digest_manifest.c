@@ -3,7 +3,7 @@
 // Manifests of models: signatures, statements, records and lists from elsewhere.
 #include <stdlib.h>
 
-#include "cli/digest.h"
+#include "cli/digest_manifest.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -3,7 +3,8 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
-#include "cli/digest.h"
+#include "cli/digest_manifest.h"
+#include "mlflow/folder.h"
 
 static const struct mlt_cli_option options[] = {
     {"manifest", 'm', NULL, "Also print each file with its digest; as text, in the form that sha256sum -c reads.",
@@ -22,7 +23,22 @@ static const struct mlt_cli_example examples[] = {
     {0},
 };
 
+#define FILES_MAX ((size_t)1 << 24) // a gigabyte of names
+#define IGNORED_MAX MLT_CLI_GIVEN_MAX
 #define HEX_LEN (2 * (size_t)MLT_HASH_LEN)
+
+// A model: zero-initialised but for `cli` and `top`.
+struct model {
+    struct mlt_cli *cli;
+    const char *top;
+    const char *ignored[IGNORED_MAX]; // relative paths that count for nothing
+    size_t num_ignored;
+    bool has_own; // a manifest, which counts for nothing wherever it lies
+    struct stat own;
+    bool single; // a file, not a folder
+    struct mlt_manifest all;
+    uint8_t oms[MLT_HASH_LEN], dir_hash[MLT_HASH_LEN];
+};
 
 static void to_hex(char out[static HEX_LEN + 1], const uint8_t hash[static MLT_HASH_LEN]) {
     static const char digits[] = "0123456789abcdef";
@@ -53,15 +69,11 @@ static void difference(struct differences *diff, size_t *count, const char *what
 }
 
 static int by_name(const void *key, const void *file) {
-    return mlt_bytes_compare(*(const struct mlt_bytes *)key, ((const struct mlt_digest_file *)file)->path);
-}
-
-static int file_by_name(const void *a, const void *b) {
-    return by_name(&((const struct mlt_digest_file *)a)->path, b);
+    return mlt_bytes_compare(*(const struct mlt_bytes *)key, ((const struct mlt_manifest_file *)file)->path);
 }
 
 // compare_one holds one resource against the files, which are in byte order here.
-static enum mlt_status compare_one(struct mlt_digest *d, const struct mlt_digest_manifest *m, mlt_json_at resource,
+static enum mlt_status compare_one(struct model *d, const struct mlt_digest_manifest *m, mlt_json_at resource,
                                    bool *seen, struct differences *diff, struct mlt_error *err) {
     struct mlt_arena *arena = &d->cli->arena;
     struct mlt_bytes name = mlt_json_string(&m->json, mlt_json_get(&m->json, resource, "name"), arena);
@@ -74,14 +86,14 @@ static enum mlt_status compare_one(struct mlt_digest *d, const struct mlt_digest
         return mlt_fail(err, MLT_INVALID, "%.*s has a digest by %.*s; only sha256 can be compared here", MLT_ARG(name),
                         MLT_ARG(algorithm));
     }
-    const struct mlt_digest_file *file = bsearch(&name, d->files, d->num_files, sizeof *d->files, by_name);
+    const struct mlt_manifest_file *file = bsearch(&name, d->all.files, d->all.num, sizeof *d->all.files, by_name);
     if (!file) {
         difference(diff, &diff->missing, "missing", name);
         return MLT_OK;
     }
     char hex[HEX_LEN + 1];
     to_hex(hex, file->sha256);
-    bool *before = &seen[file - d->files];
+    bool *before = &seen[file - d->all.files];
     if (*before) {
         return mlt_fail(err, MLT_INVALID, "the manifest has %.*s twice", MLT_ARG(name));
     }
@@ -92,21 +104,21 @@ static enum mlt_status compare_one(struct mlt_digest *d, const struct mlt_digest
     return MLT_OK;
 }
 
-static enum mlt_status compare(struct mlt_digest *d, const struct mlt_digest_manifest *m, struct differences *diff,
+static enum mlt_status compare(struct model *d, const struct mlt_digest_manifest *m, struct differences *diff,
                                struct mlt_error *err) {
     enum mlt_status status = MLT_OK;
-    bool *seen = calloc(d->num_files, sizeof *seen);
+    bool *seen = calloc(d->all.num, sizeof *seen);
     if (!seen) {
-        return mlt_fail(err, MLT_NOMEM, "no memory to compare %zu files", d->num_files);
+        return mlt_fail(err, MLT_NOMEM, "no memory to compare %zu files", d->all.num);
     }
-    qsort(d->files, d->num_files, sizeof *d->files, file_by_name);
+    mlt_manifest_sort_by_name(&d->all);
     for (mlt_json_at at = mlt_json_first(&m->json, m->resources); at != MLT_JSON_NONE && !status;
          at = mlt_json_next(&m->json, m->resources, at)) {
         status = compare_one(d, m, at, seen, diff, err);
     }
-    for (size_t i = 0; i < d->num_files && !status; i++) {
-        if (!seen[i] && d->files[i].in_oms) {
-            difference(diff, &diff->added, "added", d->files[i].path);
+    for (size_t i = 0; i < d->all.num && !status; i++) {
+        if (!seen[i] && d->all.files[i].in_oms) {
+            difference(diff, &diff->added, "added", d->all.files[i].path);
         }
     }
     char root[HEX_LEN + 1];
@@ -116,45 +128,58 @@ static enum mlt_status compare(struct mlt_digest *d, const struct mlt_digest_man
     return status;
 }
 
+// leave_out is false when there are too many.
+static bool leave_out(struct model *d, struct mlt_bytes path) {
+    while (path.len >= 2 && memcmp(path.ptr, "./", 2) == 0) {
+        path = mlt_bytes_of(path.ptr + 2, path.len - 2);
+    }
+    while (path.len > 0 && path.ptr[path.len - 1] == '/') {
+        path.len--;
+    }
+    if (path.len == 0 || d->num_ignored == IGNORED_MAX) {
+        return path.len == 0;
+    }
+    const char *kept = mlt_arena_cstr(&d->cli->arena, path);
+    if (kept) {
+        d->ignored[d->num_ignored++] = kept;
+    }
+    return kept != NULL;
+}
+
 // A manifest inside the model describes the others, not itself. A signature names what it left out.
-static enum mlt_status ignore_manifest(struct mlt_digest *d, const struct mlt_digest_manifest *m, const char *file,
+static enum mlt_status ignore_manifest(struct model *d, const struct mlt_digest_manifest *m, const char *file,
                                        struct mlt_error *err) {
     for (mlt_json_at at = mlt_json_first(&m->json, m->ignored); at != MLT_JSON_NONE;
          at = mlt_json_next(&m->json, m->ignored, at)) {
         struct mlt_bytes path = mlt_json_string(&m->json, at, &d->cli->arena);
-        if (!mlt_digest_ignore(d, path)) {
-            return mlt_fail(err, MLT_LIMIT, "%s leaves out more than %d paths", file, MLT_DIGEST_IGNORED_MAX);
+        if (!leave_out(d, path)) {
+            return mlt_fail(err, MLT_LIMIT, "%s leaves out more than %d paths", file, IGNORED_MAX);
         }
     }
-    struct stat st;
-    if (stat(file, &st) == 0) {
-        d->own_manifest = true;
-        d->own_dev = st.st_dev;
-        d->own_ino = st.st_ino;
-    }
+    d->has_own = stat(file, &d->own) == 0;
     return MLT_OK;
 }
 
 // Printing --------------------------------------------------------------------------------------------------------
 
-static void print_manifest(struct mlt_cli *cli, const struct mlt_digest *d) {
+static void print_manifest(struct mlt_cli *cli, const struct model *d) {
     struct mlt_buf line = {0};
-    for (size_t i = 0; i < d->num_files; i++) {
+    for (size_t i = 0; i < d->all.num; i++) {
         mlt_buf_reset(&line);
-        mlt_buf_put_hex(&line, mlt_bytes_of(d->files[i].sha256, MLT_HASH_LEN));
-        mlt_buf_printf(&line, "  %s\n", d->single ? d->top : (const char *)d->files[i].path.ptr);
+        mlt_buf_put_hex(&line, mlt_bytes_of(d->all.files[i].sha256, MLT_HASH_LEN));
+        mlt_buf_printf(&line, "  %s\n", d->single ? d->top : (const char *)d->all.files[i].path.ptr);
         mlt_cli_out_text(cli, mlt_buf_bytes(&line)); // sha256sum wants the names as they are
     }
     mlt_buf_clear(&line);
 }
 
-static void print_text(struct mlt_cli *cli, const struct mlt_digest *d) {
+static void print_text(struct mlt_cli *cli, const struct model *d) {
     char hex[HEX_LEN + 1];
     to_hex(hex, d->oms);
     mlt_cli_outf(cli, "oms      %s\n", hex);
-    to_hex(hex, d->single ? d->files[0].sha256 : d->dir_hash);
+    to_hex(hex, d->single ? d->all.files[0].sha256 : d->dir_hash);
     mlt_cli_outf(cli, "%s %s\n", d->single ? "sha256  " : "dirHash ", hex);
-    mlt_cli_outf(cli, "files    %zu (%" PRIu64 " bytes)\n", d->num_files, d->bytes);
+    mlt_cli_outf(cli, "files    %zu (%" PRIu64 " bytes)\n", d->all.num, d->all.bytes);
 }
 
 static void put_hex(struct mlt_json_writer *w, const char *name, const uint8_t hash[static MLT_HASH_LEN]) {
@@ -162,36 +187,20 @@ static void put_hex(struct mlt_json_writer *w, const char *name, const uint8_t h
     mlt_jw_hex(w, mlt_bytes_of(hash, MLT_HASH_LEN));
 }
 
-static void put_manifest(struct mlt_json_writer *w, const struct mlt_digest *d) {
-    mlt_jw_name(w, "manifest");
-    mlt_jw_array(w);
-    for (size_t i = 0; i < d->num_files; i++) {
-        if (d->files[i].in_oms) {
-            mlt_jw_object(w);
-            mlt_jw_member_bytes(w, "name", d->files[i].path);
-            mlt_jw_member(w, "algorithm", "sha256");
-            put_hex(w, "digest", d->files[i].sha256);
-            mlt_jw_member_u64(w, "size", d->files[i].size);
-            mlt_jw_end_object(w);
-        }
-    }
-    mlt_jw_end_array(w);
-}
-
 // A signature may leave out what it likes, and files there would go unseen: so it is said.
-static void print_left_out(struct mlt_cli *cli, const struct mlt_digest *d) {
+static void print_left_out(struct mlt_cli *cli, const struct model *d) {
     for (size_t i = 0; i < d->num_ignored; i++) {
-        if (mlt_digest_in_oms(mlt_str(d->ignored[i]))) {
+        if (mlt_manifest_in_oms(mlt_str(d->ignored[i]))) {
             mlt_cli_out_line(cli, "left out %s", d->ignored[i]);
         }
     }
 }
 
-static void put_left_out(struct mlt_json_writer *w, const struct mlt_digest *d) {
+static void put_left_out(struct mlt_json_writer *w, const struct model *d) {
     mlt_jw_name(w, "left_out");
     mlt_jw_array(w);
     for (size_t i = 0; i < d->num_ignored; i++) {
-        if (mlt_digest_in_oms(mlt_str(d->ignored[i]))) {
+        if (mlt_manifest_in_oms(mlt_str(d->ignored[i]))) {
             mlt_jw_cstr(w, d->ignored[i]);
         }
     }
@@ -202,16 +211,16 @@ static bool agrees(const struct differences *diff) {
     return diff->changed + diff->missing + diff->added == 0 && !diff->root_differs;
 }
 
-static int print_json(struct mlt_cli *cli, const struct mlt_digest *d, struct differences *diff) {
+static int print_json(struct mlt_cli *cli, const struct model *d, struct differences *diff) {
     struct mlt_buf out = {0};
     struct mlt_json_writer w;
     mlt_jw_init(&w, &out);
     mlt_jw_object(&w);
     mlt_jw_member(&w, "path", d->top);
     put_hex(&w, "oms", d->oms);
-    put_hex(&w, d->single ? "sha256" : "dirHash", d->single ? d->files[0].sha256 : d->dir_hash);
-    mlt_jw_member_u64(&w, "files", d->num_files);
-    mlt_jw_member_u64(&w, "bytes", d->bytes);
+    put_hex(&w, d->single ? "sha256" : "dirHash", d->single ? d->all.files[0].sha256 : d->dir_hash);
+    mlt_jw_member_u64(&w, "files", d->all.num);
+    mlt_jw_member_u64(&w, "bytes", d->all.bytes);
     if (diff) {
         mlt_jw_end_array(&diff->json);
         mlt_jw_member_bool(&w, "same", agrees(diff));
@@ -220,7 +229,8 @@ static int print_json(struct mlt_cli *cli, const struct mlt_digest *d, struct di
         put_left_out(&w, d);
     }
     if (mlt_cli_flag(cli, "manifest")) {
-        put_manifest(&w, d);
+        mlt_jw_name(&w, "manifest");
+        mlt_manifest_put_files(&d->all, true, &w);
     }
     mlt_jw_end_object(&w);
     bool failed = out.failed || (diff && diff->json_text.failed);
@@ -231,7 +241,7 @@ static int print_json(struct mlt_cli *cli, const struct mlt_digest *d, struct di
     return failed ? mlt_cli_fail(cli, MLT_EXIT_FAILED, "no memory for the manifest") : MLT_EXIT_TRUE;
 }
 
-static void print_differences(struct mlt_cli *cli, const struct mlt_digest *d, const struct differences *diff,
+static void print_differences(struct mlt_cli *cli, const struct model *d, const struct differences *diff,
                               const char *file) {
     mlt_cli_out_text(cli, mlt_buf_bytes(&diff->text));
     print_left_out(cli, d);
@@ -246,7 +256,7 @@ static void print_differences(struct mlt_cli *cli, const struct mlt_digest *d, c
     }
 }
 
-static int print_all(struct mlt_cli *cli, const struct mlt_digest *d, struct differences *diff, const char *file) {
+static int print_all(struct mlt_cli *cli, const struct model *d, struct differences *diff, const char *file) {
     if (cli->json) {
         return print_json(cli, d, diff);
     }
@@ -261,26 +271,42 @@ static int print_all(struct mlt_cli *cli, const struct mlt_digest *d, struct dif
     return MLT_EXIT_TRUE;
 }
 
+static enum mlt_status read_files(struct model *d, struct mlt_error *err) {
+    struct mlt_progress progress;
+    const struct mlt_folder_options opt = {.ignored = d->ignored,
+                                           .num_ignored = d->num_ignored,
+                                           .own = d->has_own ? &d->own : NULL,
+                                           .advice = ": leave it out with --ignore",
+                                           .progress = mlt_progress_step,
+                                           .progress_arg = &progress};
+    d->all.files_max = FILES_MAX;
+    mlt_progress_init(&progress, d->cli, "bytes");
+    enum mlt_status status = mlt_folder_read(d->top, &opt, &d->all, err);
+    mlt_progress_end(&progress);
+    status = status ? status : mlt_manifest_roots(&d->all, d->oms, d->dir_hash, err);
+    d->single = !status && mlt_bytes_is(d->all.files[0].path, ".");
+    return status;
+}
+
 // The command -----------------------------------------------------------------------------------------------------
 
-static enum mlt_status make(struct mlt_cli *cli, struct mlt_digest *d, struct mlt_digest_manifest *m, const char *file,
+static enum mlt_status make(struct mlt_cli *cli, struct model *d, struct mlt_digest_manifest *m, const char *file,
                             struct differences *diff, struct mlt_error *err) {
     const char *path;
     for (size_t at = 0; (path = mlt_cli_next(cli, "ignore", &at)) != NULL;) {
-        if (!mlt_digest_ignore(d, mlt_str(path))) {
-            return mlt_fail(err, MLT_LIMIT, "more than %d paths are left out", MLT_DIGEST_IGNORED_MAX);
+        if (!leave_out(d, mlt_str(path))) {
+            return mlt_fail(err, MLT_LIMIT, "more than %d paths are left out", IGNORED_MAX);
         }
     }
     enum mlt_status status = file ? mlt_digest_manifest_read(cli, m, file, err) : MLT_OK;
     status = !status && file ? ignore_manifest(d, m, file, err) : status;
-    status = status ? status : mlt_digest_walk(d, err);
-    status = status ? status : mlt_digest_hash(d, err);
+    status = status ? status : read_files(d, err);
     return !status && file ? compare(d, m, diff, err) : status;
 }
 
 static int run(struct mlt_cli *cli) {
     const char *file = mlt_cli_value(cli, "check");
-    struct mlt_digest digest = {.cli = cli, .top = cli->args[0]};
+    struct model digest = {.cli = cli, .top = cli->args[0]};
     struct mlt_digest_manifest manifest = {0};
     struct differences diff = {0};
     struct mlt_error err = {0};
@@ -296,7 +322,7 @@ static int run(struct mlt_cli *cli) {
         code = MLT_EXIT_FALSE;
     }
     mlt_digest_manifest_clear(&manifest);
-    mlt_digest_clear(&digest);
+    mlt_manifest_clear(&digest.all);
     mlt_buf_clear(&diff.text);
     mlt_buf_clear(&diff.json_text);
     return code;

@@ -1,5 +1,5 @@
 // Manifests of others, whichever way they are wrapped.
-#include "cli/digest.h"
+#include "cli/digest_manifest.h"
 
 #define MANIFEST_MAX (1u << 28) // 16 MiB of record and more: a signature over a million files
 

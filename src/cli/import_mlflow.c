@@ -151,7 +151,7 @@ static bool files_json(struct importing *im, const struct mlt_mlflow_held *h, co
     mlt_manifest_put_hash(&m, &w);
     if (m.num <= MLT_MANIFEST_SHOWN_MAX) {
         mlt_jw_name(&w, "manifest");
-        mlt_manifest_put_files(&m, &w);
+        mlt_manifest_put_files(&m, false, &w);
     }
     mlt_jw_end_object(&w);
     mlt_manifest_clear(&m);

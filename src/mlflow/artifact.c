@@ -1,17 +1,10 @@
 #include "mlflow/artifact.h"
 
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include "capture/mlflow_route.h"
+#include "mlflow/folder.h"
 
 #define API "/api/2.0/mlflow/"
 #define ARTIFACTS "/api/2.0/mlflow-artifacts/artifacts"
-#define READ_BYTES ((size_t)256 * 1024)
 
 struct reading {
     struct mlt_registry *registry;
@@ -46,18 +39,12 @@ enum mlt_status mlt_artifact_location(struct mlt_registry *r, struct mlt_bytes m
 // take adds a piece of the file; false: the model is larger than was allowed.
 static bool take(void *arg, struct mlt_bytes piece) {
     struct reading *rd = arg;
-    if (piece.len > rd->opt->max_bytes - rd->out->bytes - rd->size) {
-        rd->too_long = true;
-        return false;
-    }
-    mlt_sha256_stream_add(rd->hash, piece.ptr, piece.len);
     rd->size += piece.len;
-    return true;
-}
-
-static enum mlt_status too_large(const struct reading *rd) {
-    return mlt_fail(rd->err, MLT_LIMIT, "the model has more than %llu bytes; allow more with --max-bytes",
-                    (unsigned long long)rd->opt->max_bytes);
+    rd->too_long = mlt_manifest_room(rd->out, rd->size, NULL) != MLT_OK;
+    if (!rd->too_long) {
+        mlt_sha256_stream_add(rd->hash, piece.ptr, piece.len);
+    }
+    return !rd->too_long;
 }
 
 static enum mlt_status add_file(struct reading *rd, struct mlt_bytes path) {
@@ -68,112 +55,19 @@ static enum mlt_status add_file(struct reading *rd, struct mlt_bytes path) {
 
 // -- this machine's files ---------------------------------------------------------------------------------------------
 
-static enum mlt_status hash_descriptor(struct reading *rd, int fd, struct mlt_bytes path) {
-    uint8_t *piece = malloc(READ_BYTES);
-    if (!piece) {
-        return mlt_fail(rd->err, MLT_NOMEM, "out of memory");
-    }
-    rd->size = 0;
-    ssize_t got;
-    while ((got = read(fd, piece, READ_BYTES)) > 0 || (got < 0 && errno == EINTR)) {
-        if (got > 0 && !take(rd, mlt_bytes_of(piece, (size_t)got))) {
-            break;
-        }
-    }
-    int failed = got < 0 ? errno : 0;
-    free(piece);
-    return rd->too_long ? too_large(rd)
-           : failed     ? mlt_fail_errno(rd->err, failed, NULL, "read %.*s", MLT_ARG(path))
-                        : add_file(rd, path);
-}
-
-static enum mlt_status read_dir(struct reading *rd, int dir_fd, struct mlt_bytes at, unsigned depth);
-
-// Model Signing refuses symbolic links: what they lead to is not part of the model.
-static enum mlt_status read_entry(struct reading *rd, int dir_fd, const char *name, struct mlt_bytes path,
-                                  unsigned depth) {
-    struct stat st;
-    int fd = openat(dir_fd, name, O_RDONLY | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int failed = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return failed == ELOOP ? mlt_fail(rd->err, MLT_INVALID, "%.*s is a symbolic link", MLT_ARG(path))
-                               : mlt_fail_errno(rd->err, failed, NULL, "open %.*s", MLT_ARG(path));
-    }
-    enum mlt_status status = MLT_OK;
-    if (S_ISDIR(st.st_mode)) {
-        return read_dir(rd, fd, path, depth + 1); // takes fd
-    }
-    if (S_ISREG(st.st_mode)) {
-        status = hash_descriptor(rd, fd, path);
-    }
-    close(fd);
-    return status;
-}
-
-static enum mlt_status read_dir(struct reading *rd, int dir_fd, struct mlt_bytes at, unsigned depth) {
-    if (depth >= MLT_ARTIFACT_DEPTH_MAX) {
-        close(dir_fd);
-        return mlt_fail(rd->err, MLT_LIMIT, "directories are nested more than %d deep", MLT_ARTIFACT_DEPTH_MAX);
-    }
-    DIR *dir = fdopendir(dir_fd);
-    if (!dir) {
-        int failed = errno;
-        close(dir_fd);
-        return mlt_fail_errno(rd->err, failed, NULL, "list the folder \"%.*s\"", MLT_ARG(at));
-    }
-    enum mlt_status status = MLT_OK;
-    struct mlt_buf path = {0};
-    while (status == MLT_OK) {
-        errno = 0;
-        const struct dirent *e = readdir(dir);
-        if (!e) { // a part of the folder has no digest: it would pass for the model's
-            status = errno ? mlt_fail_errno(rd->err, errno, NULL, "list the folder \"%.*s\"", MLT_ARG(at)) : MLT_OK;
-            break;
-        }
-        if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) {
-            continue;
-        }
-        mlt_buf_reset(&path);
-        mlt_buf_put_bytes(&path, at);
-        mlt_buf_put_str(&path, at.len > 0 ? "/" : "");
-        mlt_buf_put_str(&path, e->d_name);
-        status = path.failed ? mlt_fail(rd->err, MLT_NOMEM, "out of memory")
-                             : read_entry(rd, dirfd(dir), e->d_name, mlt_buf_bytes(&path), depth);
-    }
-    mlt_buf_clear(&path);
-    closedir(dir);
-    return status;
-}
-
-static enum mlt_status read_local(struct reading *rd, struct mlt_bytes path) {
-    char text[4096];
+static enum mlt_status read_local(struct reading *rd, struct mlt_bytes path, struct mlt_arena *arena) {
+    const char *text = mlt_arena_cstr(arena, path);
     if (!rd->opt->local_files) {
         return mlt_fail(rd->err, MLT_INVALID, "%.*s is on the machine of the server", MLT_ARG(path));
     }
     if (path.len == 0 || path.ptr[0] != '/') { // file://HOST/...: it would be looked for below where this runs
         return mlt_fail(rd->err, MLT_INVALID, "%.*s is on another machine", MLT_ARG(path));
     }
-    if (!mlt_text_copy(text, sizeof text, path)) {
-        return mlt_fail(rd->err, MLT_INVALID, "the path of the files is too long");
+    if (text && strlen(text) != path.len) {
+        return mlt_fail(rd->err, MLT_INVALID, "the place of the files has a NUL in its name");
     }
-    int fd = open(text, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        int failed = errno;
-        if (fd >= 0) {
-            close(fd);
-        }
-        return mlt_fail_errno(rd->err, failed, text, "open the model's files");
-    }
-    if (S_ISDIR(st.st_mode)) {
-        return read_dir(rd, fd, (struct mlt_bytes){0}, 0);
-    }
-    enum mlt_status status = hash_descriptor(rd, fd, mlt_str(".")); // as Model Signing names a single file
-    close(fd);
-    return status;
+    return text ? mlt_folder_read(text, &(struct mlt_folder_options){0}, rd->out, rd->err)
+                : mlt_fail(rd->err, MLT_NOMEM, "out of memory");
 }
 
 // -- through the server -----------------------------------------------------------------------------------------------
@@ -195,7 +89,7 @@ static enum mlt_status download(struct reading *rd, struct mlt_bytes root, struc
         done = mlt_fail(rd->err, status == 401 || status == 403 ? MLT_DENIED : MLT_INVALID,
                         "MLflow answers %d for the file %.*s", status, MLT_ARG(path));
     }
-    return rd->too_long ? too_large(rd) : done == MLT_OK ? add_file(rd, path) : done;
+    return rd->too_long ? mlt_manifest_room(rd->out, rd->size, rd->err) : done == MLT_OK ? add_file(rd, path) : done;
 }
 
 static bool safe_name(struct mlt_bytes name) {
@@ -286,9 +180,9 @@ static enum mlt_status read_where(struct reading *rd, struct mlt_bytes location)
     if (starts(&rest, "mlflow-artifacts:")) {
         status = read_listed(rd, served_path(rest), (struct mlt_bytes){0}, 0);
     } else if (starts(&rest, "file://")) {
-        status = read_local(rd, mlt_mlflow_decode(rest, false, &arena));
+        status = read_local(rd, mlt_mlflow_decode(rest, false, &arena), &arena);
     } else if (rest.len > 0 && rest.ptr[0] == '/') {
-        status = read_local(rd, rest);
+        status = read_local(rd, rest, &arena);
     } else {
         const uint8_t *colon = memchr(rest.ptr, ':', rest.len);
         int scheme = colon ? (int)(colon - rest.ptr) : 0;
@@ -307,6 +201,7 @@ enum mlt_status mlt_artifact_read(struct mlt_registry *r, struct mlt_bytes locat
     if (!rd.hash) {
         return mlt_fail(err, MLT_NOMEM, "out of memory");
     }
+    out->bytes_max = opt->max_bytes;
     enum mlt_status status = read_where(&rd, location);
     if (status == MLT_OK && out->num == 0) {
         status = mlt_fail(err, MLT_INVALID, "there is no file at %.*s", MLT_ARG(location));

@@ -29,7 +29,7 @@ static void put_artifact(struct digest *d, struct mlt_manifest *m) {
     mlt_jw_member_u64(&w, "size", m->bytes);
     if (m->num <= MLT_MANIFEST_SHOWN_MAX) {
         mlt_jw_name(&w, "manifest");
-        mlt_manifest_put_files(m, &w);
+        mlt_manifest_put_files(m, false, &w);
     }
     mlt_jw_end_object(&w);
     if (!object.failed && d->line.len > 0 && d->line.data[d->line.len - 1] == '}') {
