@@ -155,16 +155,22 @@ static enum mlt_status write_again(struct mlt_spool_writer *w, struct mlt_error 
     return MLT_OK;
 }
 
+// With the lock held throughout, unlike mlt_spool_writer_sync.
+static enum mlt_status sync_held(struct mlt_spool_writer *w, struct mlt_error *err) {
+    assert(!w->syncing);
+    if (w->unsafe.len > 0 && !w->sync_failed) {
+        w->sync_failed = w->env->sync(w->env, w->file, err) != MLT_OK;
+        if (!w->sync_failed) {
+            note_safe(w, w->len);
+        }
+    }
+    return w->sync_failed ? write_again(w, err) : MLT_OK;
+}
+
 // What was put is safe in this segment, before the next one is made.
 static enum mlt_status leave_segment(struct mlt_spool_writer *w, struct mlt_error *err) {
-    enum mlt_status status = MLT_OK;
-    assert(!w->syncing);
-    if (w->unsafe.len > 0) {
-        w->sync_failed = w->env->sync(w->env, w->file, err) != MLT_OK;
-        status = w->sync_failed ? write_again(w, err) : MLT_OK;
-    }
+    enum mlt_status status = sync_held(w, err);
     if (status == MLT_OK && w->file) {
-        note_safe(w, w->len);
         close_segment(w);
     }
     return status;
@@ -353,6 +359,7 @@ static enum mlt_status put_tally(struct mlt_spool_writer *w, struct mlt_error *e
     return status;
 }
 
+// A stream that has ended is the courier's, who may free it as soon as the lock is given back: that is the last thing.
 enum mlt_status mlt_spool_writer_end(struct mlt_spool_writer *w, struct mlt_error *err) {
     enum mlt_status status = MLT_OK;
     pthread_mutex_lock(&w->lock);
@@ -362,9 +369,10 @@ enum mlt_status mlt_spool_writer_end(struct mlt_spool_writer *w, struct mlt_erro
     if (!w->ended && w->sequence > 0) {
         status = put_tally(w, err);
     }
+    status = status == MLT_OK ? sync_held(w, err) : status;
     w->ended = w->ended || status == MLT_OK;
     pthread_mutex_unlock(&w->lock);
-    return status == MLT_OK ? mlt_spool_writer_sync(w, err) : status;
+    return status;
 }
 
 // -- durability -------------------------------------------------------------------------------------------------------
