@@ -80,8 +80,8 @@ def test_large_bodies_are_compressed_but_for_a_server_on_this_machine(stub):
     up.records([record(1)])
     assert Stub.seen[1][1]["Content-Encoding"] == "gzip" and Stub.seen[1][2] == Stub.seen[0][2]
     assert "Content-Encoding" not in Stub.seen[2][1]
-    assert not Transport("http://[::1]:1", None, 1, 1, None).is_local is False
-    assert Transport("https://trail.example.com", None, 1, 1, None).is_local is False
+    assert Transport("http://[::1]:1", None, 1, 1, None).is_local
+    assert not Transport("https://trail.example.com", None, 1, 1, None).is_local
 
 
 def test_a_server_that_cannot_decompress_gets_it_plain(stub):
