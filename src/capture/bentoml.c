@@ -79,7 +79,7 @@ static void put_role(struct bentoml *b, const char *member, const char *role) {
             open = true;
         }
         mlt_jw_name_bytes(w, column);
-        mlt_capture_put(b->out, j, at + 1);
+        mlt_jw_value(&b->out->writer, j, at + 1);
     }
     if (open) {
         mlt_jw_end_object(w);

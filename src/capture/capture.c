@@ -22,14 +22,6 @@ void mlt_capture_end(struct mlt_capture *c) {
     c->num_records++;
 }
 
-void mlt_capture_put(struct mlt_capture *c, const struct mlt_json *json, mlt_json_at at) {
-    struct mlt_buf text = {0};
-    mlt_json_minify(json, at, &text);
-    mlt_jw_raw(&c->writer, mlt_buf_bytes(&text));
-    c->lines.failed = c->lines.failed || text.failed;
-    mlt_buf_clear(&text);
-}
-
 enum mlt_status mlt_capture_reject(struct mlt_capture *c, uint32_t item, struct mlt_bytes raw, const char *code,
                                    const char *pointer, const char *fmt, ...) {
     if (!c->rejected) {

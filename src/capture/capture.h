@@ -49,8 +49,6 @@ void mlt_capture_clear(struct mlt_capture *c); // zero-initialised is valid and 
 // it.
 struct mlt_json_writer *mlt_capture_begin(struct mlt_capture *c, const char *kind);
 void mlt_capture_end(struct mlt_capture *c);
-// mlt_capture_put writes a value of a message as the next one of the record, without white space: a record is one line.
-void mlt_capture_put(struct mlt_capture *c, const struct mlt_json *json, mlt_json_at at);
 
 // mlt_capture_reject notes an item that could not be understood: `pointer` where, `fmt` what is wrong and what would be
 // right. Always MLT_INVALID, or MLT_NOMEM.

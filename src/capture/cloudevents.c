@@ -287,7 +287,7 @@ static enum mlt_status decode_member(const struct decoding *d, struct mlt_cloude
         if (name.len > 4) {
             return decode_base64(d, event, mlt_json_string(json, value, &d->out->arena));
         }
-        event->has_data = event->data_is_json = true;
+        event->has_data = true;
         event->data = mlt_json_raw(json, value);
         return MLT_OK;
     }
@@ -331,27 +331,9 @@ static enum mlt_status decode_json(const struct decoding *d, struct mlt_cloudeve
     return status == MLT_OK ? check_attributes(d, event) : status;
 }
 
-static void put_json(struct mlt_json_writer *w, struct mlt_buf *room, struct mlt_bytes text) {
-    struct mlt_json json = {0};
-    mlt_buf_reset(room);
-    if (mlt_json_scan(&json, text, NULL) == MLT_OK) {
-        mlt_json_minify(&json, 0, room);
-        mlt_jw_raw(w, mlt_buf_bytes(room));
-    } else {
-        mlt_jw_base64(w, text);
-    }
-    mlt_json_clear(&json);
-}
-
-static bool is_json(struct mlt_bytes text) {
-    struct mlt_json json = {0};
-    const bool is = mlt_json_scan(&json, text, NULL) == MLT_OK;
-    mlt_json_clear(&json);
-    return is;
-}
-
 // The event in its JSON form (CloudEvents JSON format, section 3).
-static void put_event(struct mlt_json_writer *w, struct mlt_buf *room, const struct mlt_cloudevent *event) {
+static void put_event(struct mlt_json_writer *w, const struct mlt_cloudevent *event) {
+    struct mlt_json json = {0};
     mlt_jw_object(w);
     for (size_t i = 0; i < event->num_attributes; i++) {
         mlt_jw_name_bytes(w, event->attributes[i].name);
@@ -361,11 +343,15 @@ static void put_event(struct mlt_json_writer *w, struct mlt_buf *room, const str
             mlt_jw_string(w, event->attributes[i].value);
         }
     }
-    if (event->has_data) {
-        const bool json = event->data_is_json || is_json(event->data);
-        mlt_jw_name(w, json ? "data" : "data_base64");
-        put_json(w, room, event->data);
+    const enum mlt_status scanned = event->has_data ? mlt_json_scan(&json, event->data, NULL) : MLT_OK;
+    if (event->has_data && scanned == MLT_OK) {
+        mlt_jw_member_value(w, "data", &json, 0);
+    } else if (event->has_data) {
+        mlt_jw_name(w, "data_base64");
+        mlt_jw_base64(w, event->data);
+        w->out->failed = w->out->failed || scanned == MLT_NOMEM;
     }
+    mlt_json_clear(&json);
     mlt_jw_end_object(w);
 }
 
@@ -388,18 +374,18 @@ static void put_name(struct mlt_buf *out, struct mlt_bytes source, struct mlt_by
 }
 
 static enum mlt_status capture_record(const struct decoding *d, const struct mlt_cloudevent *event) {
-    struct mlt_buf room = {0};
+    struct mlt_buf name = {0};
     uint8_t hash[MLT_HASH_LEN];
     char digest[7 + 2 * MLT_HASH_LEN + 1] = "sha256:";
     const struct mlt_bytes source = mlt_cloudevent_get(event, "source"), id = mlt_cloudevent_get(event, "id");
     const struct mlt_bytes time = mlt_cloudevent_get(event, "time");
     const struct mlt_bytes correlation = mlt_cloudevent_get(event, "correlationid");
-    put_name(&room, source, id);
+    put_name(&name, source, id);
     mlt_sha256_one(hash, event->raw);
     mlt_hex_encode(digest + 7, mlt_bytes_of(hash, sizeof(hash)));
     struct mlt_json_writer *w = mlt_capture_begin(d->out, "capture");
     mlt_jw_member(w, "format", "cloudevents");
-    mlt_jw_member_bytes(w, "event_id", mlt_buf_bytes(&room));
+    mlt_jw_member_bytes(w, "event_id", mlt_buf_bytes(&name));
     mlt_jw_member_bytes(w, "correlation", correlation.len > 0 ? correlation : id);
     if (time.ptr != NULL) { // ours would make another record of the same event when it is sent again
         mlt_jw_member_bytes(w, "timestamp", time);
@@ -407,10 +393,10 @@ static enum mlt_status capture_record(const struct decoding *d, const struct mlt
     mlt_jw_member(w, "digest", digest);
     mlt_jw_member(w, "content_type", d->msg->content_type);
     mlt_jw_name(w, "message");
-    put_event(w, &room, event);
+    put_event(w, event);
     mlt_capture_end(d->out);
-    const bool failed = room.failed || d->out->lines.failed;
-    mlt_buf_clear(&room);
+    const bool failed = name.failed || d->out->lines.failed;
+    mlt_buf_clear(&name);
     return failed ? mlt_fail(d->err, MLT_NOMEM, "no memory for the record of an event") : MLT_OK;
 }
 

@@ -26,9 +26,9 @@ struct mlt_cloudevent {
         bool literal;                 // a number or boolean
     } attributes[MLT_CLOUDEVENT_ATTRIBUTES_MAX];
     size_t num_attributes;
-    bool has_data, data_is_json; // json: `data` is a JSON value of the event; otherwise bytes of the content type
-    struct mlt_bytes data;
-    struct mlt_bytes raw; // as it came: the body, or the event within a batch
+    bool has_data;
+    struct mlt_bytes data; // a JSON value of the event, or bytes of the content type
+    struct mlt_bytes raw;  // as it came: the body, or the event within a batch
 };
 // mlt_cloudevent_get gives an attribute's value; {NULL, 0}: not given.
 struct mlt_bytes mlt_cloudevent_get(const struct mlt_cloudevent *event, const char *name);

@@ -411,10 +411,8 @@ static void put_caller(struct inference *f, struct mlt_json_writer *w) {
     for (mlt_json_at at = mlt_json_first(json, 0); at != MLT_JSON_NONE; at = mlt_json_next(json, 0, at)) {
         const struct mlt_bytes name = mlt_json_string(json, at, &f->out->arena);
         if (!is_secret(name)) {
-            mlt_buf_reset(&f->room);
-            mlt_json_minify(json, at + 1, &f->room);
             mlt_jw_name_bytes(w, name);
-            mlt_jw_raw(w, mlt_buf_bytes(&f->room));
+            mlt_jw_value(w, json, at + 1);
         }
     }
     mlt_jw_end_object(w);

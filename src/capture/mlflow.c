@@ -30,14 +30,6 @@ struct mlt_bytes mlt_mlflow_text(const struct mlt_json *json, mlt_json_at at, co
     return mlt_json_string(json, value, arena);
 }
 
-void mlt_mlflow_put_value(struct mlt_json_writer *w, const char *name, const struct mlt_json *json, mlt_json_at at) {
-    struct mlt_buf text = {0};
-    mlt_json_minify(json, at, &text);
-    w->out->failed = w->out->failed || text.failed;
-    mlt_jw_member_raw(w, name, mlt_buf_bytes(&text));
-    mlt_buf_clear(&text);
-}
-
 struct mlt_bytes mlt_mlflow_member(const struct mlt_mlflow_exchange *ex, const char *name) {
     return mlt_json_string(ex->json, mlt_json_get(ex->json, 0, name), ex->arena);
 }
@@ -286,7 +278,7 @@ static void put_query(struct mlt_json_writer *w, const struct mlt_mlflow_exchang
         mlt_jw_member_u64(w, "omitted_bytes", raw.len);
         mlt_jw_end_object(w);
     } else if (kept) {
-        mlt_mlflow_put_value(w, "query", ex->json, ex->request);
+        mlt_jw_member_value(w, "query", ex->json, ex->request);
     } else {
         mlt_jw_member_bytes(w, "query", raw);
     }

@@ -51,8 +51,6 @@ struct mlt_bytes mlt_mlflow_tag(const struct mlt_json *json, mlt_json_at tags, c
 bool mlt_mlflow_is_prompt(const struct mlt_json *json, mlt_json_at tags); // prompts are stored as models
 // mlt_mlflow_stage gives the usual spelling of a stage: MLflow takes any case.
 struct mlt_bytes mlt_mlflow_stage(struct mlt_bytes stage);
-// mlt_mlflow_put_value writes a value as it is, without white space: a record is one line.
-void mlt_mlflow_put_value(struct mlt_json_writer *w, const char *name, const struct mlt_json *json, mlt_json_at at);
 // mlt_mlflow_clip cuts a name to MLT_MLFLOW_NAME_MAX bytes, not in the middle of a character.
 struct mlt_bytes mlt_mlflow_clip(struct mlt_bytes name);
 

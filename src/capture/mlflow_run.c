@@ -355,7 +355,7 @@ static void put_version_members(struct mlt_json_writer *w, const struct mlt_mlfl
         mlt_jw_member(w, "timestamp", at);
     }
     if (given(v->files, v->hash)) {
-        mlt_mlflow_put_value(w, "model_artifact_hash", v->files, v->hash);
+        mlt_jw_member_value(w, "model_artifact_hash", v->files, v->hash);
     }
     if (run.len > 0) {
         mlt_jw_member_bytes(w, "training_job_id", mlt_mlflow_clip(run));
@@ -373,7 +373,7 @@ static void put_version_members(struct mlt_json_writer *w, const struct mlt_mlfl
         mlt_jw_end_array(w);
     }
     if (given(v->files, v->manifest)) {
-        mlt_mlflow_put_value(w, "manifest", v->files, v->manifest);
+        mlt_jw_member_value(w, "manifest", v->files, v->manifest);
     }
 }
 

@@ -56,7 +56,7 @@ static void put_delivery(struct mlt_capture *out, const struct mlt_json *json, c
     mlt_jw_member(w, "digest", digest);
     mlt_jw_member(w, "content_type", "application/json");
     put_derived(w, json, arena);
-    mlt_mlflow_put_value(w, "message", json, 0);
+    mlt_jw_member_value(w, "message", json, 0);
     mlt_capture_end(out);
 }
 

@@ -167,11 +167,7 @@ static void put_message(struct mlt_json_writer *w, const struct arriving *a) {
         mlt_jw_raw(w, a->raw);
         return;
     }
-    struct mlt_buf compact = {0};
-    mlt_json_minify(a->json, a->event, &compact);
-    a->out->lines.failed = a->out->lines.failed || compact.failed;
-    mlt_jw_raw(w, mlt_buf_bytes(&compact));
-    mlt_buf_clear(&compact);
+    mlt_jw_value(w, a->json, a->event);
 }
 
 // The event's bytes name it, so that a retry is the same record again.

@@ -7,15 +7,7 @@
 
 // A record stands on one line, whatever white space an event has.
 void mlt_openlineage_put_value(struct mlt_json_writer *w, struct mlt_openlineage_value v) {
-    struct mlt_buf compact = {0};
-    if (v.json) {
-        mlt_json_minify(v.json, v.at, &compact);
-    } else {
-        mlt_buf_put_str(&compact, "null");
-    }
-    w->out->failed = w->out->failed || compact.failed;
-    mlt_jw_raw(w, mlt_buf_bytes(&compact));
-    mlt_buf_clear(&compact);
+    mlt_jw_value(w, v.json, v.at);
 }
 
 // --- who ---

@@ -133,7 +133,7 @@ static void put_integer(struct otlp *o, mlt_json_at at) {
     if (whole) {
         mlt_jw_raw(&o->out->writer, text);
     } else {
-        mlt_capture_put(o->out, &o->json, at);
+        mlt_jw_value(&o->out->writer, &o->json, at);
     }
 }
 
@@ -157,7 +157,7 @@ static void put_any(struct otlp *o, mlt_json_at value) {
     for (const char *const *name = plain; *name; name++) {
         mlt_json_at at = mlt_json_get(j, value, *name);
         if (at != MLT_JSON_NONE) {
-            mlt_capture_put(o->out, j, at);
+            mlt_jw_value(&o->out->writer, j, at);
             return;
         }
     }
@@ -189,7 +189,7 @@ static void put_content(struct otlp *o, mlt_json_at value) {
     bool structured =
         text.len > 0 && (text.ptr[0] == '[' || text.ptr[0] == '{') && mlt_json_scan(&inner, text, NULL) == MLT_OK;
     if (structured) {
-        mlt_capture_put(o->out, &inner, 0);
+        mlt_jw_value(&o->out->writer, &inner, 0);
     } else {
         put_any(o, value);
     }

@@ -60,9 +60,9 @@ static void put_value(struct sagemaker *s, const char *member, mlt_json_at side)
         mlt_jw_end_object(w);
     } else if (data.ptr && mlt_bytes_is(text(s, side, "encoding"), "JSON") &&
                mlt_json_scan(&inner, data, NULL) == MLT_OK) {
-        mlt_capture_put(s->out, &inner, 0);
+        mlt_jw_value(&s->out->writer, &inner, 0);
     } else {
-        mlt_capture_put(s->out, &s->json, at);
+        mlt_jw_value(&s->out->writer, &s->json, at);
     }
     mlt_json_clear(&inner);
 }
@@ -89,7 +89,7 @@ static void put_record(struct sagemaker *s, struct mlt_bytes event_id, struct ml
     put_value(s, "prediction", mlt_json_get(&s->json, captured, "endpointOutput"));
     if (custom != MLT_JSON_NONE) {
         mlt_jw_name(w, "custom_attributes");
-        mlt_capture_put(s->out, &s->json, custom);
+        mlt_jw_value(&s->out->writer, &s->json, custom);
     }
     mlt_capture_end(s->out);
 }

@@ -275,7 +275,7 @@ enum mlt_status mlt_ask_json(const struct mlt_source *src, const struct mlt_doss
     }
     mlt_jw_init(&d.w, out);
     status = write_answer(&a, &d, q, ctx, err);
-    if (!status && (out->failed || d.scratch.failed || a.text.failed)) {
+    if (!status && (out->failed || a.text.failed)) {
         status = mlt_fail(err, MLT_NOMEM, "no memory for the answer");
     }
 out:
@@ -284,7 +284,6 @@ out:
     }
     mlt_story_clear(a.story);
     mlt_buf_clear(&a.text);
-    mlt_buf_clear(&d.scratch);
     mlt_arena_clear(&arena);
     return status;
 }

@@ -82,7 +82,7 @@ enum mlt_status mlt_dossier_json(const struct mlt_source *src, const struct mlt_
     }
     mlt_jw_init(&d.w, out);
     status = write_dossier(&d, src, ctx, story, request_id, err);
-    if (!status && (out->failed || d.scratch.failed)) {
+    if (!status && out->failed) {
         status = mlt_fail(err, MLT_NOMEM, "no memory for the dossier");
     }
 out:
@@ -90,7 +90,6 @@ out:
         out->len = start;
     }
     mlt_story_clear(story);
-    mlt_buf_clear(&d.scratch);
     mlt_arena_clear(&arena);
     return status;
 }

@@ -33,18 +33,6 @@ void mlt_dossier_put_time(struct mlt_json_writer *w, const char *name, bool has_
     mlt_jw_member(w, name, has_time ? text : NULL);
 }
 
-void mlt_dossier_put_value(struct mlt_dossier_writer *d, const struct mlt_json *json, mlt_json_at at) {
-    if (at == MLT_JSON_NONE) {
-        mlt_jw_null(&d->w);
-    } else if (!json->tape[at].spaced) {
-        mlt_jw_raw(&d->w, mlt_json_raw(json, at));
-    } else {
-        d->scratch.len = 0;
-        mlt_json_minify(json, at, &d->scratch);
-        mlt_jw_raw(&d->w, mlt_buf_bytes(&d->scratch));
-    }
-}
-
 static bool part_member(const struct mlt_part *part, struct mlt_bytes name, const struct mlt_json **json,
                         mlt_json_at *at) {
     const struct mlt_json *docs[] = {&part->facts, part->payload_state == MLT_PAYLOAD_OPEN ? &part->payload : NULL};
@@ -126,7 +114,7 @@ static void put_withheld(struct mlt_dossier_writer *d, const struct mlt_part *pa
     mlt_jw_object(&d->w);
     mlt_jw_member(&d->w, "withheld", closed_reason(part, name));
     mlt_jw_name(&d->w, "commitment");
-    mlt_dossier_put_value(d, &part->entry.json, commitment);
+    mlt_jw_value(&d->w, &part->entry.json, commitment);
     mlt_jw_end_object(&d->w);
 }
 
@@ -138,7 +126,7 @@ static void put_table_members(struct mlt_dossier_writer *d, const struct mlt_nod
         const struct mlt_bytes name = mlt_str(m->name);
         put_name(d, name);
         if (mlt_node_member(node, name, &json, &at)) {
-            mlt_dossier_put_value(d, json, at);
+            mlt_jw_value(&d->w, json, at);
             continue;
         }
         const struct mlt_part *closed = closed_part(node, name);
@@ -187,7 +175,7 @@ static void put_other_members(struct mlt_dossier_writer *d, const struct mlt_nod
             }
             if (i < 2) {
                 put_name(d, name);
-                mlt_dossier_put_value(d, docs[i], n + 1);
+                mlt_jw_value(&d->w, docs[i], n + 1);
             } else if (closed_reason(part, name)) {
                 put_name(d, name);
                 put_withheld(d, part, name);
@@ -230,7 +218,7 @@ static void put_differences(struct mlt_dossier_writer *d, const struct mlt_node 
                               mlt_json_equal(json, at, docs[i], n + 1);
             if (!same) {
                 mlt_jw_name_bytes(&d->w, name);
-                mlt_dossier_put_value(d, docs[i], n + 1);
+                mlt_jw_value(&d->w, docs[i], n + 1);
             }
         }
     }
@@ -269,7 +257,7 @@ static void put_resolved(struct mlt_dossier_writer *d, const struct mlt_story *s
     mlt_jw_member_u64(w, "from_entry", r->entry);
     if (r->artifact.json) {
         mlt_jw_name(w, "model_artifact_hash");
-        mlt_dossier_put_value(d, r->artifact.json, r->artifact.at);
+        mlt_jw_value(&d->w, r->artifact.json, r->artifact.at);
         mlt_jw_member_u64(w, "artifact_from_entry", r->artifact.entry);
     }
     mlt_jw_end_object(w);

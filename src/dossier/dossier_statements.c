@@ -18,7 +18,7 @@ static void put_node_member(struct mlt_dossier_writer *d, const struct mlt_node 
     mlt_json_at at;
     mlt_jw_name(&d->w, name);
     if (mlt_node_member(node, mlt_str(name), &json, &at)) {
-        mlt_dossier_put_value(d, json, at);
+        mlt_jw_value(&d->w, json, at);
     } else {
         mlt_jw_null(&d->w);
     }
@@ -29,7 +29,7 @@ static void put_source(struct mlt_dossier_writer *d, const struct mlt_node *data
     mlt_jw_object(&d->w);
     for (size_t i = 0; i < NUM_SOURCE_NAMES; i++) {
         mlt_jw_name(&d->w, source_names[i]);
-        mlt_dossier_put_value(d, json, mlt_json_get(json, source, source_names[i]));
+        mlt_jw_value(&d->w, json, mlt_json_get(json, source, source_names[i]));
     }
     put_node_member(d, dataset, "dataset");
     put_node_member(d, dataset, "version");
@@ -38,7 +38,7 @@ static void put_source(struct mlt_dossier_writer *d, const struct mlt_node *data
         const struct mlt_bytes name = mlt_json_string(json, n, d->arena);
         if (!is_source_name(name)) {
             mlt_jw_name_bytes(&d->w, name);
-            mlt_dossier_put_value(d, json, n + 1);
+            mlt_jw_value(&d->w, json, n + 1);
         }
     }
     mlt_jw_end_object(&d->w);

@@ -142,7 +142,7 @@ void mlt_dossier_put_timeline(struct mlt_dossier_writer *d, const struct mlt_sto
     size_t num = gather(story, NULL);
     struct event *events = num ? mlt_arena_take(d->arena, num * sizeof(*events)) : NULL;
     if (num && !events) {
-        d->scratch.failed = true;
+        d->w.out->failed = true;
         num = 0;
     }
     if (num) {

@@ -4,11 +4,10 @@
 
 #include "dossier/dossier.h"
 
-// The document being written. `scratch` holds one value at a time while insignificant white space is taken out of it.
+// The document being written.
 struct mlt_dossier_writer {
     struct mlt_json_writer w;
     struct mlt_arena *arena;
-    struct mlt_buf scratch;
 };
 
 struct mlt_time_bounds;
@@ -47,7 +46,6 @@ const char *mlt_node_withheld(const struct mlt_node *node, struct mlt_bytes name
 const char *mlt_approver_assurance(const struct mlt_node *approval, struct mlt_arena *arena);
 
 void mlt_dossier_put_time(struct mlt_json_writer *w, const char *name, bool has_time, int64_t time);
-void mlt_dossier_put_value(struct mlt_dossier_writer *d, const struct mlt_json *json, mlt_json_at at);
 
 void mlt_dossier_put_list(struct mlt_dossier_writer *d, const char *name, const struct mlt_node_list *list);
 void mlt_dossier_put_predictions(struct mlt_dossier_writer *d, const struct mlt_story *story);

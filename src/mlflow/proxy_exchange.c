@@ -55,7 +55,7 @@ static void put_request(struct mlt_proxy_request *r, struct mlt_json_writer *w) 
         return;
     }
     if (flags & MLT_MLFLOW_BODY) {
-        mlt_mlflow_put_value(w, "request", &r->request, 0);
+        mlt_jw_member_value(w, "request", &r->request, 0);
     } else if (flags & MLT_MLFLOW_NAMES) {
         put_names(r, w);
     }
@@ -64,7 +64,7 @@ static void put_request(struct mlt_proxy_request *r, struct mlt_json_writer *w) 
 static void put_response(const struct mlt_proxy_request *r, struct mlt_json_writer *w) {
     struct mlt_json json = {0};
     if (r->answer.len > 0 && mlt_json_scan(&json, mlt_buf_bytes(&r->answer), NULL) == MLT_OK) {
-        mlt_mlflow_put_value(w, "response", &json, 0);
+        mlt_jw_member_value(w, "response", &json, 0);
     }
     mlt_json_clear(&json);
 }
@@ -112,7 +112,7 @@ static void put_over(struct mlt_proxy_request *r, struct mlt_json_writer *w) {
     put_raw(w, "after", &r->after);
     mlt_json_at run = mlt_json_get(&r->run.json, 0, "run");
     if (r->run.json.num_tokens > 0 && run != MLT_JSON_NONE) {
-        mlt_mlflow_put_value(w, "run", &r->run.json, run);
+        mlt_jw_member_value(w, "run", &r->run.json, run);
     }
     put_time(w, "ended_at", r->ended);
     mlt_jw_member_u64(w, "bytes", r->bytes);

@@ -98,6 +98,8 @@ void mlt_jw_name_bytes(struct mlt_json_writer *w, struct mlt_bytes name);
 void mlt_jw_string(struct mlt_json_writer *w, struct mlt_bytes text); // escapes; bytes that are no UTF-8 become U+FFFD
 void mlt_jw_cstr(struct mlt_json_writer *w, const char *text);        // NULL writes null
 void mlt_jw_raw(struct mlt_json_writer *w, struct mlt_bytes json);    // a whole JSON value, trusted
+// mlt_jw_value writes a scanned value on one line, without its white space; MLT_JSON_NONE, or `json` NULL, writes null.
+void mlt_jw_value(struct mlt_json_writer *w, const struct mlt_json *json, mlt_json_at at);
 void mlt_jw_u64(struct mlt_json_writer *w, uint64_t v);
 void mlt_jw_i64(struct mlt_json_writer *w, int64_t v);
 void mlt_jw_bool(struct mlt_json_writer *w, bool v);
@@ -107,6 +109,7 @@ void mlt_jw_base64(struct mlt_json_writer *w, struct mlt_bytes b);
 // name and value in one: the common case
 void mlt_jw_member(struct mlt_json_writer *w, const char *name, const char *value); // NULL value writes null
 void mlt_jw_member_bytes(struct mlt_json_writer *w, const char *name, struct mlt_bytes value);
+void mlt_jw_member_value(struct mlt_json_writer *w, const char *name, const struct mlt_json *json, mlt_json_at at);
 void mlt_jw_member_u64(struct mlt_json_writer *w, const char *name, uint64_t v);
 void mlt_jw_member_bool(struct mlt_json_writer *w, const char *name, bool v);
 void mlt_jw_member_raw(struct mlt_json_writer *w, const char *name, struct mlt_bytes json);

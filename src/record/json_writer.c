@@ -120,6 +120,14 @@ void mlt_jw_raw(struct mlt_json_writer *w, struct mlt_bytes json) {
     begin(w);
     mlt_buf_put_bytes(w->out, json);
 }
+void mlt_jw_value(struct mlt_json_writer *w, const struct mlt_json *json, mlt_json_at at) {
+    if (!json || at >= json->num_tokens) {
+        mlt_jw_null(w);
+        return;
+    }
+    begin(w);
+    mlt_json_minify(json, at, w->out);
+}
 void mlt_jw_u64(struct mlt_json_writer *w, uint64_t v) {
     begin(w);
     mlt_buf_put_u64_decimal(w->out, v);
@@ -155,6 +163,10 @@ void mlt_jw_member(struct mlt_json_writer *w, const char *name, const char *valu
 void mlt_jw_member_bytes(struct mlt_json_writer *w, const char *name, struct mlt_bytes value) {
     mlt_jw_name(w, name);
     mlt_jw_string(w, value);
+}
+void mlt_jw_member_value(struct mlt_json_writer *w, const char *name, const struct mlt_json *json, mlt_json_at at) {
+    mlt_jw_name(w, name);
+    mlt_jw_value(w, json, at);
 }
 void mlt_jw_member_u64(struct mlt_json_writer *w, const char *name, uint64_t v) {
     mlt_jw_name(w, name);

@@ -19,8 +19,6 @@ static void write_version(struct mlt_call *call, const struct mlt_story *story) 
     mlt_dossier_put_findings(&d, story, NULL);
     mlt_jw_member_u64(w, "tree_size", call->source.size);
     mlt_jw_end_object(w);
-    call->res->body.failed = call->res->body.failed || d.scratch.failed;
-    mlt_buf_clear(&d.scratch);
 }
 
 static size_t first_entries(const struct mlt_node_list *list, uint64_t *out, size_t num) {

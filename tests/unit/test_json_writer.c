@@ -98,6 +98,25 @@ static void test_every_byte_reads_back(void **state) {
     mlt_arena_clear(&arena);
 }
 
+static void test_scanned_values(void **state) {
+    // A value is written on one line, with a comma before it like any other; what is not there is null.
+    (void)state;
+    struct mlt_json json = {0};
+    assert_int_equal(mlt_json_scan(&json, mlt_str("{ \"a\" : [ 1,\n2 ], \"b\" : \"x y\" }"), NULL), MLT_OK);
+    mlt_jw_object(&w);
+    mlt_jw_member_value(&w, "all", &json, 0);
+    mlt_jw_member_value(&w, "b", &json, mlt_json_get(&json, 0, "b"));
+    mlt_jw_member_value(&w, "none", &json, MLT_JSON_NONE);
+    mlt_jw_name(&w, "list");
+    mlt_jw_array(&w);
+    mlt_jw_value(&w, &json, mlt_json_get(&json, 0, "a"));
+    mlt_jw_value(&w, NULL, 0);
+    mlt_jw_end_array(&w);
+    mlt_jw_end_object(&w);
+    written("{\"all\":{\"a\":[1,2],\"b\":\"x y\"},\"b\":\"x y\",\"none\":null,\"list\":[[1,2],null]}");
+    mlt_json_clear(&json);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_commas_and_colons, set_up),
@@ -105,6 +124,7 @@ int main(void) {
         cmocka_unit_test_setup(test_bytes_that_are_no_utf8, set_up),
         cmocka_unit_test_setup(test_names_are_escaped, set_up),
         cmocka_unit_test_setup(test_every_byte_reads_back, set_up),
+        cmocka_unit_test_setup(test_scanned_values, set_up),
     };
     return cmocka_run_group_tests(tests, NULL, tear_down);
 }
