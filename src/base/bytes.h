@@ -125,6 +125,9 @@ bool mlt_base64_decode(uint8_t *out, size_t cap, size_t *out_len, struct mlt_byt
 bool mlt_text_copy(char *out, size_t cap, struct mlt_bytes text);
 // mlt_decimal_decode accepts "0" or digits without a leading zero, up to UINT64_MAX.
 bool mlt_decimal_decode(uint64_t *out, struct mlt_bytes text);
+// mlt_percent_byte: `text` has a percent sign and two hexadecimal digits, of either case, at `at`; the byte they stand
+// for.
+bool mlt_percent_byte(uint8_t *out, struct mlt_bytes text, size_t at);
 // mlt_utf8_valid accepts exactly the well-formed sequences of Unicode table 3-7 (no surrogates, no overlongs).
 bool mlt_utf8_valid(struct mlt_bytes b);
 

@@ -37,6 +37,18 @@ bool mlt_hex_decode(uint8_t *out, size_t out_len, struct mlt_bytes text) {
     return true;
 }
 
+bool mlt_percent_byte(uint8_t *out, struct mlt_bytes text, size_t at) {
+    if (text.len < 3 || at > text.len - 3 || text.ptr[at] != '%') {
+        return false;
+    }
+    uint8_t digits[2];
+    for (size_t i = 0; i < sizeof(digits); i++) {
+        uint8_t c = text.ptr[at + 1 + i];
+        digits[i] = c >= 'A' && c <= 'F' ? (uint8_t)(c | 0x20) : c;
+    }
+    return mlt_hex_decode(out, 1, mlt_bytes_of(digits, sizeof(digits)));
+}
+
 size_t mlt_base64_encoded_len(size_t len) {
     return len / 3 * 4 + (len % 3 != 0 ? 4 : 0);
 }

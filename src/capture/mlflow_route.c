@@ -292,10 +292,6 @@ struct mlt_mlflow_match mlt_mlflow_route_find(struct mlt_bytes method, struct ml
     return m;
 }
 
-static int hex(uint8_t c) {
-    return digit(c) ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 struct mlt_bytes mlt_mlflow_decode(struct mlt_bytes text, bool plus, struct mlt_arena *arena) {
     uint8_t *out = mlt_arena_take(arena, text.len + 1);
     size_t len = 0;
@@ -304,10 +300,7 @@ struct mlt_bytes mlt_mlflow_decode(struct mlt_bytes text, bool plus, struct mlt_
     }
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
-        int high = c == '%' && i + 2 < text.len ? hex(text.ptr[i + 1]) : -1;
-        int low = high >= 0 ? hex(text.ptr[i + 2]) : -1;
-        if (low >= 0) {
-            c = (uint8_t)(high << 4 | low);
+        if (mlt_percent_byte(&c, text, i)) {
             i += 2;
         } else if (c == '+' && plus) {
             c = ' ';

@@ -17,16 +17,6 @@ static const struct {
     {"entry", MLT_REF_ENTRY, false, "entry:INDEX"},
 };
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    if (c >= 'a' && c <= 'f') {
-        return c - 'a' + 10;
-    }
-    return c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-}
-
 static enum mlt_status decode_percent(struct mlt_bytes *out, struct mlt_bytes text, struct mlt_arena *arena,
                                       struct mlt_error *err) {
     uint8_t *bytes = mlt_arena_take(arena, text.len + 1);
@@ -39,13 +29,10 @@ static enum mlt_status decode_percent(struct mlt_bytes *out, struct mlt_bytes te
             bytes[len++] = text.ptr[i];
             continue;
         }
-        int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-        int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
-        if (high < 0 || low < 0) {
+        if (!mlt_percent_byte(&bytes[len++], text, i)) {
             return mlt_fail(err, MLT_INVALID, "'%.*s': '%%' begins two hexadecimal digits; a percent sign is %%25",
                             MLT_ARG(text));
         }
-        bytes[len++] = (uint8_t)(high << 4 | low);
         i += 2;
     }
     *out = mlt_bytes_of(bytes, len);

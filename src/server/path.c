@@ -1,13 +1,5 @@
 #include "server/path.h"
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 enum mlt_status mlt_percent_decode(struct mlt_bytes *out, struct mlt_bytes text, bool plus, struct mlt_arena *arena,
                                    struct mlt_error *err) {
     *out = (struct mlt_bytes){0};
@@ -19,15 +11,12 @@ enum mlt_status mlt_percent_decode(struct mlt_bytes *out, struct mlt_bytes text,
     for (size_t i = 0; i < text.len; i++) {
         uint8_t c = text.ptr[i];
         if (c == '%') {
-            int high = i + 2 < text.len ? hex_digit(text.ptr[i + 1]) : -1;
-            int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
-            if (high < 0 || low < 0) {
+            if (!mlt_percent_byte(&c, text, i)) {
                 return mlt_fail(err, MLT_INVALID,
                                 "'%%' at byte %zu of \"%.*s\" is not followed by two hexadecimal digits; a percent "
                                 "sign itself is written %%25",
                                 i, MLT_ARG(text));
             }
-            c = (uint8_t)(high << 4 | low);
             i += 2;
         } else if (c == '+' && plus) {
             c = ' ';

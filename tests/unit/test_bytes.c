@@ -113,6 +113,22 @@ static void test_cursor_takes(void **state) {
     assert_true(none.failed);
 }
 
+static void test_percent_bytes(void **state) {
+    // A percent sign and two digits of either case, wherever they stand, and nothing cut short.
+    uint8_t c = 0;
+    (void)state;
+    assert_true(mlt_percent_byte(&c, mlt_str("a%2f"), 1) && c == '/');
+    assert_true(mlt_percent_byte(&c, mlt_str("%C3%a9"), 0) && c == 0xc3);
+    assert_true(mlt_percent_byte(&c, mlt_str("%C3%a9"), 3) && c == 0xa9);
+    assert_false(mlt_percent_byte(&c, mlt_str("%2"), 0));
+    assert_false(mlt_percent_byte(&c, mlt_str(""), 0));
+    assert_false(mlt_percent_byte(&c, mlt_str("%2f"), 1));
+    assert_false(mlt_percent_byte(&c, mlt_str("a%2"), 1));
+    assert_false(mlt_percent_byte(&c, mlt_str("%2g"), 0));
+    assert_false(mlt_percent_byte(&c, mlt_str("%%2"), 0));
+    assert_false(mlt_percent_byte(&c, mlt_str("12f"), 0));
+}
+
 static void test_hex_is_canonical(void **state) {
     // Hex decodes in lower case and exact length only.
     (void)state;
@@ -395,6 +411,7 @@ int main(void) {
         cmocka_unit_test(test_buffer_texts),
         cmocka_unit_test(test_cursor_fails_for_good),
         cmocka_unit_test(test_cursor_takes),
+        cmocka_unit_test(test_percent_bytes),
         cmocka_unit_test(test_hex_is_canonical),
         cmocka_unit_test(test_base64_known_answers),
         cmocka_unit_test(test_base64_refuses_what_is_not_canonical),
