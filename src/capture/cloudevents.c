@@ -8,6 +8,7 @@
 #include "base/time.h"
 #include "capture/kserve.h"
 #include "crypto/sha256.h"
+#include "record/digest.h"
 
 #define MEDIA "application/cloudevents"
 #define MEDIA_BATCH "application/cloudevents-batch"
@@ -80,14 +81,6 @@ static bool unquote(struct mlt_bytes *text, uint8_t *room) {
     return ends;
 }
 
-static int hex_digit(uint8_t c) {
-    if (c >= '0' && c <= '9') {
-        return c - '0';
-    }
-    c |= 0x20;
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 bool mlt_cloudevent_decode_header(struct mlt_arena *arena, struct mlt_bytes value, struct mlt_bytes *out) {
     uint8_t *unquoted = mlt_arena_take(arena, 2 * value.len + 1);
     uint8_t *plain = unquoted + value.len;
@@ -100,12 +93,9 @@ bool mlt_cloudevent_decode_header(struct mlt_arena *arena, struct mlt_bytes valu
             plain[len++] = value.ptr[i];
             continue;
         }
-        const int high = i + 2 < value.len ? hex_digit(value.ptr[i + 1]) : -1;
-        const int low = high >= 0 ? hex_digit(value.ptr[i + 2]) : -1;
-        if (low < 0) {
+        if (!mlt_percent_byte(&plain[len++], value, i)) {
             return false;
         }
-        plain[len++] = (uint8_t)(high << 4 | low);
         i += 2;
     }
     *out = mlt_bytes_of(plain, len);
@@ -376,13 +366,11 @@ static void put_name(struct mlt_buf *out, struct mlt_bytes source, struct mlt_by
 static enum mlt_status capture_record(const struct decoding *d, const struct mlt_cloudevent *event) {
     struct mlt_buf name = {0};
     uint8_t hash[MLT_HASH_LEN];
-    char digest[7 + 2 * MLT_HASH_LEN + 1] = "sha256:";
     const struct mlt_bytes source = mlt_cloudevent_get(event, "source"), id = mlt_cloudevent_get(event, "id");
     const struct mlt_bytes time = mlt_cloudevent_get(event, "time");
     const struct mlt_bytes correlation = mlt_cloudevent_get(event, "correlationid");
     put_name(&name, source, id);
     mlt_sha256_one(hash, event->raw);
-    mlt_hex_encode(digest + 7, mlt_bytes_of(hash, sizeof(hash)));
     struct mlt_json_writer *w = mlt_capture_begin(d->out, "capture");
     mlt_jw_member(w, "format", "cloudevents");
     mlt_jw_member_bytes(w, "event_id", mlt_buf_bytes(&name));
@@ -390,7 +378,7 @@ static enum mlt_status capture_record(const struct decoding *d, const struct mlt
     if (time.ptr != NULL) { // ours would make another record of the same event when it is sent again
         mlt_jw_member_bytes(w, "timestamp", time);
     }
-    mlt_jw_member(w, "digest", digest);
+    mlt_digest_put(w, "digest", hash);
     mlt_jw_member(w, "content_type", d->msg->content_type);
     mlt_jw_name(w, "message");
     put_event(w, event);

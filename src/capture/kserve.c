@@ -3,13 +3,11 @@
 // else.
 #include "capture/kserve.h"
 
-#include <stdio.h>
 #include <strings.h>
 
 #include "base/time.h"
 #include "crypto/sha256.h"
-
-#define DIGEST_LEN (7 + 2 * MLT_HASH_LEN + 1)
+#include "record/digest.h"
 
 static const struct dialect {
     const char *type;
@@ -75,18 +73,11 @@ struct inference {
     struct mlt_json metadata, annotations; // no tokens: not given, or no JSON object
     struct mlt_buf room;
     struct body body;
-    char digest[DIGEST_LEN]; // of the body
+    uint8_t hash[MLT_HASH_LEN]; // of the body
 };
 
 static struct mlt_bytes attribute(const struct inference *f, const char *name) {
     return mlt_cloudevent_get(f->event, name);
-}
-
-static void digest_text(char out[static DIGEST_LEN], struct mlt_bytes bytes) {
-    uint8_t hash[MLT_HASH_LEN];
-    (void)snprintf(out, DIGEST_LEN, "sha256:");
-    mlt_sha256_one(hash, bytes);
-    mlt_hex_encode(out + 7, mlt_bytes_of(hash, sizeof(hash)));
 }
 
 // A member of a flat object by its name in any case; the first one when it is an array (headers are).
@@ -282,10 +273,10 @@ static void read_body(struct inference *f) {
 // ----------------------------------------------------------------------------------------
 
 static void put_digest(struct mlt_json_writer *w, struct mlt_bytes bytes) {
-    char digest[DIGEST_LEN];
-    digest_text(digest, bytes);
+    uint8_t hash[MLT_HASH_LEN];
+    mlt_sha256_one(hash, bytes);
     mlt_jw_member_u64(w, "size", bytes.len);
-    mlt_jw_member(w, "digest", digest);
+    mlt_digest_put(w, "digest", hash);
 }
 
 static void put_opaque(struct inference *f, struct mlt_json_writer *w, struct mlt_bytes bytes) {
@@ -558,7 +549,7 @@ static void put_record(struct inference *f, size_t row) {
     put_node(f, w);
     put_deployment(f, w);
     put_status(f, w);
-    mlt_jw_member(w, "message_digest", f->digest);
+    mlt_digest_put(w, "message_digest", f->hash);
     if (f->body.shape != SHAPE_NOTHING) {
         mlt_jw_name(w, f->request ? "feature_values" : "prediction");
         put_value(f, w);
@@ -609,7 +600,7 @@ enum mlt_status mlt_kserve_record(struct mlt_capture *out, const struct mlt_clou
     f->request = strcmp(f->dialect->half, "request") == 0;
     scan_object(&f->metadata, attribute(f, "metadata"));
     scan_object(&f->annotations, attribute(f, "annotations"));
-    digest_text(f->digest, event->data);
+    mlt_sha256_one(f->hash, event->data);
     read_body(f);
     put_records(f);
     const bool failed = f->room.failed || out->lines.failed;

@@ -1,10 +1,9 @@
 // A webhook of MLflow: a second witness. It names what was created, tagged or given an alias, and never who did it, so
 // it is kept as it came, and `mltrail reconcile mlflow` holds it against the records of the requests.
-#include <stdio.h>
-
 #include "base/time.h"
 #include "capture/mlflow.h"
 #include "crypto/sha256.h"
+#include "record/digest.h"
 
 #define FORMAT "mlflow-webhook"
 #define DELIVERY_MAX 200 // bytes of an identifier; MLflow's have 36
@@ -45,15 +44,13 @@ static void put_time(struct mlt_json_writer *w, const struct mlt_json *json, con
 static void put_delivery(struct mlt_capture *out, const struct mlt_json *json, const struct mlt_foreign *msg,
                          const char *delivery, struct mlt_arena *arena) {
     uint8_t hash[MLT_HASH_LEN];
-    char digest[7 + 2 * MLT_HASH_LEN + 1] = "sha256:";
     mlt_sha256_one(hash, msg->body);
-    mlt_hex_encode(digest + 7, mlt_bytes_of(hash, sizeof hash));
     struct mlt_json_writer *w = mlt_capture_begin(out, "capture");
     mlt_jw_member(w, "event_id", mlt_arena_printf(arena, FORMAT "/%s", delivery));
     mlt_jw_member(w, "format", FORMAT);
     mlt_jw_member(w, "correlation", delivery);
     put_time(w, json, msg, arena);
-    mlt_jw_member(w, "digest", digest);
+    mlt_digest_put(w, "digest", hash);
     mlt_jw_member(w, "content_type", "application/json");
     put_derived(w, json, arena);
     mlt_jw_member_value(w, "message", json, 0);

@@ -6,6 +6,7 @@
 #include "base/time.h"
 #include "capture/openlineage_run.h"
 #include "crypto/sha256.h"
+#include "record/digest.h"
 #include "record/members.h"
 
 #define POINTER_LEN 128 // names of the spec and an index
@@ -175,17 +176,15 @@ static void keep(const struct arriving *a, enum event_type type) {
     uint8_t hash[MLT_HASH_LEN];
     char hex[2 * MLT_HASH_LEN + 1];
     char id[sizeof MLT_OPENLINEAGE + sizeof hex];
-    char digest[sizeof "sha256:" + sizeof hex];
     mlt_sha256_one(hash, a->raw);
     mlt_hex_encode(hex, mlt_bytes_of(hash, sizeof hash));
     (void)snprintf(id, sizeof id, MLT_OPENLINEAGE ":%s", hex);
-    (void)snprintf(digest, sizeof digest, "sha256:%s", hex);
     struct mlt_json_writer *w = mlt_capture_begin(a->out, "capture");
     mlt_jw_member(w, "event_id", id);
     mlt_jw_member(w, "format", MLT_OPENLINEAGE);
     mlt_jw_member_bytes(w, "correlation", correlation(a, type));
     mlt_jw_member_bytes(w, "timestamp", text(a, a->event, "eventTime"));
-    mlt_jw_member(w, "digest", digest);
+    mlt_digest_put(w, "digest", hash);
     mlt_jw_member(w, "content_type", "application/json");
     put_message(w, a);
     mlt_capture_end(a->out);

@@ -6,17 +6,12 @@
 
 #include "base/time.h"
 #include "note/checkpoint.h"
+#include "record/digest.h"
 
 #define RFC3161 "rfc3161"
 #define SHA256_PREFIX "sha256:"
 
 // -- writing ----------------------------------------------------------------------------------------------------------
-
-static void put_digest(struct mlt_json_writer *w, const char *name, const uint8_t hash[static MLT_HASH_LEN]) {
-    char text[sizeof SHA256_PREFIX + 2 * MLT_HASH_LEN] = SHA256_PREFIX;
-    mlt_hex_encode(text + strlen(text), mlt_bytes_of(hash, MLT_HASH_LEN));
-    mlt_jw_member(w, name, text);
-}
 
 void mlt_anchor_put(struct mlt_json_writer *w, const struct mlt_anchor *anchor) {
     char gen_time[MLT_TIME_TEXT_LEN + 1];
@@ -26,7 +21,7 @@ void mlt_anchor_put(struct mlt_json_writer *w, const struct mlt_anchor *anchor) 
     mlt_jw_name(w, "root");
     mlt_jw_hex(w, mlt_bytes_of(anchor->root, MLT_HASH_LEN));
     mlt_jw_member_bytes(w, "checkpoint", anchor->checkpoint);
-    put_digest(w, "imprint", anchor->says.imprint);
+    mlt_digest_put(w, "imprint", anchor->says.imprint);
     mlt_jw_member_bytes(w, "url", anchor->url);
     mlt_jw_member(w, "authority", anchor->says.authority);
     mlt_jw_member(w, "gen_time", gen_time);
@@ -37,7 +32,7 @@ void mlt_anchor_put(struct mlt_json_writer *w, const struct mlt_anchor *anchor) 
     mlt_jw_member(w, "policy", anchor->says.policy);
     mlt_jw_name(w, "token");
     mlt_jw_base64(w, anchor->token);
-    put_digest(w, "token_hash", anchor->token_hash);
+    mlt_digest_put(w, "token_hash", anchor->token_hash);
     if (anchor->roots.len > 0) {
         mlt_jw_member_bytes(w, "roots", anchor->roots);
     }

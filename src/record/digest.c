@@ -58,3 +58,9 @@ enum mlt_digest_match mlt_digest_compare(const struct mlt_json *a, mlt_json_at a
     mlt_arena_clear(&arena);
     return different ? MLT_DIGEST_DIFFERENT : same ? MLT_DIGEST_SAME : MLT_DIGEST_NOT_COMPARABLE;
 }
+
+void mlt_digest_put(struct mlt_json_writer *w, const char *name, const uint8_t hash[static MLT_HASH_LEN]) {
+    char text[sizeof "sha256:" + 2 * MLT_HASH_LEN] = "sha256:";
+    mlt_hex_encode(text + strlen(text), mlt_bytes_of(hash, MLT_HASH_LEN));
+    mlt_jw_member(w, name, text);
+}
