@@ -4,16 +4,15 @@
 // line each, or rejected items; a header value that decodes is UTF-8.
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "capture/cloudevents.h"
+#include "lib/headers.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 #define HEADERS_MAX 32
 
-static struct { char *name, *value; } headers[HEADERS_MAX];
-static size_t num_headers;
+static struct named headers[HEADERS_MAX + 1];
 
 static void check(bool holds) {
     if (!holds) {
@@ -23,26 +22,22 @@ static void check(bool holds) {
 
 static const char *header_of(void *arg, const char *name) {
     (void)arg;
-    for (size_t i = 0; i < num_headers; i++) {
-        if (strcasecmp(headers[i].name, name) == 0) {
-            return headers[i].value;
-        }
-    }
-    return NULL;
+    return headers_find(headers, name);
 }
 
 // "name: value" lines, as C strings in place. Returns where the body begins.
 static char *read_headers(char *text, const char *end) {
-    num_headers = 0;
-    while (text < end && num_headers < HEADERS_MAX) {
+    size_t num = 0;
+    headers[0].name = NULL;
+    while (text < end && num < HEADERS_MAX) {
         char *stop = memchr(text, '\n', (size_t)(end - text));
         char *colon = memchr(text, ':', (size_t)(end - text));
         if (stop == NULL || stop == text || colon == NULL || colon > stop) {
             return stop == text ? text + 1 : text;
         }
         *stop = *colon = '\0';
-        headers[num_headers].name = text;
-        headers[num_headers++].value = colon + 1 + strspn(colon + 1, " ");
+        headers[num++] = (struct named){text, colon + 1 + strspn(colon + 1, " ")};
+        headers[num].name = NULL;
         text = stop + 1;
     }
     return text;

@@ -11,10 +11,11 @@
 
 #include "base_posix/env_posix.h"
 #include "http/listen.h"
+#include "lib/tempdir.h"
 #include "server/api.h"
 #include "server/server.h"
 
-static char dir[64];
+static char dir[TEMPDIR_MAX];
 static struct mlt_api *api;
 static struct mlt_principal me;
 
@@ -30,8 +31,7 @@ static int setup(void **state) {
     (void)state;
     char trail[96];
     struct mlt_error err = {0};
-    snprintf(dir, sizeof dir, "/tmp/mlt-api-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    tempdir_make(dir, "api");
     snprintf(trail, sizeof trail, "%s/t", dir);
     struct mlt_trail_options opt = {.dir = trail, .journal_bytes = 1 << 20};
     assert_int_equal(mlt_trail_create(mlt_env_posix(), &opt, "example.org/api", false, false, &err), MLT_OK);
@@ -42,11 +42,10 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     (void)state;
-    char command[128];
     struct mlt_error err = {0};
     assert_int_equal(mlt_api_close(api, &err), MLT_OK);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
+    tempdir_remove(dir);
+    return 0;
 }
 
 // Asks and checks the status; the text of the answer is valid until the next call.

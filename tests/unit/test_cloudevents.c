@@ -3,15 +3,12 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "capture/cloudevents.h"
+#include "lib/headers.h"
 
 #include <cmocka.h>
 
-struct named {
-    const char *name, *value;
-};
 #define RECEIVED "2026-01-07T00:00:10Z"
 #define NAMES                                                                                                          \
     {"ce-id", "e-1"}, {"ce-source", "/s"}, {"ce-specversion", "1.0"}, {                                                \
@@ -23,12 +20,7 @@ static const struct named *sent;
 
 static const char *header_of(void *arg, const char *name) {
     (void)arg;
-    for (const struct named *n = sent; n->name != NULL; n++) {
-        if (strcasecmp(n->name, name) == 0) {
-            return n->value;
-        }
-    }
-    return NULL;
+    return headers_find(sent, name);
 }
 
 static void each_header(void *arg, mlt_header_take *take, void *take_arg) {

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/memsource.h"
-#include "lib/sshsigner.h"
+#include "lib/allowed.h"
 #include "lineage/finding.h"
 #include "merkle/merkle.h"
 #include "record/producer_batch.h"
@@ -14,6 +13,7 @@
 #include <cmocka.h>
 
 #define KEY 3
+#define ALLOWED "namespaces=\"batch@mltrail\" %\n"
 #define NUM 4 // predictions, in batches of two
 #define PREDICTION                                                                                                     \
     "{\"kind\":\"prediction\",\"request_id\":\"r-%d\",\"timestamp\":\"2026-01-07T00:00:01Z\",\"feature_values\":{"     \
@@ -127,30 +127,12 @@ static void add_batch(struct mlt_memsource *m, const struct defect *d, unsigned 
     mlt_buf_clear(&blob);
 }
 
-static void add_setting(struct mlt_memsource *m, const char *node) {
-    struct mlt_buf text = {0}, record = {0};
-    struct mlt_json_writer w;
-    mlt_buf_printf(&text, "%s namespaces=\"batch@mltrail\" ", node);
-    sshsigner_public(&text, KEY);
-    mlt_buf_put_u8(&text, '\n');
-    mlt_jw_init(&w, &record);
-    mlt_jw_object(&w);
-    mlt_jw_member(&w, "kind", "control");
-    mlt_jw_member(&w, "control", "setting");
-    mlt_jw_member(&w, "name", "allowed_signers");
-    mlt_jw_member_bytes(&w, "value", mlt_buf_bytes(&text));
-    mlt_jw_end_object(&w);
-    mlt_memsource_add(m, "admin", "2026-01-04T12:00:00Z", mlt_buf_cstr(&record));
-    mlt_buf_clear(&text);
-    mlt_buf_clear(&record);
-}
-
 static struct mlt_memsource *build(const struct defect *d) {
     struct mlt_memsource *m = mlt_memsource_new();
     struct mlt_buf first = {0}, second = {0};
     char text[400];
     if (!d->unset) {
-        add_setting(m, d->other_node ? "n2" : "n1");
+        allowed_set(m, KEY, d->other_node ? "n2 " ALLOWED : "n1 " ALLOWED);
     }
     for (int i = 1; i <= NUM; i++) {
         prediction(text, sizeof(text), i, i + (i == 3 && d->changed));

@@ -4,8 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "lib/memsource.h"
-#include "lib/sshsigner.h"
+#include "lib/allowed.h"
 #include "lineage/finding.h"
 #include "record/statement.h"
 
@@ -131,29 +130,6 @@ static char *edited(const char *json, const struct edit *e) {
 #define SIGNER_KEY 1
 #define TRAIL_ORIGIN "example.org/memsource"
 
-// The setting of allowed signers, with the first key for '%'.
-static void add_setting(struct mlt_memsource *m, const char *allowed) {
-    struct mlt_buf text = {0}, record = {0};
-    struct mlt_json_writer w;
-    for (; *allowed != '\0'; allowed++) {
-        if (*allowed == '%') {
-            sshsigner_public(&text, SIGNER_KEY);
-        } else {
-            mlt_buf_put_u8(&text, (uint8_t)*allowed);
-        }
-    }
-    mlt_jw_init(&w, &record);
-    mlt_jw_object(&w);
-    mlt_jw_member(&w, "kind", "control");
-    mlt_jw_member(&w, "control", "setting");
-    mlt_jw_member(&w, "name", "allowed_signers");
-    mlt_jw_member_bytes(&w, "value", mlt_buf_bytes(&text));
-    mlt_jw_end_object(&w);
-    mlt_memsource_add(m, "admin", "2026-01-04T12:00:00Z", mlt_buf_cstr(&record));
-    mlt_buf_clear(&text);
-    mlt_buf_clear(&record);
-}
-
 static void make_signature(struct mlt_buf *out, const struct signing *s, struct mlt_bytes message) {
     struct mlt_buf blob = {0};
     sshsigner_blob(&blob, s->key != 0 ? s->key : SIGNER_KEY,
@@ -222,7 +198,7 @@ static void add_slot(struct mlt_memsource *m, const struct finding_case *c, enum
         free(json);
         json = with;
         if (c->signing->allowed != NULL) {
-            add_setting(m, c->signing->allowed);
+            allowed_set(m, SIGNER_KEY, c->signing->allowed);
         }
     }
     uint64_t index = mlt_memsource_add(m, line->principal, line->received, json != NULL ? json : line->json);
@@ -346,7 +322,7 @@ static void test_signed_after_it_was_claimed(void **state) {
     assert_int_equal(mlt_story_tell(&source, mlt_str("r-1"), &arena, &story, &err), MLT_OK);
     assert_true(has_finding(story, "approval-claimed"));
     mlt_story_clear(story);
-    add_setting(m, "zoe %\n");
+    allowed_set(m, SIGNER_KEY, "zoe %\n");
     uint64_t later = mlt_memsource_add(m, "zoe-laptop", "2026-01-08T00:00:10Z", record);
     source = mlt_memsource_source(m);
     assert_int_equal(mlt_story_tell(&source, mlt_str("r-1"), &arena, &story, &err), MLT_OK);

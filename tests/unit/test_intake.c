@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base_posix/env_posix.h"
+#include "lib/tempdir.h"
 #include "server/intake.h"
 
 // A protocol of the test's own: a message is words; "bad" is not understood, "skip" is none of ours, any other word is
@@ -81,7 +82,7 @@ static const struct mlt_intake DERIVES = {.format = "words", .translate = words,
 static const struct mlt_intake SIGNED = {.format = "words", .translate = words, .authenticate = signed_by_ana};
 static const struct mlt_intake THANKS = {.format = "words", .translate = words, .answer = say_thanks};
 
-static char dir[64];
+static char dir[TEMPDIR_MAX];
 static struct mlt_api *api;
 static struct mlt_principal me;
 static const char *signer;
@@ -98,8 +99,7 @@ static int setup(void **state) {
     (void)state;
     static char trail[96];
     struct mlt_error err = {0};
-    snprintf(dir, sizeof dir, "/tmp/mlt-intake-XXXXXX");
-    assert_non_null(mkdtemp(dir));
+    tempdir_make(dir, "intake");
     snprintf(trail, sizeof trail, "%s/t", dir);
     struct mlt_trail_options opt = {.dir = trail, .journal_bytes = 1 << 20};
     assert_int_equal(mlt_trail_create(mlt_env_posix(), &opt, "example.org/intake", false, false, &err), MLT_OK);
@@ -111,11 +111,10 @@ static int setup(void **state) {
 
 static int teardown(void **state) {
     (void)state;
-    char command[128];
     struct mlt_error err = {0};
     assert_int_equal(mlt_api_close(api, &err), MLT_OK);
-    snprintf(command, sizeof command, "rm -rf %s", dir);
-    return system(command);
+    tempdir_remove(dir);
+    return 0;
 }
 
 static const char *header(void *arg, const char *name) {

@@ -3,21 +3,18 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
 
 #include "capture/kserve.h"
 #include "crypto/sha256.h"
+#include "lib/headers.h"
 
 #include <cmocka.h>
 
-struct named {
-    const char *name, *value;
-};
 #define REQUEST "org.kubeflow.serving.inference.request"
 #define RESPONSE "org.kubeflow.serving.inference.response"
 
 // The headers of an event; a case adds to them.
-static struct named headers[24];
+static struct named headers[24 + 1];
 static size_t num_headers;
 static struct mlt_capture capture;
 static struct mlt_json line;
@@ -25,12 +22,7 @@ static size_t line_end;
 
 static const char *header_of(void *arg, const char *name) {
     (void)arg;
-    for (size_t i = 0; i < num_headers; i++) {
-        if (strcasecmp(headers[i].name, name) == 0) {
-            return headers[i].value;
-        }
-    }
-    return NULL;
+    return headers_find(headers, name);
 }
 
 static void put(const char *name, const char *value) {
@@ -41,6 +33,7 @@ static void put(const char *name, const char *value) {
         }
     }
     headers[num_headers++] = (struct named){name, value};
+    headers[num_headers].name = NULL;
 }
 
 static int set_up(void **state) {
