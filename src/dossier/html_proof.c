@@ -19,6 +19,7 @@ void mlt_html_completeness(struct mlt_view *v, struct mlt_buf *out) {
     put_row(v, out, "missing", stream, "gaps");
     put_row(v, out, "repeated", stream, "repeats");
     put_row(v, out, "tail", stream, "tail.state");
+    put_row(v, out, "signed batch", stream, "batch");
     put_row(v, out, "access records, all", 0, "completeness.access.total");
     put_row(v, out, "access records, shown", 0, "completeness.access.shown");
     mlt_buf_put_str(out, "</tbody></table><p>\xe2\x80\x9cNo gap found\xe2\x80\x9d and \xe2\x80\x9c"

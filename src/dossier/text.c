@@ -144,6 +144,13 @@ static void put_completeness(struct mlt_text *t, struct mlt_view *v) {
     mlt_text_row(t, 2, CHAIN_LABEL, mlt_str("stream"), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
     mlt_text_row(t, 2, CHAIN_LABEL, mlt_str("its tail"), MLT_STYLE_PLAIN, mlt_view_shown(v, stream, "tail.state"));
     line.len = 0;
+    mlt_buf_printf(&line, "%.*s", MLT_ARG(mlt_view_shown(v, stream, "batch.verdict")));
+    if (!mlt_view_absent(v, mlt_view_at(v, stream, "batch.entry"))) {
+        mlt_buf_printf(&line, " (entry %.*s, key %.*s)", MLT_ARG(mlt_view_shown(v, stream, "batch.entry")),
+                       MLT_ARG(mlt_view_shown(v, stream, "batch.key")));
+    }
+    mlt_text_row(t, 2, CHAIN_LABEL, mlt_str("signed batch"), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));
+    line.len = 0;
     mlt_buf_printf(&line, "%.*s recorded, %.*s shown here", MLT_ARG(mlt_view_shown(v, 0, "completeness.access.total")),
                    MLT_ARG(mlt_view_shown(v, 0, "completeness.access.shown")));
     mlt_text_row(t, 2, CHAIN_LABEL, mlt_str("access"), MLT_STYLE_PLAIN, mlt_buf_bytes(&line));

@@ -84,6 +84,16 @@ static void how_the_approver_is_known_is_said(void **state) {
     mlt_buf_clear(&out);
 }
 
+static void what_the_node_signed_is_said(void **state) {
+    // The verdict on the signed batch of the prediction stands under what is complete, with the entry and the key.
+    (void)state;
+    struct mlt_buf out = {0};
+    const char *text = render(&out, mlt_buf_bytes(&fixture), false, 4000);
+    assert_non_null(
+        strstr(text, "signed batch    good (entry 16, key SHA256:qnJOCpfIiWvsvTDufnutYrJU9yZ/MyyefELP93o7sBc)\n"));
+    mlt_buf_clear(&out);
+}
+
 static void no_line_is_wider_than_the_terminal(void **state) {
     // Lines keep to the width, hashes are broken when they must be, and absurd widths become the smallest one.
     (void)state;
@@ -173,13 +183,10 @@ static void what_is_no_dossier_is_refused(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(the_plain_answer_comes_first),
-        cmocka_unit_test(how_the_approver_is_known_is_said),
-        cmocka_unit_test(no_line_is_wider_than_the_terminal),
-        cmocka_unit_test(colours_come_only_when_asked_for),
-        cmocka_unit_test(hostile_text_cannot_act_on_the_terminal),
-        cmocka_unit_test(what_is_absent_or_withheld_is_said),
-        cmocka_unit_test(what_is_no_dossier_is_refused),
+        cmocka_unit_test(the_plain_answer_comes_first),       cmocka_unit_test(how_the_approver_is_known_is_said),
+        cmocka_unit_test(what_the_node_signed_is_said),       cmocka_unit_test(no_line_is_wider_than_the_terminal),
+        cmocka_unit_test(colours_come_only_when_asked_for),   cmocka_unit_test(hostile_text_cannot_act_on_the_terminal),
+        cmocka_unit_test(what_is_absent_or_withheld_is_said), cmocka_unit_test(what_is_no_dossier_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
