@@ -53,25 +53,23 @@ static void add_rejected(struct mlt_appending *b, const struct mlt_capture *capt
     b->a->num_omitted += capture->num_rejected - num;
 }
 
-// The records of the message; what it says together with earlier ones, too.
-static enum mlt_status translate(struct mlt_call *call, const struct mlt_intake *how, const struct mlt_foreign *msg,
+// The records of the message alone.
+static enum mlt_status translate(const struct mlt_intake *how, const struct mlt_foreign *msg,
                                  struct mlt_capture *capture, struct mlt_error *err) {
     enum mlt_status status = how->translate(capture, msg, err);
-    if (status == MLT_INVALID && capture->num_rejected > 0) {
-        return MLT_OK; // the rejected item says why
-    }
-    if (status == MLT_OK && how->derive) {
-        struct mlt_head head;
-        struct mlt_source src;
-        mlt_trail_head(call->api->trail, &head);
-        status = mlt_index_source(call->api->index, head.size, true, &src, err);
-        if (status == MLT_OK) {
-            status = how->derive(call, &src, msg, capture, err);
-            mlt_index_source_clear(&src);
-        }
-    }
-    if (status == MLT_OK && capture->lines.failed) {
-        status = mlt_fail(err, MLT_NOMEM, "no memory for the records of the message");
+    return status == MLT_INVALID && capture->num_rejected > 0 ? MLT_OK : status; // the rejected item says why
+}
+
+// What it says together with earlier ones.
+static enum mlt_status derive(struct mlt_call *call, const struct mlt_intake *how, const struct mlt_foreign *msg,
+                              struct mlt_capture *capture, struct mlt_error *err) {
+    struct mlt_head head;
+    struct mlt_source src;
+    mlt_trail_head(call->api->trail, &head);
+    enum mlt_status status = mlt_index_source(call->api->index, head.size, true, &src, err);
+    if (status == MLT_OK) {
+        status = how->derive(call, &src, msg, capture, err);
+        mlt_index_source_clear(&src);
     }
     return status;
 }
@@ -85,7 +83,15 @@ static void append(struct mlt_call *call, const struct mlt_intake *how, const st
     struct mlt_capture capture = {0};
     b.a->intake = how;
     (void)snprintf(b.a->content_type, sizeof b.a->content_type, "%s", call->req->content_type);
-    enum mlt_status status = translate(call, how, msg, &capture, &err);
+    enum mlt_status status = translate(how, msg, &capture, &err);
+    const bool derives = how->derive && status == MLT_OK && capture.num_records > 0;
+    if (derives) { // until the records are durable: the next message is derived from them, too
+        pthread_mutex_lock(&call->api->deriving);
+        status = derive(call, how, msg, &capture, &err);
+    }
+    if (status == MLT_OK && capture.lines.failed) {
+        status = mlt_fail(&err, MLT_NOMEM, "no memory for the records of the message");
+    }
     if (status == MLT_OK) {
         add_rejected(&b, &capture);
         b.a->num_items = capture.num_items;
@@ -94,6 +100,9 @@ static void append(struct mlt_call *call, const struct mlt_intake *how, const st
     }
     mlt_capture_clear(&capture);
     mlt_append_close(&b, status, &err);
+    if (derives) {
+        pthread_mutex_unlock(&call->api->deriving);
+    }
 }
 
 void mlt_intake_handle(struct mlt_call *call, const struct mlt_intake *how) {
@@ -118,13 +127,7 @@ void mlt_intake_handle(struct mlt_call *call, const struct mlt_intake *how) {
         proved.principal = &sender;
         call->req = &proved;
     }
-    if (how->derive) {
-        pthread_mutex_lock(&call->api->deriving);
-    }
     append(call, how, &msg);
-    if (how->derive) {
-        pthread_mutex_unlock(&call->api->deriving);
-    }
     if (!call->started) {
         call->req = req;
     }
