@@ -1,5 +1,6 @@
 // A process that logs may fork. The child has none of the threads, and the streams are the parent's: in the child each
 // client forgets them, and begins a stream of its own when it is used.
+#include "base/wait.h"
 #include "client/private.h"
 
 static pthread_mutex_t list_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -38,6 +39,8 @@ static void in_child(void) {
         c->memory = NULL;
         c->waiters = NULL;
         c->logged = 0;
+        // A condition remembers who waits, and would be destroyed when threads that are not here have left.
+        (void)mlt_wait_init(&c->settled);
         pthread_mutex_unlock(&c->lock);
     }
     pthread_mutex_unlock(&list_lock);

@@ -329,6 +329,49 @@ static void test_the_child_of_a_fork_has_its_own_stream(void **state) {
     unset(&s);
 }
 
+static void *log_and_wait(void *client) {
+    return mltrail_client_log(client, NULL, RECORD, strlen(RECORD), NULL) == MLTRAIL_TIMEOUT ? client : NULL;
+}
+
+static void test_a_fork_while_a_thread_waits_for_its_receipt(void **state) {
+    (void)state;
+    if (SKIP_FORKS) {
+        print_message("skipped: forks, under the thread sanitizer\n");
+        skip();
+    }
+    static struct setting s;
+    pthread_t waiting;
+    int status;
+    set(&s);
+    atomic_store(&s.server.say, 503);
+    s.opt.mode = MLTRAIL_SYNC;
+    s.opt.wait_ms = 500;
+    struct mltrail_client *c = open_client(&s.opt);
+    assert_int_equal(pthread_create(&waiting, NULL, log_and_wait, c), 0);
+    struct mltrail_client_stats stats = {0};
+    for (unsigned i = 0; i < 1000 && stats.failures == 0; i++) {
+        const struct timespec pause = {.tv_nsec = 1000000};
+        (void)nanosleep(&pause, NULL);
+        mltrail_client_get_stats(c, &stats);
+    }
+    pid_t pid = fork();
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)alarm(20); // a child that hangs is no answer
+        bool good = mltrail_client_log(c, NULL, RECORD, strlen(RECORD), NULL) == MLTRAIL_TIMEOUT;
+        good = good && mltrail_client_close(c, 0, NULL) == MLTRAIL_TIMEOUT;
+        _exit(good ? 0 : 1);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    void *timed_out = NULL;
+    pthread_join(waiting, &timed_out);
+    assert_non_null(timed_out);
+    atomic_store(&s.server.say, 0);
+    assert_int_equal(mltrail_client_close(c, 20000, NULL), MLTRAIL_OK);
+    unset(&s);
+}
+
 static void test_fire_drops_and_says_so(void **state) {
     (void)state;
     static struct setting s;
@@ -447,6 +490,7 @@ int main(void) {
         cmocka_unit_test(test_sync_gives_receipts),
         cmocka_unit_test(test_without_an_answer_it_stays),
         cmocka_unit_test(test_the_child_of_a_fork_has_its_own_stream),
+        cmocka_unit_test(test_a_fork_while_a_thread_waits_for_its_receipt),
         cmocka_unit_test(test_fire_drops_and_says_so),
         cmocka_unit_test(test_a_full_spool),
         cmocka_unit_test(test_what_is_wrong_is_said),
