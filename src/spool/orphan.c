@@ -471,6 +471,7 @@ enum mlt_status mlt_orphan_acked(struct mlt_orphan *o, const struct mlt_spool_pl
     mlt_buf_clear(&line);
     mlt_buf_clear(&path);
     o->at = *place;
+    status = status == MLT_NOSPACE ? MLT_OK : status; // the segments that go make space for it
     return status == MLT_OK ? drop_below(o, place->segment, err) : status;
 }
 

@@ -418,6 +418,7 @@ enum mlt_status mlt_spool_writer_acked(struct mlt_spool_writer *w, const struct 
     enum mlt_status status = name && !line.failed ? mlt_env_replace_file(w->env, name, mlt_buf_bytes(&line), true, err)
                                                   : mlt_fail(err, MLT_NOMEM, "no memory for a spool");
     mlt_buf_clear(&line);
+    status = status == MLT_NOSPACE ? MLT_OK : status; // the segments that go make space for it
     while (status == MLT_OK) {
         pthread_mutex_lock(&w->lock);
         uint64_t segment = w->first;

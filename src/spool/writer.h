@@ -76,7 +76,7 @@ uint64_t mlt_spool_writer_lost(struct mlt_spool_writer *w);
 bool mlt_spool_writer_ended(struct mlt_spool_writer *w);
 
 // mlt_spool_writer_acked notes that everything before `place` is at the server: .ack is written, and segments that are
-// done with are removed. One thread at a time.
+// done with are removed. On a full disk .ack stays as it was, which costs a repetition at most. One thread at a time.
 enum mlt_status mlt_spool_writer_acked(struct mlt_spool_writer *w, const struct mlt_spool_place *place,
                                        struct mlt_error *err) MLT_MUST_USE;
 // mlt_spool_writer_remove ends a stream whose frames are all at the server: its files go, the writer is freed.

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base_posix/env_posix.h"
+#include "lib/simdisk.h"
 #include "lib/tempdir.h"
 #include "record/json.h"
 #include "spool/orphan.h"
@@ -162,6 +163,43 @@ static void test_a_full_spool_gives_space_back_by_the_segment(void **state) {
     assert_int_equal(put(w, body), MLT_OK);
     mlt_spool_writer_free(w);
     tempdir_remove(dir);
+}
+
+static void test_a_full_disk_gets_its_space_back(void **state) {
+    (void)state;
+    struct simdisk *disk = simdisk_new(1);
+    struct mlt_env *env = simdisk_env(disk);
+    const struct mlt_spool_options opt = {.dir = "spool", .serving_node = NODE, .bytes_max = MLT_SPOOL_BYTES_MIN};
+    static char body[6000];
+    struct mlt_spool_writer *w;
+    struct mlt_orphan *o;
+    struct mlt_spool_place place;
+    assert_int_equal(mlt_spool_writer_open(&w, env, &opt, NULL), MLT_OK);
+    memset(body, 'x', sizeof body - 1);
+    for (unsigned i = 0; i < 5; i++) {
+        assert_int_equal(put(w, body), MLT_OK);
+    }
+    uint64_t bytes = mlt_spool_writer_bytes(w);
+    place = mlt_spool_writer_place(w);
+    assert_true(place.segment > 2);
+    simdisk_fill(disk, 0);
+    place = (struct mlt_spool_place){2, 0, 3};
+    assert_int_equal(mlt_spool_writer_acked(w, &place, NULL), MLT_OK);
+    assert_true(mlt_spool_writer_bytes(w) < bytes);
+    mlt_spool_writer_free(w);
+    assert_int_equal(mlt_orphan_find(&o, env, "spool", "", NULL), MLT_OK);
+    assert_non_null(o);
+    assert_int_equal(o->at.segment, 2);
+    place = o->end;
+    bytes = o->end.segment;
+    assert_int_equal(mlt_orphan_acked(o, &place, NULL), MLT_OK);
+    uint64_t *segments;
+    size_t num;
+    assert_int_equal(mlt_spool_segments(env, "spool", o->stream, &segments, &num, NULL), MLT_OK);
+    assert_true(num == 1 && segments[0] == bytes);
+    free(segments);
+    mlt_orphan_remove(o);
+    simdisk_free(disk);
 }
 
 static void test_a_dead_writers_stream_is_adopted_once(void **state) {
@@ -454,6 +492,7 @@ int main(void) {
         cmocka_unit_test(test_what_is_put_is_read),
         cmocka_unit_test(test_what_is_put_at_once_is_whole_or_not_there),
         cmocka_unit_test(test_a_full_spool_gives_space_back_by_the_segment),
+        cmocka_unit_test(test_a_full_disk_gets_its_space_back),
         cmocka_unit_test(test_a_dead_writers_stream_is_adopted_once),
         cmocka_unit_test(test_an_ended_stream_owes_nothing),
         cmocka_unit_test(test_vectors),
