@@ -49,6 +49,7 @@ struct mlt_courier {
     pthread_mutex_t lock;  // guards all that follows, and parts of the sources
     pthread_cond_t work, progress, sync_due;
     struct source *sources; // changed with both locks held, read with one of them
+    bool idle;              // the sender waits, and has nothing that it waits with
     bool nudged, unsynced;
     bool hurry;     // somebody waits: nothing lingers
     bool retry_now; // and back-off is cut short once
@@ -493,7 +494,9 @@ static struct source *next_work(struct mlt_courier *c, bool *end) {
         *end = true;
         return NULL;
     }
+    int64_t before = wake;
     struct source *s = choose(c, now, &wake);
+    bool idle = !s && wake == before;
     bool finishing = s && !has_more(s);
     if (s && (finishing || now >= c->not_before)) {
         return s;
@@ -508,7 +511,9 @@ static struct source *next_work(struct mlt_courier *c, bool *end) {
     }
     wake = c->stopping && c->stop_at < wake ? c->stop_at : wake;
     if (!c->nudged && wake > now) {
+        c->idle = idle;
         (void)mlt_wait_until(&c->work, &c->lock, wake);
+        c->idle = false;
     }
     c->nudged = false;
     return NULL;
@@ -574,8 +579,11 @@ static void *sync_loop(void *arg) {
 
 void mlt_courier_nudge(struct mlt_courier *c) {
     pthread_mutex_lock(&c->lock);
-    c->nudged = true;
-    pthread_cond_signal(&c->work);
+    if (c->idle) { // else it looks by itself: at the end of a linger, of a back-off or of what it sends
+        c->idle = false;
+        c->nudged = true;
+        pthread_cond_signal(&c->work);
+    }
     if (!c->unsynced) {
         c->unsynced = true;
         pthread_cond_signal(&c->sync_due);
