@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/public_status.h"
 #include "base/wait.h"
 #include "base_posix/env_posix.h"
 #include "client/private.h"
@@ -20,27 +21,7 @@ const char *mltrail_client_version(void) {
 }
 
 const char *mltrail_client_status_name(enum mltrail_status status) {
-    switch (status) {
-    case MLTRAIL_OK:
-        return "ok";
-    case MLTRAIL_INVALID:
-        return "invalid";
-    case MLTRAIL_LIMIT:
-        return "limit";
-    case MLTRAIL_NOMEM:
-        return "no-memory";
-    case MLTRAIL_INTERNAL:
-        return "internal";
-    case MLTRAIL_IO:
-        return "io";
-    case MLTRAIL_NOSPACE:
-        return "no-space";
-    case MLTRAIL_TIMEOUT:
-        return "timeout";
-    case MLTRAIL_REJECTED:
-        return "rejected";
-    }
-    return "unknown";
+    return mlt_public_status_name(status);
 }
 
 static enum mltrail_status public_status(enum mlt_status status) {

@@ -1,6 +1,7 @@
 // Statuses, verdicts and their words.
 #include <stdio.h>
 
+#include "base/public_status.h"
 #include "verify/private.h"
 
 enum mltrail_status mlt_public_fail(struct mltrail_error *out, enum mlt_status status, const struct mlt_error *err) {
@@ -53,27 +54,7 @@ const char *mltrail_verify_version(void) {
 }
 
 const char *mltrail_status_name(enum mltrail_status status) {
-    switch (status) {
-    case MLTRAIL_OK:
-        return "ok";
-    case MLTRAIL_INVALID:
-        return "invalid";
-    case MLTRAIL_LIMIT:
-        return "limit";
-    case MLTRAIL_NOMEM:
-        return "no-memory";
-    case MLTRAIL_INTERNAL:
-        return "internal";
-    case MLTRAIL_IO:
-        return "io";
-    case MLTRAIL_NOSPACE:
-        return "no-space";
-    case MLTRAIL_TIMEOUT:
-        return "timeout";
-    case MLTRAIL_REJECTED:
-        return "rejected";
-    }
-    return "unknown";
+    return mlt_public_status_name(status);
 }
 
 const char *mltrail_reason_name(enum mltrail_reason reason) {
