@@ -130,7 +130,7 @@ static void test_what_is_put_at_once_is_whole_or_not_there(void **state) {
     read_all(&r, &place, &until, &t);
     assert_int_equal(t.num, 6);
     for (size_t i = 0; i < t.num; i++) {
-        char begin[32];
+        char begin[64];
         (void)snprintf(begin, sizeof begin, "{\"sequence\":%zux", i + 1);
         assert_memory_equal(t.frames[i].body.ptr, begin, strlen(begin));
     }
