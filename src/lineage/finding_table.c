@@ -216,7 +216,8 @@ const struct mlt_finding_def mlt_finding_table[MLT_NUM_FINDINGS] = {
     DEF(MLT_F_BATCH_UNCHECKED, "batch-unchecked", MLT_SEV_LOW, false,
         "A signed batch can be checked: whose key it is, and which records it is over.",
         "That the record is what the node signed is not shown here.",
-        "Set allowed_signers with the keys of the serving nodes; ask as somebody who may see payloads."),
+        "Set allowed_signers with the keys of the serving nodes; ask as somebody who may see payloads; where too many "
+        "batches were sent, see by whom."),
 
     DEF(MLT_F_EVENT_AFTER_RECEIPT, "event-after-receipt", MLT_SEV_MEDIUM, false,
         "A record claims a time before it was received.",

@@ -158,7 +158,7 @@ bool mlt_api_authenticate(struct mlt_api *api, struct mlt_bytes bearer, struct m
 void mlt_api_certificate(struct mlt_api *api, const char *subject, struct mlt_principal *out);
 // mlt_api_refused records a refused attempt that did not become a request (a bad token), counted per window.
 void mlt_api_refused(struct mlt_api *api, const struct mlt_request *req);
-// mlt_api_needs_body says whether `method` and `path` name a route that reads a body, and the principal may use it;
+// mlt_api_expects_body says whether `method` and `path` name a route that reads a body, and the principal may use it;
 // when it is false and `res` is filled, answer so without reading the body.
 bool mlt_api_expects_body(struct mlt_api *api, const struct mlt_request *req, struct mlt_response *res);
 
