@@ -432,7 +432,13 @@ static void say_deployment(struct mlt_answer *a, const struct mlt_node *approval
         return;
     }
     mlt_proof_set_add_node(&a->basis, found);
-    mlt_answer_say(a, " It was moved to ", found, "to_stage", "");
+    if (!mlt_answer_is(a, found, "move", mlt_str("alias"))) {
+        mlt_answer_say(a, " It was moved to ", found, "to_stage", "");
+    } else if (mlt_answer_is(a, found, "to_stage", mlt_str("none"))) { // its stage and other aliases are as they were
+        mlt_answer_say(a, " The alias ", found, "from_stage", " was taken from it");
+    } else {
+        mlt_answer_say(a, " It was given the alias ", found, "to_stage", "");
+    }
     mlt_answer_say(a, " by ", found, "performed_by", "");
     mlt_answer_say(a, " on ", found, "timestamp", found_named ? " under this approval" : "");
     mlt_buf_printf(&a->text, " (entry %llu).", (unsigned long long)found->entry);

@@ -73,12 +73,24 @@ static void put_approval(struct mlt_view *v, struct mlt_buf *out, mlt_json_at ve
     put_verdicts_after(v, out, approval, prediction);
 }
 
+// Whether it set an alias, and not a stage, is in its record.
+static bool sets_alias(struct mlt_view *v, mlt_json_at transition) {
+    const uint64_t entry = mlt_view_u64(v, transition, "entry", UINT64_MAX);
+    MLT_VIEW_EACH(v, mlt_json_get(&v->json, 0, "transitions"), t) {
+        if (mlt_view_u64(v, t, "entry", 0) == entry) {
+            return mlt_view_is(v, t, "move", "alias");
+        }
+    }
+    return false;
+}
+
 static void put_deployment(struct mlt_view *v, struct mlt_buf *out, mlt_json_at transition) {
     if (mlt_view_absent(v, transition)) {
         mlt_buf_put_str(out, " No deployment is recorded that was in force.");
         return;
     }
-    put(out, " It was moved to ", mlt_view_string(v, transition, "to_stage"), "");
+    put(out, sets_alias(v, transition) ? " It was given the alias " : " It was moved to ",
+        mlt_view_string(v, transition, "to_stage"), "");
     put(out, " by ", mlt_view_string(v, transition, "performed_by"), "");
     put(out, " on ", mlt_view_time(v, transition, "timestamp"), ".");
 }

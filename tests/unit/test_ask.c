@@ -240,6 +240,25 @@ static void what_was_found_about_the_prediction_is_told_with_every_answer(void *
     }
 }
 
+static void an_alias_that_goes_leaves_the_stage(void **state) {
+    // An alias comes and goes beside the stage: that it was taken away is not "moved to none".
+    (void)state;
+    trail_add(
+        &trail, "mlflow",
+        "{\"kind\":\"transition\",\"move\":\"alias\",\"model\":\"m\",\"model_version\":\"1\",\"from_stage\":\"none\","
+        "\"to_stage\":\"champion\",\"performed_by\":\"lena\",\"timestamp\":\"2026-11-23T10:40:00Z\"}");
+    trail_seal(&trail, E_ALL + 1);
+    ask("APR-01", VERSION("m", "1"));
+    expect_said("It was given the alias champion by lena");
+    trail_add(&trail, "mlflow",
+              "{\"kind\":\"transition\",\"move\":\"alias\",\"model\":\"m\",\"model_version\":\"1\",\"from_stage\":"
+              "\"champion\","
+              "\"to_stage\":\"none\",\"performed_by\":\"lena\",\"timestamp\":\"2026-11-23T10:41:00Z\"}");
+    trail_seal(&trail, E_ALL + 2);
+    ask("APR-01", VERSION("m", "1"));
+    expect_said("The alias champion was taken from it by lena on 2026-11-23T10:41:00Z");
+}
+
 static void what_is_not_recorded_is_an_answer_too(void **state) {
     // Unknown requests and versions, and a version without a run, answer false with what is missing.
     (void)state;
@@ -304,6 +323,7 @@ int main(void) {
         T(a_model_without_a_version_means_the_one_in_production),
         T(a_request_without_a_response_was_not_answered),
         T(what_was_found_about_the_prediction_is_told_with_every_answer),
+        T(an_alias_that_goes_leaves_the_stage),
         T(what_is_not_recorded_is_an_answer_too),
         T(a_question_without_its_parameters_is_refused),
         T(answers_read_well_on_a_terminal),
