@@ -1,12 +1,9 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
-#include "cli/json_text.h"
+#include "cli/batch.h"
 #include "cli/lines.h"
-#include "cli/transport.h"
-#include "dossier/visible.h"
 #include "record/draft.h"
 
 static const struct mlt_cli_option options[] = {
@@ -27,15 +24,10 @@ static const struct mlt_cli_example examples[] = {
     {0},
 };
 
-#define BATCH_LINES 1000 // a batch is answered within milliseconds, and a lost one is soon sent again
-#define BATCH_BYTES (1024 * 1024)
-#define BUSY_TRIES 10 // the server is asked again while its queue is full
-#define BUSY_WAIT_NS 500000000L
-
 struct appending {
     struct mlt_cli *cli;
     struct mlt_buf body;
-    uint64_t line_numbers[BATCH_LINES];
+    uint64_t line_numbers[MLT_BATCH_RECORDS];
     size_t num_lines;
     const char *file; // NULL: standard input
     bool name_files;
@@ -51,27 +43,7 @@ struct appending {
 };
 
 static void reject(struct appending *a, uint64_t line, struct mlt_bytes pointer, struct mlt_bytes detail) {
-    struct mlt_buf out = {0};
-    mlt_progress_end(&a->progress);
-    if (a->name_files) {
-        mlt_visible_put(&out, mlt_str(a->file ? a->file : "-"), MLT_VISIBLE_PLAIN);
-        mlt_buf_put_str(&out, ": ");
-    }
-    mlt_buf_printf(&out, "line %" PRIu64 ": ", line);
-    if (pointer.len > 0) {
-        mlt_visible_put(&out, pointer, MLT_VISIBLE_PLAIN);
-        mlt_buf_put_str(&out, ": ");
-    }
-    mlt_visible_put(&out, detail, MLT_VISIBLE_PLAIN);
-    mlt_buf_put_u8(&out, '\n');
-    (void)fwrite(out.data, 1, out.len, stderr);
-    mlt_buf_clear(&out);
-}
-
-static uint64_t number(const struct mlt_json *json, mlt_json_at at, const char *name) {
-    uint64_t out = 0;
-    (void)mlt_json_u64(json, mlt_json_get(json, at, name), &out);
-    return out;
+    mlt_batch_tell(&a->progress, !a->name_files ? NULL : a->file ? a->file : "-", "line", line, pointer, detail);
 }
 
 // The server counts lines from 1 within the batch; people want the line of their file.
@@ -79,15 +51,9 @@ static uint64_t file_line(const struct appending *a, uint64_t batch_line) {
     return batch_line >= 1 && batch_line <= a->num_lines ? a->line_numbers[batch_line - 1] : 0;
 }
 
-static void report_problems(struct appending *a, const struct mlt_json *json) {
-    struct mlt_arena arena = {0};
-    mlt_json_at list = mlt_json_get(json, 0, "problems");
-    for (mlt_json_at n = mlt_json_first(json, list); n != MLT_JSON_NONE; n = mlt_json_next(json, list, n)) {
-        reject(a, file_line(a, number(json, n, "line")),
-               mlt_json_string(json, mlt_json_get(json, n, "pointer"), &arena),
-               mlt_json_string(json, mlt_json_get(json, n, "detail"), &arena));
-    }
-    mlt_arena_clear(&arena);
+static void report_problem(void *arg, uint64_t line, struct mlt_bytes pointer, struct mlt_bytes detail) {
+    struct appending *a = arg;
+    reject(a, file_line(a, line), pointer, detail);
 }
 
 static bool save_receipts(struct appending *a, const struct mlt_json *json) {
@@ -100,8 +66,8 @@ static bool save_receipts(struct appending *a, const struct mlt_json *json) {
         if (a->file) {
             mlt_jw_member(&w, "file", a->file);
         }
-        mlt_jw_member_u64(&w, "line", file_line(a, number(json, n, "line")));
-        mlt_jw_member_u64(&w, "index", number(json, n, "index"));
+        mlt_jw_member_u64(&w, "line", file_line(a, mlt_batch_number(json, n, "line")));
+        mlt_jw_member_u64(&w, "index", mlt_batch_number(json, n, "index"));
         mlt_jw_member_raw(&w, "leaf", mlt_json_raw(json, mlt_json_get(json, n, "leaf")));
         mlt_jw_member_bool(&w, "duplicate", mlt_json_is(json, mlt_json_get(json, n, "duplicate"), MLT_JSON_TRUE));
         mlt_jw_member_raw(&w, "checkpoint", mlt_json_raw(json, mlt_json_get(json, 0, "checkpoint")));
@@ -117,11 +83,13 @@ static bool save_receipts(struct appending *a, const struct mlt_json *json) {
     return saved;
 }
 
-static void count(struct appending *a, const struct mlt_json *json) {
+static void count(struct appending *a, const struct mlt_batch_answer *answer) {
+    const struct mlt_json *json = &answer->json;
     uint64_t first, last;
-    a->accepted += number(json, 0, "accepted");
-    a->duplicates += number(json, 0, "duplicates");
-    a->rejected += number(json, 0, "rejected");
+    a->accepted += answer->accepted;
+    a->duplicates += answer->duplicates;
+    a->rejected += answer->rejected;
+    a->unproven += answer->reply.status == 202;
     if (mlt_json_u64(json, mlt_json_get(json, 0, "first_index"), &first) &&
         mlt_json_u64(json, mlt_json_get(json, 0, "last_index"), &last)) {
         a->first_index = a->has_index && a->first_index < first ? a->first_index : first;
@@ -135,56 +103,23 @@ static void count(struct appending *a, const struct mlt_json *json) {
     }
 }
 
-// send_batch posts the batch, and again while the server is too busy to take it: what it took already it knows again.
-static int send_batch(struct appending *a, struct mlt_reply *reply) {
-    static const char *const queries[2][2] = {{NULL, "receipts=all"}, {"ack=proven", "receipts=all&ack=proven"}};
-    const struct mlt_call call = {.method = "POST",
-                                  .path = "/v1/records",
-                                  .query = queries[a->proven][a->receipts != NULL],
-                                  .content_type = "application/x-ndjson",
-                                  .body = mlt_buf_bytes(&a->body)};
-    struct mlt_cli *cli = a->cli;
-    struct mlt_error err = {0};
-    for (int i = 0; i < BUSY_TRIES; i++) {
-        if (mlt_transport_send(cli->transport, &call, reply, &err) != MLT_OK) {
-            mlt_progress_end(&a->progress);
-            return mlt_cli_fail_error(cli, &err);
-        }
-        if (reply->status != 503 && reply->status != 429) {
-            return 0;
-        }
-        (void)nanosleep(&(struct timespec){.tv_nsec = BUSY_WAIT_NS}, NULL);
-    }
-    return 0;
-}
-
 static int flush_batch(struct appending *a) {
-    struct mlt_reply reply = {0};
-    struct mlt_json json = {0};
+    static const char *const queries[2][2] = {{NULL, "receipts=all"}, {"ack=proven", "receipts=all&ack=proven"}};
+    struct mlt_batch_answer answer = {0};
     if (a->num_lines == 0) {
         return 0;
     }
-    int code = send_batch(a, &reply);
+    int code =
+        mlt_batch_send(a->cli, mlt_buf_bytes(&a->body), queries[a->proven][a->receipts != NULL], &a->progress, &answer);
     if (code == 0) {
         mlt_progress_step(&a->progress, a->read, 0);
-        // 422 (every line was rejected) is the same document.
-        bool understood = mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK &&
-                          mlt_json_get(&json, 0, "problems") != MLT_JSON_NONE &&
-                          (reply.status == 422 || (reply.status >= 200 && reply.status < 300));
-        if (!understood) {
-            mlt_progress_end(&a->progress);
-            code = mlt_cli_explain(a->cli, &reply);
-        } else {
-            report_problems(a, &json);
-            count(a, &json);
-            a->unproven += reply.status == 202;
-            if (a->receipts && !save_receipts(a, &json)) {
-                code = mlt_cli_fail(a->cli, MLT_EXIT_FAILED, "cannot write %s", mlt_cli_value(a->cli, "receipts"));
-            }
+        mlt_batch_each_problem(&answer, report_problem, a);
+        count(a, &answer);
+        if (a->receipts && !save_receipts(a, &answer.json)) {
+            code = mlt_cli_fail(a->cli, MLT_EXIT_FAILED, "cannot write %s", mlt_cli_value(a->cli, "receipts"));
         }
     }
-    mlt_json_clear(&json);
-    mlt_reply_clear(&reply);
+    mlt_batch_answer_clear(&answer);
     mlt_buf_reset(&a->body);
     a->num_lines = 0;
     return code;
@@ -224,13 +159,13 @@ static int append_stream(struct appending *a, FILE *in) {
         if (mlt_lines_blank(&lines)) {
             continue;
         }
-        if (a->num_lines > 0 && a->body.len + lines.line.len > BATCH_BYTES) {
+        if (a->num_lines > 0 && a->body.len + lines.line.len > MLT_BATCH_BYTES) {
             code = flush_batch(a);
         }
         a->line_numbers[a->num_lines++] = lines.number;
         a->read++;
         put_line(a, mlt_buf_bytes(&lines.line));
-        if (code == 0 && (a->num_lines == BATCH_LINES || a->body.len >= BATCH_BYTES)) {
+        if (code == 0 && (a->num_lines == MLT_BATCH_RECORDS || a->body.len >= MLT_BATCH_BYTES)) {
             code = flush_batch(a);
         }
     }

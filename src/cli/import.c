@@ -3,28 +3,21 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "capture/bentoml.h"
 #include "capture/kserve_blob.h"
 #include "capture/sagemaker.h"
+#include "cli/batch.h"
 #include "cli/import.h"
-#include "cli/json_text.h"
 #include "cli/lines.h"
 #include "cli/mlflow_source.h"
-#include "cli/transport.h"
-#include "dossier/visible.h"
 
-#define BATCH_RECORDS 1000 // as of append: a batch is answered within milliseconds
-#define BATCH_BYTES ((size_t)1024 * 1024)
 #define PIECE_LINES 1000
 #define PIECE_BYTES ((size_t)8 * 1024 * 1024)
 #define GROUP_LINES 100000                    // lines that must not be parted; more is no group
 #define WHOLE_MAX ((size_t)256 * 1024 * 1024) // a file that is one message
 #define LINE_MAX_BYTES ((size_t)32 * 1024 * 1024)
 #define REJECTED_KEPT ((size_t)4096) // of a rejected line: enough to see what it was
-#define BUSY_TRIES 10
-#define BUSY_WAIT_NS 500000000L
 
 static const struct mlt_cli_option options[] = {
     {"set", 's', "NAME=VALUE",
@@ -59,7 +52,7 @@ struct mlt_import {
     struct {
         uint64_t number;
         bool told; // it was rejected here, and goes to the trail to be kept
-    } sent[BATCH_RECORDS];
+    } sent[MLT_BATCH_RECORDS];
     size_t num_sent;
     uint64_t records; // of the source
     uint64_t accepted, duplicates, rejected, ignored;
@@ -67,88 +60,32 @@ struct mlt_import {
     struct mlt_progress progress;
 };
 
-// --- messages ---
-
 static void tell(struct mlt_import *im, const char *what, uint64_t number, struct mlt_bytes pointer,
                  struct mlt_bytes detail) {
-    struct mlt_buf out = {0};
-    mlt_progress_end(&im->progress);
-    mlt_visible_put(&out, mlt_str(im->source), MLT_VISIBLE_PLAIN);
-    mlt_buf_printf(&out, ": %s %" PRIu64 ": ", what, number);
-    if (pointer.len > 0) {
-        mlt_visible_put(&out, pointer, MLT_VISIBLE_PLAIN);
-        mlt_buf_put_str(&out, ": ");
-    }
-    mlt_visible_put(&out, detail, MLT_VISIBLE_PLAIN);
-    mlt_buf_put_u8(&out, '\n');
-    (void)fwrite(out.data, 1, out.len, stderr);
-    mlt_buf_clear(&out);
+    mlt_batch_tell(&im->progress, im->source, what, number, pointer, detail);
 }
 
 // --- sending ---
 
-static uint64_t count_of(const struct mlt_json *json, mlt_json_at at, const char *name) {
-    uint64_t out = 0;
-    (void)mlt_json_u64(json, mlt_json_get(json, at, name), &out);
-    return out;
-}
-
-static void take_answer(struct mlt_import *im, const struct mlt_json *json) {
-    struct mlt_arena arena = {0};
-    mlt_json_at list = mlt_json_get(json, 0, "problems");
-    im->accepted += count_of(json, 0, "accepted");
-    im->duplicates += count_of(json, 0, "duplicates");
-    im->rejected += count_of(json, 0, "rejected");
-    for (mlt_json_at n = mlt_json_first(json, list); n != MLT_JSON_NONE; n = mlt_json_next(json, list, n)) {
-        uint64_t line = count_of(json, n, "line");
-        if (line >= 1 && line <= im->num_sent && !im->sent[line - 1].told) {
-            tell(im, "record", im->sent[line - 1].number,
-                 mlt_json_string(json, mlt_json_get(json, n, "pointer"), &arena),
-                 mlt_json_string(json, mlt_json_get(json, n, "detail"), &arena));
-        }
+static void tell_problem(void *arg, uint64_t line, struct mlt_bytes pointer, struct mlt_bytes detail) {
+    struct mlt_import *im = arg;
+    if (line >= 1 && line <= im->num_sent && !im->sent[line - 1].told) {
+        tell(im, "record", im->sent[line - 1].number, pointer, detail);
     }
-    mlt_arena_clear(&arena);
-}
-
-static int post(struct mlt_import *im, struct mlt_reply *reply) {
-    const struct mlt_call call = {.method = "POST",
-                                  .path = "/v1/records",
-                                  .content_type = "application/x-ndjson",
-                                  .body = mlt_buf_bytes(&im->batch)};
-    struct mlt_error err = {0};
-    for (int i = 0; i < BUSY_TRIES; i++) {
-        if (mlt_transport_send(im->cli->transport, &call, reply, &err) != MLT_OK) {
-            mlt_progress_end(&im->progress);
-            return mlt_cli_fail_error(im->cli, &err);
-        }
-        if (reply->status != 503 && reply->status != 429) {
-            break;
-        }
-        (void)nanosleep(&(struct timespec){.tv_nsec = BUSY_WAIT_NS}, NULL);
-    }
-    return 0;
 }
 
 static int flush(struct mlt_import *im) {
+    struct mlt_batch_answer answer = {0};
     if (im->num_sent == 0) {
         return 0;
     }
-    struct mlt_reply reply = {0};
-    struct mlt_json json = {0};
-    int code = im->batch.failed ? mlt_cli_fail(im->cli, MLT_EXIT_FAILED, "no memory for a batch") : post(im, &reply);
-    if (code == 0) {
-        bool understood = (reply.status == 200 || reply.status == 422) &&
-                          mlt_json_scan(&json, mlt_buf_bytes(&reply.body), NULL) == MLT_OK &&
-                          mlt_json_get(&json, 0, "problems") != MLT_JSON_NONE;
-        if (understood) {
-            take_answer(im, &json);
-        } else {
-            mlt_progress_end(&im->progress);
-            code = mlt_cli_explain(im->cli, &reply);
-        }
-    }
-    mlt_json_clear(&json);
-    mlt_reply_clear(&reply);
+    int code = im->batch.failed ? mlt_cli_fail(im->cli, MLT_EXIT_FAILED, "no memory for a batch")
+                                : mlt_batch_send(im->cli, mlt_buf_bytes(&im->batch), NULL, &im->progress, &answer);
+    im->accepted += answer.accepted;
+    im->duplicates += answer.duplicates;
+    im->rejected += answer.rejected;
+    mlt_batch_each_problem(&answer, tell_problem, im);
+    mlt_batch_answer_clear(&answer);
     mlt_buf_reset(&im->batch);
     im->num_sent = 0;
     return code;
@@ -158,7 +95,7 @@ static int sent(struct mlt_import *im, uint64_t number, bool told) {
     mlt_buf_put_u8(&im->batch, '\n');
     im->sent[im->num_sent].number = number;
     im->sent[im->num_sent++].told = told;
-    return im->num_sent == BATCH_RECORDS || im->batch.len >= BATCH_BYTES ? flush(im) : 0;
+    return im->num_sent == MLT_BATCH_RECORDS || im->batch.len >= MLT_BATCH_BYTES ? flush(im) : 0;
 }
 
 // The members of --set that the record lacks go behind its own.

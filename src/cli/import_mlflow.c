@@ -4,10 +4,9 @@
 #include <stdio.h>
 
 #include "capture/mlflow.h"
+#include "cli/batch.h"
 #include "cli/import.h"
 #include "cli/mlflow_source.h"
-
-#define BATCH_BYTES ((size_t)1024 * 1024)
 
 struct importing {
     struct mlt_cli *cli;
@@ -22,46 +21,20 @@ struct importing {
 
 // -- to the trail -----------------------------------------------------------------------------------------------------
 
-static uint64_t number(const struct mlt_json *json, const char *name) {
-    uint64_t out = 0;
-    (void)mlt_json_u64(json, mlt_json_get(json, 0, name), &out);
-    return out;
-}
-
-static void tell_problems(struct importing *im, const struct mlt_json *json) {
-    struct mlt_arena arena = {0};
-    mlt_json_at list = mlt_json_get(json, 0, "problems");
-    for (mlt_json_at n = mlt_json_first(json, list); n != MLT_JSON_NONE; n = mlt_json_next(json, list, n)) {
-        mlt_cli_note(im->cli, "rejected: %.*s: %.*s", MLT_ARG(mlt_mlflow_text(json, n, "pointer", &arena)),
-                     MLT_ARG(mlt_mlflow_text(json, n, "detail", &arena)));
-    }
-    mlt_arena_clear(&arena);
+static void tell_problem(void *arg, uint64_t line, struct mlt_bytes pointer, struct mlt_bytes detail) {
+    (void)line;
+    mlt_cli_note(((struct importing *)arg)->cli, "rejected: %.*s: %.*s", MLT_ARG(pointer), MLT_ARG(detail));
 }
 
 static int send(struct importing *im) {
-    struct mlt_reply reply = {0};
-    struct mlt_json json = {0};
-    struct mlt_error err = {0};
-    const struct mlt_call call = {.method = "POST",
-                                  .path = "/v1/records",
-                                  .content_type = "application/x-ndjson",
-                                  .body = mlt_buf_bytes(&im->batch.lines)};
+    struct mlt_batch_answer answer = {0};
     int code = mlt_cli_open(im->cli);
-    if (code == 0 && mlt_transport_send(im->cli->transport, &call, &reply, &err) != MLT_OK) {
-        code = mlt_cli_fail_error(im->cli, &err);
-    }
-    if (code == 0 && reply.status != 422 && (reply.status < 200 || reply.status > 299)) {
-        code = mlt_cli_explain(im->cli, &reply);
-    }
-    code = code == 0 ? mlt_cli_scan(im->cli, &json, mlt_buf_bytes(&reply.body)) : code;
-    if (code == 0) {
-        im->accepted += number(&json, "accepted");
-        im->duplicates += number(&json, "duplicates");
-        im->rejected += number(&json, "rejected");
-        tell_problems(im, &json);
-    }
-    mlt_json_clear(&json);
-    mlt_reply_clear(&reply);
+    code = code == 0 ? mlt_batch_send(im->cli, mlt_buf_bytes(&im->batch.lines), NULL, &im->progress, &answer) : code;
+    im->accepted += answer.accepted;
+    im->duplicates += answer.duplicates;
+    im->rejected += answer.rejected;
+    mlt_batch_each_problem(&answer, tell_problem, im);
+    mlt_batch_answer_clear(&answer);
     return code;
 }
 
@@ -80,7 +53,7 @@ static int flush(struct importing *im) {
 }
 
 static int flush_when_full(struct importing *im) {
-    return im->batch.lines.len >= BATCH_BYTES ? flush(im) : 0;
+    return im->batch.lines.len >= MLT_BATCH_BYTES ? flush(im) : 0;
 }
 
 // -- runs -------------------------------------------------------------------------------------------------------------
