@@ -91,6 +91,8 @@ bool mlt_cli_kind(struct mlt_cli *cli); // false, after saying why, when --kind 
 
 // suggest.c: the candidate nearest to `word`, NULL when none is near.
 const char *mlt_cli_nearest(const char *word, const char *const *candidates);
+// mlt_cli_unknown says that there is no `what` of this name, and which there are or was meant; returns the exit status.
+int mlt_cli_unknown(struct mlt_cli *cli, const char *what, const char *given, const char *const *names);
 
 // config.c
 void mlt_cli_config_load(struct mlt_cli *cli);

@@ -356,22 +356,14 @@ static const struct mlt_import_format formats[] = {
 };
 
 static const struct mlt_import_format *find_format(struct mlt_cli *cli, const char *name) {
-    const char *names[32] = {0};
-    char list[256] = "";
-    for (size_t i = 0; formats[i].name && i < 31; i++) {
-        size_t used = strlen(list);
-        (void)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", formats[i].name);
+    const char *names[sizeof formats / sizeof formats[0]] = {0};
+    for (size_t i = 0; formats[i].name; i++) {
         names[i] = formats[i].name;
         if (strcmp(name, names[i]) == 0) {
             return &formats[i];
         }
     }
-    const char *near = mlt_cli_nearest(name, names);
-    if (near) {
-        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no format \"%s\"; did you mean \"%s\"?", name, near);
-    } else {
-        (void)mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no format \"%s\"; there are %s", name, list);
-    }
+    (void)mlt_cli_unknown(cli, "format", name, names);
     return NULL;
 }
 

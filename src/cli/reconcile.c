@@ -18,29 +18,24 @@ static const struct mlt_cli_example examples[] = {
 };
 
 static const struct mlt_reconcile subjects[] = {
-    {"requests", 0, 0, mlt_reconcile_requests},
-    {"mlflow", 1, 1, mlt_reconcile_mlflow},
+    {"requests", 0, mlt_reconcile_requests},
+    {"mlflow", 1, mlt_reconcile_mlflow},
 };
 #define NUM_SUBJECTS (sizeof subjects / sizeof subjects[0])
 
 static int run(struct mlt_cli *cli) {
-    struct mlt_buf names = {0};
+    const char *names[NUM_SUBJECTS + 1] = {0};
     for (size_t i = 0; i < NUM_SUBJECTS; i++) {
         const struct mlt_reconcile *s = &subjects[i];
+        names[i] = s->name;
         if (strcmp(cli->args[0], s->name) == 0) {
-            mlt_buf_clear(&names);
-            return cli->num_args - 1 < s->min_args || cli->num_args - 1 > s->max_args
+            return cli->num_args - 1 != s->num_args
                        ? mlt_cli_fail(cli, MLT_EXIT_USAGE, "reconcile %s takes %d arguments, not %d", s->name,
-                                      s->min_args, cli->num_args - 1)
+                                      s->num_args, cli->num_args - 1)
                        : s->run(cli);
         }
-        mlt_buf_printf(&names, "%s%s", i == 0 ? "" : ", ", s->name);
     }
-    const char *all = mlt_buf_cstr(&names);
-    int code = mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is nothing called \"%s\" to reconcile; there is %s",
-                            cli->args[0], all ? all : "nothing");
-    mlt_buf_clear(&names);
-    return code;
+    return mlt_cli_unknown(cli, "subject", cli->args[0], names);
 }
 
 const struct mlt_cli_command mlt_cmd_reconcile = {

@@ -7,7 +7,7 @@
 // A subject of `mltrail reconcile SUBJECT …`. Its options are among those of the command (reconcile.c).
 struct mlt_reconcile {
     const char *name;
-    int min_args, max_args;          // after the name
+    int num_args;                    // after the name
     int (*run)(struct mlt_cli *cli); // cli->args[0] is the name
 };
 int mlt_reconcile_requests(struct mlt_cli *cli); // reconcile_requests.c

@@ -37,3 +37,18 @@ const char *mlt_cli_nearest(const char *word, const char *const *candidates) {
     }
     return best;
 }
+
+int mlt_cli_unknown(struct mlt_cli *cli, const char *what, const char *given, const char *const *names) {
+    const char *near = mlt_cli_nearest(given, names);
+    struct mlt_buf list = {0};
+    if (near) {
+        return mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no %s \"%s\"; did you mean \"%s\"?", what, given, near);
+    }
+    for (size_t i = 0; names[i]; i++) {
+        mlt_buf_printf(&list, "%s%s", i > 0 ? ", " : "", names[i]);
+    }
+    int code = mlt_cli_fail(cli, MLT_EXIT_USAGE, "there is no %s \"%s\"; there are %.*s", what, given,
+                            MLT_ARG(mlt_buf_bytes(&list)));
+    mlt_buf_clear(&list);
+    return code;
+}
