@@ -42,7 +42,7 @@ function(mlt_layer NAME)
     target_link_libraries(mlt_${NAME} PUBLIC mlt_${dep})
   endforeach()
   target_link_libraries(mlt_${NAME} PRIVATE mlt_warnings)
-  # So that a library made of layers carries only what it uses (cmake/MltVerifier.cmake).
+  # So that a library made of layers carries only what it uses (cmake/MltPublic.cmake).
   target_compile_options(mlt_${NAME} PRIVATE -ffunction-sections -fdata-sections)
   target_link_libraries(mlt_${NAME} PUBLIC ${L_LIBS})
 endfunction()
