@@ -3,28 +3,8 @@
 # pkg-config, find_package, C++, shared and static, on a proof that holds and on some that do not.
 #   run.sh SOURCE BUILD CC CXX
 set -eu
-source=$1 build=$2 cc=$3 cxx=$4
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-prefix=$work/prefix
-cmake --install "$build" --component verify --prefix "$prefix" >"$work/install.log"
-lib=$(dirname "$(find "$prefix" -name libmltrail-verify.so)")
-export PKG_CONFIG_PATH="$lib/pkgconfig" LD_LIBRARY_PATH="$lib"
-
-fail() {
-    echo "FAILED: $*" >&2
-    exit 1
-}
-# foreign_names: names that are not public, on standard input as nm prints them.
-foreign_names() { awk 'NF == 3 && $2 != "A" {print $3}' | sed 's/@.*//' | grep -v '^mltrail_' || true; }
-
-# What can be linked to. The same filter must see the names of a library that does not hide them.
-[ -z "$(nm -D --defined-only "$lib/libmltrail-verify.so" | foreign_names)" ] || fail "the shared library exports more"
-[ -z "$(nm -g --defined-only "$lib/libmltrail-verify.a" | foreign_names)" ] || fail "the static library exports more"
-[ -n "$(nm -g --defined-only "$build/libmlt_note.a" | foreign_names)" ] || fail "the filter sees nothing"
-exported=$(nm -D --defined-only "$lib/libmltrail-verify.so" | awk '$2 == "T" {print $3}' | sed 's/@.*//' | sort)
-declared=$(grep -ohE 'mltrail_[a-z_0-9]+\(' "$prefix/include/mltrail/verify.h" | tr -d '(' | sort -u)
-[ "$exported" = "$declared" ] || fail "header and library differ: $exported / $declared"
+component=verify open=libmlt_note.a
+. "$(dirname "$0")/lib.sh"
 
 # What it asks of the system: memory, text, OpenSSL's digests. It opens nothing, and it can neither sign nor decrypt.
 imports=$(nm -D --undefined-only "$lib/libmltrail-verify.so" | awk '{print $NF}' | sed 's/@.*//' | sort -u)
@@ -37,7 +17,6 @@ for name in $imports; do
     esac
 done
 echo "$imports" | grep -q '^EVP_DigestVerify$' || fail "the imports do not show"
-readelf -d "$lib/libmltrail-verify.so" | grep -q 'SONAME.*libmltrail-verify.so.0' || fail "no versioned soname"
 
 # The vector, and the ways in which it is false.
 vector=$source/tests/vectors/testdata-log-4-of-15.tlog-proof
