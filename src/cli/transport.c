@@ -10,15 +10,18 @@
 #include "cli/anchor.h"
 #include "cli/pin.h"
 #include "cli/transport.h"
+#include "net/client.h"
 #include "server/api.h"
 
 #define TOKEN_FILE_MAX 4096
+#define REPLY_MAX ((size_t)1024 * 1024 * 1024) // a dossier or a page of an export is far smaller
+#define USER_AGENT "mltrail/" MLT_CLI_VERSION
 #define STARTING_TRIES 20 // a server that has the lock opens its socket soon: wait two seconds for it
 #define STARTING_WAIT_NS 100000000L
 
 struct mlt_transport {
     struct mlt_cli *cli;
-    struct mlt_http *http; // NULL: in this process
+    struct mlt_client *http; // NULL: in this process
     struct mlt_api *api;
     struct mlt_principal principal;
     int dir_fd; // -1, or the directory through which a long socket path is shortened
@@ -110,7 +113,9 @@ static enum mlt_status open_url(struct mlt_transport *t, const char *url, struct
     for (const struct mlt_cli_option *o = cli->command->options; o && o->name; o++) {
         own_key = own_key || strcmp(o->name, "key") == 0;
     }
-    struct mlt_http_options opt = {
+    struct mlt_client_options opt = {
+        .answer_max = REPLY_MAX,
+        .user_agent = USER_AGENT,
         .base = mlt_arena_cstr(&cli->arena, mlt_bytes_of(url, len)),
         .cacert = mlt_cli_setting(cli, "cacert", NULL, cli->config.cacert),
         .cert = mlt_cli_setting(cli, "cert", NULL, cli->config.cert),
@@ -120,12 +125,13 @@ static enum mlt_status open_url(struct mlt_transport *t, const char *url, struct
         return mlt_fail(err, MLT_NOMEM, "out of memory");
     }
     enum mlt_status status = mlt_cli_token(cli, &opt.token, err);
-    return status == MLT_OK ? mlt_http_open(&t->http, &opt, err) : status;
+    return status == MLT_OK ? mlt_client_open(&t->http, &opt, err) : status;
 }
 
 static enum mlt_status open_socket(struct mlt_transport *t, struct mlt_error *err) {
-    struct mlt_http_options opt = {.base = "http://localhost", .unix_socket = t->socket_path};
-    return mlt_http_open(&t->http, &opt, err);
+    struct mlt_client_options opt = {
+        .base = "http://localhost", .unix_socket = t->socket_path, .answer_max = REPLY_MAX, .user_agent = USER_AGENT};
+    return mlt_client_open(&t->http, &opt, err);
 }
 
 static enum mlt_status open_dir(struct mlt_transport *t, const char *dir, struct mlt_error *err) {
@@ -193,18 +199,37 @@ static enum mlt_status send_in_process(struct mlt_transport *t, const struct mlt
     return reply->body.failed ? mlt_fail(err, MLT_NOMEM, "out of memory") : MLT_OK;
 }
 
+static enum mlt_status send_over_http(struct mlt_client *http, const struct mlt_call *call, struct mlt_reply *reply,
+                                      struct mlt_error *err) {
+    struct mlt_buf target = {0};
+    bool asks = call->query && call->query[0];
+    mlt_buf_printf(&target, "%s%s%s", call->path, asks ? "?" : "", asks ? call->query : "");
+    const char *text = mlt_buf_cstr(&target);
+    const struct mlt_client_call sent = {.method = call->method,
+                                         .target = text,
+                                         .content_type = call->content_type,
+                                         .body = call->body,
+                                         .wanted = "mltrail-next-cursor:",
+                                         .value = reply->next_cursor,
+                                         .value_size = sizeof reply->next_cursor};
+    enum mlt_status status = text ? mlt_client_send(http, &sent, &reply->status, &reply->body, err)
+                                  : mlt_fail(err, MLT_NOMEM, "out of memory");
+    mlt_buf_clear(&target);
+    return status;
+}
+
 enum mlt_status mlt_transport_send(struct mlt_transport *t, const struct mlt_call *call, struct mlt_reply *reply,
                                    struct mlt_error *err) {
     mlt_buf_reset(&reply->body);
     reply->status = 0;
     reply->next_cursor[0] = '\0';
-    return t->http ? mlt_http_send(t->http, call, reply, err) : send_in_process(t, call, reply, err);
+    return t->http ? send_over_http(t->http, call, reply, err) : send_in_process(t, call, reply, err);
 }
 
 enum mlt_status mlt_transport_close(struct mlt_transport *t, struct mlt_error *err) {
     enum mlt_status status = MLT_OK;
     if (t) {
-        mlt_http_close(t->http);
+        mlt_client_close(t->http);
         if (t->api) {
             status = mlt_api_close(t->api, err);
         }

@@ -32,20 +32,6 @@ bool mlt_transport_served(const char *dir);
 // mlt_cli_token finds the token for a URL (--token-file, $MLTRAIL_TOKEN, the configuration); NULL: none.
 enum mlt_status mlt_cli_token(struct mlt_cli *cli, const char **out, struct mlt_error *err) MLT_MUST_USE;
 
-// What one connection is made of; transport_http.c.
-struct mlt_http;
-struct mlt_http_options {
-    const char *base;        // "https://host:port", no slash at the end
-    const char *unix_socket; // NULL: TCP
-    const char *token;       // NULL: none
-    const char *cacert, *cert, *key;
-};
-enum mlt_status mlt_http_open(struct mlt_http **out, const struct mlt_http_options *opt,
-                              struct mlt_error *err) MLT_MUST_USE;
-enum mlt_status mlt_http_send(struct mlt_http *http, const struct mlt_call *call, struct mlt_reply *reply,
-                              struct mlt_error *err) MLT_MUST_USE;
-void mlt_http_close(struct mlt_http *http);
-
 // ask_api.c: what nearly every command does.
 // mlt_cli_open opens the trail unless it is open; 0, or the exit status after saying what is wrong.
 int mlt_cli_open(struct mlt_cli *cli);

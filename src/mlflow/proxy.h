@@ -6,7 +6,7 @@
 #ifndef MLT_MLFLOW_PROXY_H
 #define MLT_MLFLOW_PROXY_H
 
-#include "mlflow/client.h"
+#include "net/client.h"
 
 #define MLT_PROXY_CONNECTIONS_MAX 512              // a thread each
 #define MLT_PROXY_JSON_MAX ((size_t)1024 * 1024)   // of a request or answer that is looked into; longer ones pass by

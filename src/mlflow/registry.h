@@ -2,7 +2,7 @@
 #ifndef MLT_MLFLOW_REGISTRY_H
 #define MLT_MLFLOW_REGISTRY_H
 
-#include "mlflow/client.h"
+#include "net/client.h"
 #include "record/json.h"
 
 #define MLT_REGISTRY_PAGE 500         // of one answer

@@ -2,7 +2,7 @@
 #ifndef MLT_MLFLOW_SENDER_H
 #define MLT_MLFLOW_SENDER_H
 
-#include "mlflow/client.h"
+#include "net/client.h"
 
 struct mlt_sender_counts {
     uint64_t sent, refused; // exchanges: taken; refused for good

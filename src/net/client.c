@@ -1,13 +1,14 @@
-#include "mlflow/client.h"
+#include "net/client.h"
 
 #include <curl/curl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "base/loopback.h"
 
 #define CONNECT_TIMEOUT_S 10L
-#define STALLED_S 60L
+#define STALLED_S 60L // no byte for a minute: the server is gone
 #define HEADERS_MAX 64
 
 struct mlt_client {
@@ -21,7 +22,12 @@ struct mlt_client {
     bool (*take)(void *arg, struct mlt_bytes piece);
     void *take_arg;
     bool stopped;
+    const struct mlt_client_call *call;
 };
+
+static size_t answer_max(const struct mlt_client *c) {
+    return c->opt.answer_max > 0 ? c->opt.answer_max : MLT_CLIENT_ANSWER_MAX;
+}
 
 static size_t take_body(char *data, size_t size, size_t count, void *arg) {
     struct mlt_client *c = arg;
@@ -35,12 +41,26 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg) {
         }
         return len;
     }
-    if (len > MLT_CLIENT_ANSWER_MAX - c->answer->len) {
+    if (len > answer_max(c) - c->answer->len) {
         c->too_long = true;
         return 0;
     }
     mlt_buf_put(c->answer, data, len);
     return c->answer->failed ? 0 : len;
+}
+
+static size_t take_header(char *data, size_t size, size_t count, void *arg) {
+    const struct mlt_client_call *call = ((struct mlt_client *)arg)->call;
+    size_t len = size * count, name_len = call->wanted ? strlen(call->wanted) : 0, out = 0;
+    if (name_len > 0 && len > name_len && strncasecmp(data, call->wanted, name_len) == 0) {
+        for (size_t i = name_len; i < len && out + 1 < call->value_size; i++) {
+            if (data[i] > ' ') {
+                call->value[out++] = data[i];
+            }
+        }
+        call->value[out] = '\0';
+    }
+    return len;
 }
 
 static void init_curl(void) {
@@ -81,7 +101,7 @@ static void configure(struct mlt_client *c) {
     CURL *h = c->curl;
     (void)curl_easy_setopt(h, CURLOPT_ERRORBUFFER, c->fault);
     (void)curl_easy_setopt(h, CURLOPT_NOSIGNAL, 1L);
-    (void)curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L);
+    (void)curl_easy_setopt(h, CURLOPT_PATH_AS_IS, 1L); // names may be ".."
     (void)curl_easy_setopt(h, CURLOPT_PROTOCOLS_STR, "http,https");
     (void)curl_easy_setopt(h, CURLOPT_FOLLOWLOCATION, 0L);
     (void)curl_easy_setopt(h, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S);
@@ -90,6 +110,8 @@ static void configure(struct mlt_client *c) {
     (void)curl_easy_setopt(h, CURLOPT_USERAGENT, o->user_agent ? o->user_agent : "mltrail");
     (void)curl_easy_setopt(h, CURLOPT_WRITEFUNCTION, take_body);
     (void)curl_easy_setopt(h, CURLOPT_WRITEDATA, c);
+    (void)curl_easy_setopt(h, CURLOPT_HEADERFUNCTION, take_header);
+    (void)curl_easy_setopt(h, CURLOPT_HEADERDATA, c);
     if (o->user) {
         (void)curl_easy_setopt(h, CURLOPT_USERNAME, o->user);
         (void)curl_easy_setopt(h, CURLOPT_PASSWORD, o->password ? o->password : "");
@@ -99,7 +121,7 @@ static void configure(struct mlt_client *c) {
         (void)curl_easy_setopt(h, CURLOPT_UNIX_SOCKET_PATH, o->unix_socket);
     }
     if (o->unix_socket || o->direct || mlt_loopback_url(o->base)) {
-        (void)curl_easy_setopt(h, CURLOPT_PROXY, "");
+        (void)curl_easy_setopt(h, CURLOPT_PROXY, ""); // for one of the environment, localhost is another machine
     }
     if (o->cacert) {
         (void)curl_easy_setopt(h, CURLOPT_CAINFO, o->cacert);
@@ -143,7 +165,7 @@ static bool add_headers(struct curl_slist **list, const struct mlt_client *c, co
 }
 
 static void set_method(CURL *h, const struct mlt_client_call *call) {
-    if (call->content_type) {
+    if (call->content_type || strcmp(call->method, "POST") == 0) {
         (void)curl_easy_setopt(h, CURLOPT_POST, 1L);
         (void)curl_easy_setopt(h, CURLOPT_POSTFIELDS, call->body.len ? (const char *)call->body.ptr : "");
         (void)curl_easy_setopt(h, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)call->body.len);
@@ -156,7 +178,7 @@ static void set_method(CURL *h, const struct mlt_client_call *call) {
 static enum mlt_status explain(const struct mlt_client *c, CURLcode code, struct mlt_error *err) {
     const char *where = c->opt.unix_socket ? c->opt.unix_socket : c->opt.base;
     if (c->too_long) {
-        return mlt_fail(err, MLT_LIMIT, "%s answers with more than %zu bytes", where, MLT_CLIENT_ANSWER_MAX);
+        return mlt_fail(err, MLT_LIMIT, "%s answers with more than %zu bytes", where, answer_max(c));
     }
     if (c->stopped) {
         return mlt_fail(err, MLT_LIMIT, "stopped reading from %s", where);
@@ -179,6 +201,7 @@ static enum mlt_status perform(struct mlt_client *c, const struct mlt_client_cal
         curl_slist_free_all(headers);
         return mlt_fail(err, MLT_NOMEM, "out of memory");
     }
+    c->call = call;
     configure(c);
     set_method(c->curl, call);
     (void)curl_easy_setopt(c->curl, CURLOPT_URL, url);

@@ -1,6 +1,6 @@
 // An HTTP client for servers that the operator named: an MLflow server, a trail. One at a time; keeps its connections.
-#ifndef MLT_MLFLOW_CLIENT_H
-#define MLT_MLFLOW_CLIENT_H
+#ifndef MLT_NET_CLIENT_H
+#define MLT_NET_CLIENT_H
 
 #include "base/bytes.h"
 
@@ -13,8 +13,9 @@ struct mlt_client_options {
     const char *token;           // Bearer; NULL: none
     const char *cacert, *cert, *key;
     const char *user_agent;
-    long timeout_s; // without a byte; 0: a minute
-    bool direct;    // whatever proxy the environment names
+    long timeout_s;    // without a byte; 0: a minute
+    size_t answer_max; // bytes; 0: MLT_CLIENT_ANSWER_MAX
+    bool direct;       // whatever proxy the environment names
 };
 
 struct mlt_client_call {
@@ -24,6 +25,9 @@ struct mlt_client_call {
     struct mlt_bytes body;
     const char *const *headers; // further ones, "Name: value"; NULL: none
     size_t num_headers;
+    const char *wanted; // a header of the answer, with its colon, whose value goes to `value`; NULL: none
+    char *value;        // cut at `value_size`, its terminator included
+    size_t value_size;
 };
 
 struct mlt_client;
@@ -33,7 +37,7 @@ void mlt_client_set_base(struct mlt_client *c, const char *base);    // borrowed
 void mlt_client_close(struct mlt_client *c);                         // NULL accepted
 
 // mlt_client_send gives any complete answer, whatever its status. MLT_IO: none came. MLT_LIMIT: it is longer than
-// MLT_CLIENT_ANSWER_MAX.
+// answer_max.
 enum mlt_status mlt_client_send(struct mlt_client *c, const struct mlt_client_call *call, int *status,
                                 struct mlt_buf *answer, struct mlt_error *err) MLT_MUST_USE;
 // mlt_client_stream gives the body of a 2xx answer piece by piece; `take` returns false to stop, which is MLT_LIMIT.
