@@ -15,7 +15,7 @@
 
 static const struct mlt_cli_option options[] = {
     {"upstream", 'u', "URL", "The MLflow server that requests are passed on to.", NULL},
-    {"listen", 'l', "ADDRESS", "Where to listen: HOST:PORT, [IPV6]:PORT or :PORT (default: 127.0.0.1:8472).", NULL},
+    {"listen", 'l', "ADDRESS", "Where to listen: HOST:PORT, [IPV6]:PORT or :PORT (default: 127.0.0.1:8473).", NULL},
     {"port-file", 0, "FILE", "Write the port there once connections are accepted (with --listen HOST:0).", "<file>"},
     {"insecure", 0, NULL, "Allow an address that is not loopback: something in front does TLS.", NULL},
     {"fail-closed", 0, NULL, "Pass on only what the trail has a durable record of (default).", NULL},
@@ -35,13 +35,13 @@ static const struct mlt_cli_option options[] = {
 };
 static const struct mlt_cli_example examples[] = {
     {"mltrail proxy --upstream http://127.0.0.1:5000 --trail http://127.0.0.1:8470 --token-file mlflow.token",
-     "clients use http://127.0.0.1:8472 from now on"},
-    {"mltrail proxy --upstream http://10.0.0.5:5000 --listen :8472 --insecure --trust-user-header X-Forwarded-User",
+     "clients use http://127.0.0.1:8473 from now on"},
+    {"mltrail proxy --upstream http://10.0.0.5:5000 --listen :8473 --insecure --trust-user-header X-Forwarded-User",
      "behind something that does TLS and knows the user"},
     {0},
 };
 
-#define LISTEN_DEFAULT "127.0.0.1:8472"
+#define LISTEN_DEFAULT "127.0.0.1:8473"
 #define DIGEST_MB_DEFAULT 512
 #define DIGEST_MB_MAX (UINT64_C(1) << 30)
 #define SPOOL_OF_ROOT "/var/lib/mltrail"

@@ -178,7 +178,16 @@ static bool about_half(struct mlt_bytes name) {
     return mlt_bytes_is(name, "half") || mlt_bytes_is(name, "message_digest") || mlt_bytes_is(name, "request_id");
 }
 
-static bool documents_agree(const struct mlt_json *a, const struct mlt_json *b, bool other_half) {
+// Digests differ only where an algorithm that both have differs (record/digest.h).
+static bool values_agree(const struct mlt_kind_info *kind, struct mlt_bytes name, const struct mlt_json *a,
+                         mlt_json_at a_at, const struct mlt_json *b, mlt_json_at b_at) {
+    const struct mlt_member *member = kind != NULL ? mlt_kind_member(kind, name) : NULL;
+    return mlt_json_equal(a, a_at, b, b_at) || (member != NULL && member->type == MLT_T_DIGEST &&
+                                                mlt_digest_compare(a, a_at, b, b_at) != MLT_DIGEST_DIFFERENT);
+}
+
+static bool documents_agree(const struct mlt_kind_info *kind, const struct mlt_json *a, const struct mlt_json *b,
+                            bool other_half) {
     if (a->num_tokens == 0 || b->num_tokens == 0) {
         return true;
     }
@@ -187,8 +196,9 @@ static bool documents_agree(const struct mlt_json *a, const struct mlt_json *b, 
         struct mlt_bytes name = mlt_json_string(a, at, &scratch);
         bool submission = about_submission(name) || (other_half && about_half(name));
         mlt_json_at other = mlt_json_get_bytes(b, 0, name);
+        bool agree = submission || other == MLT_JSON_NONE || values_agree(kind, name, a, at + 1, b, other);
         mlt_arena_clear(&scratch);
-        if (!submission && other != MLT_JSON_NONE && !mlt_json_equal(a, at + 1, b, other)) {
+        if (!agree) {
             return false;
         }
     }
@@ -219,8 +229,9 @@ bool mlt_node_agrees(const struct mlt_node *node, const struct mlt_part *part) {
         const struct mlt_part *earlier = &node->parts[i];
         bool other_half = earlier->half != part->half;
         if (earlier->relation != MLT_REL_CORRECTS && earlier->relation != MLT_REL_CONFLICTS &&
-            (!documents_agree(&earlier->facts, &part->facts, other_half) ||
-             !documents_agree(&earlier->payload, &part->payload, other_half) || !times_agree(earlier, part))) {
+            (!documents_agree(part->entry.kind, &earlier->facts, &part->facts, other_half) ||
+             !documents_agree(part->entry.kind, &earlier->payload, &part->payload, other_half) ||
+             !times_agree(earlier, part))) {
             return false;
         }
     }

@@ -8,11 +8,10 @@
 
 #include "net/client.h"
 
-#define MLT_PROXY_CONNECTIONS_MAX 512              // a thread each
-#define MLT_PROXY_JSON_MAX ((size_t)1024 * 1024)   // of a request or answer that is looked into; longer ones pass by
-#define MLT_PROXY_IDLE_MAX_S 120                   // between two requests of a connection
-#define MLT_PROXY_STALLED_MAX_S 900                // without a byte within a request
-#define MLT_PROXY_DIGEST_MAX (UINT64_C(512) << 20) // of a model whose digest is computed when it is registered
+#define MLT_PROXY_CONNECTIONS_MAX 512            // a thread each
+#define MLT_PROXY_JSON_MAX ((size_t)1024 * 1024) // of a request or answer that is looked into; longer ones pass by
+#define MLT_PROXY_IDLE_MAX_S 120                 // between two requests of a connection
+#define MLT_PROXY_STALLED_MAX_S 900              // without a byte within a request
 
 struct mlt_proxy_options {
     const char *listen;

@@ -24,7 +24,7 @@ struct mlt_proxy {
     unsigned port;
     atomic_int_fast64_t asked; // when the upstream was last seen to want credentials (mlt_wait_now), or negative: to
                                // want none; 0: never
-    pthread_mutex_t change; // held while a state is read, changed and read again
+    pthread_mutex_t change;    // held while a state is read, changed and read again
     atomic_uint_fast64_t requests, exchanges, refused, own_reads;
     atomic_size_t running; // requests
     atomic_size_t digests; // threads that compute one

@@ -205,11 +205,6 @@ enum mlt_status mlt_registry_version(struct mlt_registry *r, struct mlt_bytes mo
     return get_by(r, "model-versions/get", "name", model, "version", version, out, err);
 }
 
-enum mlt_status mlt_registry_alias(struct mlt_registry *r, struct mlt_bytes model, struct mlt_bytes alias,
-                                   struct mlt_registry_answer *out, struct mlt_error *err) {
-    return get_by(r, "registered-models/alias", "name", model, "alias", alias, out, err);
-}
-
 enum mlt_status mlt_registry_model(struct mlt_registry *r, struct mlt_bytes model, struct mlt_registry_answer *out,
                                    struct mlt_error *err) {
     return get_by(r, "registered-models/get", "name", model, NULL, (struct mlt_bytes){0}, out, err);

@@ -45,8 +45,6 @@ enum mlt_status mlt_registry_each_run(struct mlt_registry *r, struct mlt_bytes e
 // Single ones. `out` has the answer; the value is its member `model_version` or `run`.
 enum mlt_status mlt_registry_version(struct mlt_registry *r, struct mlt_bytes model, struct mlt_bytes version,
                                      struct mlt_registry_answer *out, struct mlt_error *err) MLT_MUST_USE;
-enum mlt_status mlt_registry_alias(struct mlt_registry *r, struct mlt_bytes model, struct mlt_bytes alias,
-                                   struct mlt_registry_answer *out, struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_registry_model(struct mlt_registry *r, struct mlt_bytes model, struct mlt_registry_answer *out,
                                    struct mlt_error *err) MLT_MUST_USE;
 enum mlt_status mlt_registry_run(struct mlt_registry *r, struct mlt_bytes run_id, struct mlt_registry_answer *out,

@@ -604,10 +604,6 @@ const char *mlt_spool_writer_stream(const struct mlt_spool_writer *w) {
     return w->stream;
 }
 
-const char *mlt_spool_writer_node(const struct mlt_spool_writer *w) {
-    return w->node;
-}
-
 const char *mlt_spool_writer_dir(const struct mlt_spool_writer *w) {
     return w->dir;
 }

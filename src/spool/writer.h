@@ -31,7 +31,6 @@ void mlt_spool_writer_free(struct mlt_spool_writer *w);
 void mlt_spool_writer_forget(struct mlt_spool_writer *w);
 
 const char *mlt_spool_writer_stream(const struct mlt_spool_writer *w); // lives as long as the writer
-const char *mlt_spool_writer_node(const struct mlt_spool_writer *w);
 const char *mlt_spool_writer_dir(const struct mlt_spool_writer *w);
 const char *mlt_spool_writer_started(const struct mlt_spool_writer *w);
 

@@ -15,6 +15,7 @@
 #define HASH_DATA SHA("dd")
 #define HASH_RAW SHA("ee")
 #define HASH_OTHER SHA("11")
+#define HASH_OTHER_HEX "1111111111111111111111111111111111111111111111111111111111111111"
 #define DEPLOYMENT "{\"environment\":\"prod\",\"region\":\"eu\",\"endpoint\":\"/score\",\"variant\":\"champion\"}"
 
 // The records of a story with nothing wrong. A case replaces, leaves out and adds.
@@ -296,6 +297,19 @@ static void test_whole_seconds_are_no_contradiction(void **state) {
     assert_true(case_holds(&within, true));
 }
 
+static void test_digests_by_other_algorithms_are_no_contradiction(void **state) {
+    // Who knows a dataset by another digest says nothing else about it; another digest by the same algorithm does.
+#define RAW_BY(hash)                                                                                                   \
+    EXTRA(1, {"etl", "2026-01-08T00:00:02Z",                                                                           \
+              "{\"kind\":\"dataset.version\",\"dataset\":\"raw\",\"version\":\"1\",\"hash\":" hash "}"})
+    const struct finding_case other = {RAW_BY("{\"mlflow-md5-8\":\"0badcafe\"}")};
+    const struct finding_case differs = {RAW_BY("{\"mlflow-md5-8\":\"0badcafe\",\"sha256\":\"" HASH_OTHER_HEX "\"}"),
+                                         .code = "conflicting-records"};
+    (void)state;
+    assert_true(case_holds(&other, true));
+    assert_true(case_holds(&differs, true));
+}
+
 static void test_signed_approval_has_no_findings(void **state) {
     // Signed by an allowed key, the approval of somebody else than the producer is no claim; whoever may sign, and for
     // how long, is a setting.
@@ -466,6 +480,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_clean_story_has_no_findings),
         cmocka_unit_test(test_whole_seconds_are_no_contradiction),
+        cmocka_unit_test(test_digests_by_other_algorithms_are_no_contradiction),
         cmocka_unit_test(test_signed_approval_has_no_findings),
         cmocka_unit_test(test_signed_after_it_was_claimed),
         cmocka_unit_test(test_each_defect_gives_its_finding),
