@@ -286,14 +286,19 @@ class Background:
 
     def _keep(self) -> None:
         pause = max(self._writer.sync_ms, KEEP_LEAST_MS) / 1000
+        unsafe = False
         while not self._stop:
             self._wake_keeper.wait()
             self._wake_keeper.clear()
             self._ended.wait(pause)
             try:
                 self._writer.sync()
+                unsafe = False
             except OSError as error:
-                log.error("what was appended to the spool may not survive a power loss: %s", error)
+                if not unsafe:
+                    log.error("what was appended to the spool does not survive a power loss yet: %s", error)
+                unsafe = True
+                self._wake_keeper.set()  # once more
             self._wake_sender.set()  # for appends since the last sync made no sound
             self._sign(now=False)
             self._tell_losses()

@@ -37,6 +37,7 @@ class DeadStream:
         if lock_fd is None:
             return None
         try:
+            files.remove_leftovers()
             survey = Surveyor(files, files.read_ack()).run()
             if survey is not None:
                 return cls(files, lock_fd, survey)

@@ -38,6 +38,32 @@ class StreamFiles:
         """The path of a segment."""
         return self.folder / f"{self.stream}.{number:08d}.seg"
 
+    def _fresh_segment(self, number: int) -> Path:
+        return self.folder / f"{self.stream}.{number:08d}.seg.tmp"
+
+    def make_segment(self, number: int, data: bytes, again: bool = False) -> int:
+        """Makes the file of a segment, safe from a power loss; gives a descriptor for appends. `again`: in the place of one."""
+        path = self._fresh_segment(number) if again else self.segment(number)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | (os.O_TRUNC if again else os.O_EXCL) | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            if os.write(fd, data) != len(data):
+                raise OSError(errno.ENOSPC, "a segment was not written whole")
+            fdatasync(fd)
+            if again:
+                os.replace(path, self.segment(number))
+            sync_folder(self.folder)
+            return fd
+        except BaseException:
+            os.close(fd)
+            _unlink(path)
+            raise
+
+    def remove_leftovers(self) -> None:
+        """Removes what a writer left that died while it wrote a segment again."""
+        for name in os.listdir(self.folder):
+            if name.startswith(f"{self.stream}.") and name.endswith(".seg.tmp"):
+                _unlink(self.folder / name)
+
     def damaged(self, number: int) -> Path:
         """Where a damaged segment is kept."""
         return self.folder / f"{self.stream}.{number:08d}.damaged"
@@ -74,11 +100,11 @@ class StreamFiles:
 
     def remove_segment(self, number: int, damaged: bool) -> None:
         """Removes a segment that the server has; keeps a damaged one under another name."""
+        if not damaged:
+            _unlink(self.segment(number))
+            return
         try:
-            if damaged:
-                os.replace(self.segment(number), self.damaged(number))
-            else:
-                os.unlink(self.segment(number))
+            os.replace(self.segment(number), self.damaged(number))
         except FileNotFoundError:
             pass
 
@@ -95,11 +121,16 @@ class StreamFiles:
             self.remove_segment(segment, segment in damaged)
         if segments:
             sync_folder(self.folder)
+        self.remove_leftovers()
         for path in (self._fresh_ack, self.ack, self.lock):  # the lock last
-            try:
-                os.unlink(path)
-            except FileNotFoundError:
-                pass
+            _unlink(path)
+
+
+def _unlink(path: Path) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        pass
 
 
 def make_folder(folder: Folder) -> None:

@@ -13,8 +13,8 @@ from typing import Any, Callable, Deque, Dict, List, Optional, Sequence, Set, Tu
 from ..errors import SpoolBusy, SpoolClosed, SpoolError, SpoolFull
 from ..values import now
 from .files import (FULL_ERRNOS, Folder, StreamFiles, fdatasync, make_folder, new_stream_name, release_lock,
-                    spool_size, sync_folder, take_lock)
-from .frame import BODY_MAX, LEAD, MARK, RECORD, Damage, Header, Position, encode_frame, encode_record
+                    spool_size, take_lock)
+from .frame import BODY_MAX, FRAME_LEAD, LEAD, MARK, RECORD, Damage, Header, Position, encode_frame, encode_record
 from .reader import Batch, Surveyor, read_batch
 
 SEGMENT_MAX = 16 * 1024 * 1024     # an acknowledged segment is removed whole: its size is what is removed late
@@ -23,6 +23,7 @@ SEGMENTS_OF_LIMIT = 4              # under a small limit segments are smaller, s
 SEGMENT_LEAST = 64 * 1024
 BLOCK_S = 10.0                     # on_full="block": long enough for a restart of the server, then an error
 ON_FULL = ("block", "error", "drop")
+_BESIDE_MOST = FRAME_LEAD + 20     # bytes of a frame beside what is appended: a number has at most 20 digits
 _LOOK_S = 0.1                      # a disk may get space without a word to us
 
 
@@ -49,8 +50,11 @@ class SpoolWriter:
     power loss `sync_ms` later (0: at once). A prediction takes its number in the same moment, so that the order of the
     file is the order of the numbers; when it cannot be written its number stays taken and is counted in `lost`.
 
-    `_lock` guards all that follows it below; outside of it a descriptor is used as a duplicate alone. In a child of
-    fork it is closed: the child begins a writer of its own.
+    A sync that failed may have lost what it had to write, and the system says so once: the next one would succeed without
+    it. So what no sync has covered is kept, and the segment is then written again as another file under its name. Frames
+    stay where they were; nothing more is appended before.
+
+    `_lock` guards all that follows it below. In a child of fork it is closed: the child begins a writer of its own.
     """
 
     def __init__(self, folder: Folder, serving_node: str, *, stream: Optional[str] = None, limit: int = SPOOL_MAX,
@@ -72,7 +76,7 @@ class SpoolWriter:
         self._block_s = block_s
         self._segment_max = segment_max or min(SEGMENT_MAX, max(SEGMENT_LEAST, limit // SEGMENTS_OF_LIMIT))
         self._lock = threading.Lock()
-        self._space = threading.Condition(self._lock)
+        self._space = threading.Condition(self._lock)  # there may be space, or `_syncing` has ended
         self.sequence = 0                 # the last prediction number that was taken
         self.lost = 0                     # of them: those that were not written
         self.acked = Position(1, 0, 1)    # the server has everything before
@@ -87,7 +91,10 @@ class SpoolWriter:
         self._offset = 0                  # where the next frame goes
         self._room = 0                    # offset that a frame may not pass without a closer look
         self._number = 1                  # of the next frame
-        self._unsynced = False
+        self._safe = 0                    # what a power loss leaves of the current segment
+        self._unsafe: List[bytes] = []    # the frames behind it, but for those of a sync that is under way
+        self._syncing = False             # somebody syncs `_fd` without the lock: it stays open, its segment the current one
+        self._spoilt = False              # the segment is written again before anything is appended
         self._closed = False
         self.signed: Optional[Deque[Tuple[int, bytes]]] = None  # where predictions that are to be signed go
         self.on_append: Callable[[], object] = int  # called at the first append after each sync, under `_lock`
@@ -138,6 +145,8 @@ class SpoolWriter:
         done = 0
         try:
             while done < len(parts):
+                while self._syncing and (self._spoilt or self._is_over(sum(map(len, parts[done])) + _BESIDE_MOST)):
+                    self._wait()
                 run = self._append_run(type, parts[done:], numbered, spare)
                 done += run
                 if run > 0:
@@ -181,17 +190,28 @@ class SpoolWriter:
 
     def _make_room(self, size: int, spare: int) -> bool:
         """Sees to a segment that takes a frame of `size`; false when there is no space for it and `spare` bytes behind."""
-        if self._fd < 0 or (self._offset + size > self._segment_max and self._number > self._first):
-            if not self._next_segment():
+        try:
+            if self._spoilt:
+                self._write_again()
+        except OSError as error:
+            if error.errno in FULL_ERRNOS:
                 return False
+            raise
+        if self._is_over(size) and not self._next_segment():
+            return False
         self._set_room()
         return size + spare <= self._limit - self._used()
+
+    def _is_over(self, size: int) -> bool:
+        """Whether a frame of `size` goes into the next segment."""
+        return self._fd < 0 or (self._offset + size > self._segment_max and self._number > self._first)
 
     def _used(self) -> int:
         return sum(self._sizes.values()) + self._offset + self._others
 
     def _set_room(self) -> None:
-        self._room = 0 if self._fd < 0 or self._closed else min(self._segment_max, self._offset + self._limit - self._used())
+        closed = self._fd < 0 or self._spoilt or self._closed
+        self._room = 0 if closed else min(self._segment_max, self._offset + self._limit - self._used())
 
     def _write(self, frames: bytes) -> bool:
         """Writes behind the last frame; false when the disk is full, with nothing written. OSError likewise."""
@@ -209,22 +229,22 @@ class SpoolWriter:
             return False
         self._offset += len(frames)
         if self.sync_ms == 0:
+            self._safe = self._offset
             self.on_append()
-        elif not self._unsynced:
-            self._unsynced = True
+            return True
+        if not self._unsafe:
             self.on_append()
+        self._unsafe.append(frames)
         return True
 
     def _sync_or_undo(self) -> bool:
         """Makes a write safe before it counts; false when the disk is full. OSError likewise, with nothing written."""
         try:
-            self._sync_now()
+            fdatasync(self._fd)
             return True
         except OSError as error:
+            self._spoil()
             self._undo()
-            if self._fd >= 0:
-                # The system tells of a lost page once: the next sync would say that all is well.
-                self._leave_segment()
             if error.errno in FULL_ERRNOS:
                 return False
             raise
@@ -234,40 +254,58 @@ class SpoolWriter:
         try:
             os.ftruncate(self._fd, self._offset)
         except OSError:
-            # What stands behind the offset is unknown: nothing more is written to this segment.
-            self._leave_segment()
+            self._spoil()  # what stands behind the offset is unknown
+
+    def _spoil(self) -> None:
+        self._spoilt, self._room = True, 0
+
+    def _write_again(self) -> None:
+        """Replaces the file of the segment, from what is safe on disk and what was kept. OSError: it has to be tried again."""
+        safe = os.pread(self._fd, self._safe, 0)
+        if len(safe) != self._safe:
+            raise OSError(errno.EIO, "a segment is shorter than it was", os.fspath(self.files.segment(self._segment)))
+        fd = self.files.make_segment(self._segment, b"".join([safe, *self._unsafe]), again=True)
+        os.close(self._fd)
+        self._fd, self._safe, self._spoilt = fd, self._offset, False
+        self._unsafe.clear()
+        self._set_room()
+
+    def _make_safe(self) -> None:
+        """Makes what was appended survive a power loss, without anybody who syncs beside. OSError: it does not yet."""
+        if self._unsafe and not self._spoilt:
+            try:
+                fdatasync(self._fd)
+                self._safe = self._offset
+                self._unsafe.clear()
+            except OSError:
+                self._spoil()
+        if self._spoilt:
+            self._write_again()
 
     def _leave_segment(self) -> None:
         self._sizes[self._segment] = self._offset
         os.close(self._fd)
-        self._fd, self._offset, self._room = -1, 0, 0
+        self._fd, self._offset, self._room, self._safe, self._spoilt = -1, 0, 0, 0, False
+        self._unsafe.clear()
 
     def _next_segment(self) -> bool:
-        """Begins the next segment; false when there is no space for it. The one before is synced first."""
+        """Begins the next segment; false when there is no space for it. The one before is made safe first."""
         segment = self._segment + 1
         header = Header(self.stream, self.serving_node, segment, self._number, self._clock(), self.sequence, self.started,
                         self.lost).encode()
         if len(header) > self._limit - self._used():
             return False
-        path = self.files.segment(segment)
-        fd = -1
         try:
-            if self._fd >= 0:
-                fdatasync(self._fd)
-            fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
-            if os.write(fd, header) != len(header):
-                raise OSError(errno.ENOSPC, "the header of a segment was not written whole")
-            sync_folder(self.files.folder)
+            self._make_safe()
+            fd = self.files.make_segment(segment, header)
         except OSError as error:
-            if fd >= 0:
-                os.close(fd)
-                os.unlink(path)
             if error.errno in FULL_ERRNOS:
                 return False
             raise
         if self._fd >= 0:
             self._leave_segment()
         self._fd, self._segment, self._first, self._offset = fd, segment, self._number, len(header)
+        self._safe = len(header)
         if self.acked.offset == 0:
             self.acked = Position(segment, self._offset, self._number)
         return True
@@ -282,12 +320,19 @@ class SpoolWriter:
         if self._on_full == "block" and left > 0:
             if not may_wait:
                 raise SpoolBusy("the spool is full, and this is no place to wait")
-            self._space.wait(min(left, _LOOK_S))
-            if self._closed:
-                raise SpoolError(f"the stream {self.stream} was closed while it was full")
+            self._wait(min(left, _LOOK_S))
             return True
         raise SpoolFull(f"{self.files.folder}: the spool (at most {self._limit} bytes) or its disk is full, "
                         "for the server takes too little")
+
+    def _wait(self, seconds: Optional[float] = None) -> None:
+        self._space.wait(seconds)
+        if self._closed:
+            raise SpoolError(f"the stream {self.stream} was closed while an append waited")
+
+    def _await_sync(self) -> None:
+        while self._syncing:
+            self._space.wait()
 
     # What a sender does ---------------------------------------------------------------------------------------
 
@@ -305,21 +350,33 @@ class SpoolWriter:
             self._space.notify_all()
 
     def sync(self) -> None:
-        """Makes what was appended survive a power loss."""
+        """Makes what was appended survive a power loss. OSError: it does not yet, and nothing can be appended."""
         with self._lock:
-            if not self._unsynced or self._fd < 0:
-                return
-            self._unsynced = False
-            fd = os.dup(self._fd)
-        try:
-            fdatasync(fd)
-        finally:
-            os.close(fd)
+            self._await_sync()  # it may have begun before what is to be synced here was appended
+            if self._unsafe and not self._spoilt:
+                self._sync_unlocked()
+            if self._spoilt:
+                self._write_again()
 
-    def _sync_now(self) -> None:
-        if self._fd >= 0:
+    def _sync_unlocked(self) -> None:
+        """Syncs while others append."""
+        end, unsafe, done = self._offset, self._unsafe, False
+        self._unsafe, self._syncing = [], True
+        self._lock.release()
+        try:
             fdatasync(self._fd)
-        self._unsynced = False
+            done = True
+        except OSError:
+            pass
+        finally:
+            self._lock.acquire()
+            self._syncing = False
+            self._space.notify_all()
+            if done:
+                self._safe = end
+            else:
+                self._unsafe[:0] = unsafe
+                self._spoil()
 
     def batch(self, records_max: int, bytes_max: int) -> Batch:
         """The next frames that the server does not have."""
@@ -329,6 +386,8 @@ class SpoolWriter:
     def acknowledge(self, position: Position, damage: Optional[Damage] = None) -> None:
         """The server has everything before `position`. Removes the segments that this completes."""
         with self._lock:
+            if damage is not None or (position.segment, position.offset) == (self._segment, self._offset):
+                self._await_sync()  # for the segment may end
             if damage is not None:
                 self._damaged.add(damage.segment)
                 self._lose(damage)
@@ -390,6 +449,7 @@ class SpoolWriter:
     def close(self) -> None:
         """Appends the final count. Nothing can be appended afterwards; what is there can still be sent."""
         with self._lock:
+            self._await_sync()
             if self._closed:
                 return
             self._on_full = "error"
@@ -402,12 +462,12 @@ class SpoolWriter:
                 self._closed = True
                 self._room = 0
                 self._space.notify_all()
-                if self._fd >= 0:
-                    self._sync_now()
+                self._make_safe()
 
     def release(self) -> None:
         """Gives the stream up: removes it when the server has everything, else leaves it to whoever adopts it."""
         with self._lock:
+            self._await_sync()
             done = self._fd < 0 and not self._sizes or \
                 self._closed and self.acked == Position(self._segment, self._offset, self._number)
             if self._fd >= 0:
@@ -426,6 +486,7 @@ class SpoolWriter:
         release_lock(self._lock_fd)
         self._fd = self._lock_fd = -1
         self._room = 0
+        self._unsafe, self._spoilt, self._syncing = [], False, False
         self._closed = True
         self._lock = threading.Lock()
         self._space = threading.Condition(self._lock)
